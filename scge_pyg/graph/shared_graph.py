@@ -290,7 +290,7 @@ class SharedGraph:
         try:
             with safe_open(os.fspath(path), framework="pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ValueError(f"load: {path} is not a readable safetensors file ({error})") from error
         if metadata.get("format") != _FORMAT:

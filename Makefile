@@ -1,0 +1,43 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SCATTER := $(VENV)/torch-scatter
+
+.PHONY: demo test lint bench test-scatter
+
+demo: $(VENV)/.dev
+	$(BIN)/scge demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/discovery.py --quick
+	$(BIN)/python benchmarks/shuffled_classification.py --quick
+
+# torch-scatter lives in a folder of its own, so that `make test` goes on running without it
+test-scatter: $(SCATTER)/.built
+	PYTHONPATH=$(SCATTER) $(BIN)/python -c "import torch_geometric.typing as t; assert t.WITH_TORCH_SCATTER"
+	PYTHONPATH=$(SCATTER) $(BIN)/python -m pytest
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) -e '.[bench]'
+	touch $@
+
+$(SCATTER)/.built: constraints.txt | $(VENV)/.dev
+	$(PIP) setuptools wheel
+	$(PIP) --no-build-isolation --no-deps --upgrade --target $(SCATTER) torch-scatter
+	touch $@
