@@ -1,0 +1,13 @@
+"""Matplotlib figures of graphs, samples and results. Every function returns its figure and shows nothing."""
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("scge_pyg.plot needs the extra 'plot': pip install 'scge-pyg[plot]'") from error
+
+from scge_pyg.plot.colors import true_position_colors
+from scge_pyg.plot.graphs import plot_graph
+from scge_pyg.plot.results import plot_accuracies, plot_overview
+from scge_pyg.plot.samples import plot_samples, put_back
+
+__all__ = ["plot_accuracies", "plot_graph", "plot_overview", "plot_samples", "put_back", "true_position_colors"]
