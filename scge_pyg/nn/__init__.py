@@ -1,0 +1,5 @@
+"""Layers on a shared graph."""
+
+from scge_pyg.nn.scge_conv import SCGEConv
+
+__all__ = ["SCGEConv"]
