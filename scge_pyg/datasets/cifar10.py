@@ -90,7 +90,7 @@ def _read_binary(path: Path, train: bool) -> tuple[Tensor, Tensor]:
 
 def _read_npz(path: Path, train: bool) -> tuple[Tensor, Tensor]:
     split = "train" if train else "test"
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
     if images.dtype != np.uint8 or images.shape[1:] != (_SIDE, _SIDE, 3):
         raise ValueError(
