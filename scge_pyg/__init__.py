@@ -1,6 +1,7 @@
 """Find the geometry of measurements with no known graph, and run PyTorch Geometric models on it."""
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn import OnSharedGraph, SCGEConv, lower_to_conv
 
-__all__ = ["SharedGraph"]
+__all__ = ["OnSharedGraph", "SCGEConv", "SharedGraph", "lower_to_conv"]
 __version__ = "0.1.0"

@@ -89,9 +89,7 @@ def kernel_points(kernel_size: int | Sequence[int], dim: int, dilation: int | Se
             f"kernel_size={kernel_size} in {dim} dimensions has {math.prod(sizes)} taps, more than {_MAX_TAPS}; "
             f"use a smaller kernel or fewer dimensions"
         )
-    axes = [
-        (torch.arange(k, dtype=torch.float64) - (k - 1) / 2) * step for k, step in zip(sizes, steps, strict=True)
-    ]
+    axes = [(torch.arange(k, dtype=torch.float64) - (k - 1) / 2) * step for k, step in zip(sizes, steps, strict=True)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
 
 
@@ -122,9 +120,7 @@ def _places(lattice: Lattice) -> Tensor:
     return torch.tensor(lattice.origin, dtype=torch.float64) + stride * lattice.cell.cpu()
 
 
-def _meet_on_lattice(
-    source: Lattice, place: Tensor, active: Tensor, spacing: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _meet_on_lattice(source: Lattice, place: Tensor, active: Tensor, spacing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Entries (row of ``place``, source node, hat weight) for the sources of a lattice around each place."""
     stride = torch.tensor(source.stride, dtype=torch.float64)
     cell = (place - torch.tensor(source.origin, dtype=torch.float64)) / stride
@@ -152,9 +148,7 @@ def _meet_on_lattice(
     return torch.cat(rows), torch.cat(nodes), torch.cat(weights)
 
 
-def _meet_in_space(
-    source: Tensor, place: Tensor, active: Tensor, spacing: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _meet_in_space(source: Tensor, place: Tensor, active: Tensor, spacing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The same for sources at any coordinates, by a search in two trees: N log N time, memory for the hits."""
     from scipy.spatial import cKDTree
 
@@ -201,9 +195,7 @@ def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapT
     offset = points.to(torch.float64) * spacing
     if lattices is None:
         places = target.pos.detach().cpu().double()[listeners] + offset.unsqueeze(1)
-        row, node, weight = _meet_in_space(
-            source.pos.detach().cpu().double(), places.flatten(0, 1), speaks, spacing
-        )
+        row, node, weight = _meet_in_space(source.pos.detach().cpu().double(), places.flatten(0, 1), speaks, spacing)
     else:
         places = _places(lattices[1])[listeners] + offset.unsqueeze(1)
         row, node, weight = _meet_on_lattice(lattices[0], places.flatten(0, 1), speaks, spacing)

@@ -91,8 +91,7 @@ class SCGEConv(MessagePassing):
         pair = nodes if isinstance(nodes, tuple) else (nodes, nodes)
         if len(pair) != 2 or not all(isinstance(graph, SharedGraph) for graph in pair):
             raise TypeError(
-                f"SCGEConv: nodes must be a SharedGraph or a pair (source, target) of them, "
-                f"got {type(nodes).__name__}"
+                f"SCGEConv: nodes must be a SharedGraph or a pair (source, target) of them, got {type(nodes).__name__}"
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -124,14 +123,13 @@ class SCGEConv(MessagePassing):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""
         batch = as_batch(x, self.product.sources, self.in_channels, "SCGEConv")
-        weight = self.weight
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
         if torch.is_autocast_enabled(x.device.type):
             dtype = torch.get_autocast_dtype(x.device.type)
-            batch, weight = batch.to(dtype), weight.to(dtype)
-        y = self._propagated(batch, weight) if self.explain else self.product(batch, weight)
-        if self.bias is not None:
-            y = y + self.bias.to(y.dtype)
-        return as_given(y, x)
+            batch, weight, bias = batch.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
+        layer = self._propagated if self.explain else self.product
+        return as_given(layer(batch, weight, bias), x)
 
     def _edges(self) -> tuple[Tensor, Tensor]:
         """Edges ``[2, E]`` and their weights at all taps ``[E, P]``."""
@@ -143,11 +141,12 @@ class SCGEConv(MessagePassing):
         phi[edge, tap] = product.phi
         return torch.stack([key % product.sources, key // product.sources]), phi
 
-    def _propagated(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _propagated(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """The same map by PyG's ``propagate``: slower, but open to explanation and to subclasses."""
         edge_index, phi = self._edges()
         size = (self.product.sources, self.product.targets)
-        return self.propagate(edge_index, x=(x, None), phi=phi.to(x.dtype), weight=weight, size=size)
+        y = self.propagate(edge_index, x=(x, None), phi=phi.to(x.dtype), weight=weight, size=size)
+        return y if bias is None else y + bias
 
     def message(self, x_j: Tensor, phi: Tensor, weight: Tensor) -> Tensor:
         taps = torch.einsum("ep,bec->bepc", phi, x_j)
@@ -186,9 +185,7 @@ class SCGEConv(MessagePassing):
         else:
             before = [int(p) for p in conv.padding]
             total = [2 * p for p in before]
-        cells = [
-            (n + p - r - 1) // step + 1 for n, p, r, step in zip(shape, total, reach, conv.stride, strict=True)
-        ]
+        cells = [(n + p - r - 1) // step + 1 for n, p, r, step in zip(shape, total, reach, conv.stride, strict=True)]
         if min(cells) < 1:
             raise ValueError(
                 f"from_conv2d: shape={tuple(shape)} with padding={conv.padding} is smaller than the kernel, "

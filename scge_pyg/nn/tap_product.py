@@ -2,7 +2,7 @@ r"""The linear map behind the layers: one sparse gather and one accumulating mat
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from scge_pyg.nn.kernel import TapTable
 __all__ = ["TapProduct"]
 
 _MIN_INNER = 64
+_NUM_BLOCKS = 8
+_MIN_BLOCK = 64
 
 
 class TapProduct(torch.nn.Module):
@@ -43,40 +45,65 @@ class TapProduct(torch.nn.Module):
             self.register_buffer(f"{prefix}index", one.source, persistent=False)
             self.register_buffer(f"{prefix}pointer", one.pointer, persistent=False)
             self.register_buffer(f"{prefix}phi", one.phi.to(torch.get_default_dtype()), persistent=False)
-        starts = table.pointer[:: self.targets] if self.targets else torch.zeros(self.taps + 1)
-        self.starts = tuple(int(s) for s in starts)
+        tables = (table, table.transposed())
+        self.blocks = tuple(_blocks(one, max(_MIN_BLOCK, -(-one.size[1] // _NUM_BLOCKS))) for one in tables)
+        self.whole = tuple(_blocks(one, max(1, one.size[1])) for one in tables)
 
-    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """Map ``[B, M, C]`` with weights ``[P, C, C']`` to ``[B, N, C']``; the result is node-major in memory."""
         columns = x.transpose(0, 1).reshape(self.sources, -1)
-        phi, back_phi = self.phi.to(x.dtype), self.back_phi.to(x.dtype)
-        forth = (self.index, self.pointer, phi)
-        back = (self.back_index, self.back_pointer, back_phi)
-        y = _Taps.apply(columns, weight, *forth, *back, self.starts)
+        forth = (self.index, self.pointer, self.phi.to(x.dtype))
+        back = (self.back_index, self.back_pointer, self.back_phi.to(x.dtype))
+        # a compiled graph unrolls the loop over blocks, and gains nothing by it
+        blocks = self.whole if torch.compiler.is_compiling() else self.blocks
+        y = _Taps.apply(columns, weight, *forth, *back, *blocks)
+        if bias is not None:
+            y = y.add_(bias)
         return y.view(self.targets, x.shape[0], weight.shape[2]).transpose(0, 1)
 
 
-def _gather(columns: Tensor, channels: int, index: Tensor, pointer: Tensor, phi: Tensor, starts: tuple[int, ...],
-            first: int, last: int) -> Tensor:
-    """Tap values ``[N * B, (last - first) * C]`` of taps ``first`` to ``last - 1``."""
-    taps, rows = last - first, (pointer.numel() - 1) // (len(starts) - 1)
-    begin, end = starts[first], starts[last]
-    offsets = pointer[first * rows : last * rows + 1]
-    bags = F.embedding_bag(
-        index[begin:end],
-        columns,
-        offsets - begin if begin else offsets,
-        mode="sum",
-        per_sample_weights=phi[begin:end],
-        include_last_offset=True,
-    )
-    if taps == 1:
-        return bags.view(-1, channels)
-    return bags.view(taps, -1, channels).transpose(0, 1).reshape(-1, taps * channels)
+class _Block(NamedTuple):
+    """Targets ``first`` to ``last - 1``, and where their entries of each tap begin and end."""
+
+    first: int
+    last: int
+    begin: tuple[int, ...]
+    end: tuple[int, ...]
 
 
-def _taps_per_product(channels: int, taps: int) -> int:
-    return min(taps, max(1, _MIN_INNER // max(1, channels)))
+def _blocks(table: TapTable, step: int) -> tuple[_Block, ...]:
+    """Ranges of ``step`` targets: small ones keep what a tap gathers in the cache, and out of fresh memory."""
+    taps, targets, _ = table.size
+    pointer = table.pointer.tolist()
+    blocks = []
+    for first in range(0, targets, step):
+        last = min(first + step, targets)
+        rows = range(0, taps * targets, targets)
+        begin, end = (tuple(pointer[row + edge] for row in rows) for edge in (first, last))
+        blocks.append(_Block(first, last, begin, end))
+    return tuple(blocks)
+
+
+def _gather(
+    columns: Tensor, channels: int, index: Tensor, pointer: Tensor, phi: Tensor, block: _Block, taps: range
+) -> Tensor:
+    """Tap values ``[targets * B, len(taps) * C]`` of the targets of a block."""
+    targets = (pointer.numel() - 1) // len(block.begin)
+    found = []
+    for tap in taps:
+        entries = slice(block.begin[tap], block.end[tap])
+        offsets = pointer[tap * targets + block.first : tap * targets + block.last + 1] - block.begin[tap]
+        found.append(
+            F.embedding_bag(
+                index[entries], columns, offsets, mode="sum", per_sample_weights=phi[entries], include_last_offset=True
+            ).view(-1, channels)
+        )
+    return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+
+def _taps_per_product(channels: int, taps: int) -> list[range]:
+    step = max(1, _MIN_INNER // max(1, channels))
+    return [range(first, min(first + step, taps)) for first in range(0, taps, step)]
 
 
 class _Taps(torch.autograd.Function):
@@ -84,39 +111,52 @@ class _Taps(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, columns: Tensor, weight: Tensor, index: Tensor, pointer: Tensor, phi: Tensor,
-        back_index: Tensor, back_pointer: Tensor, back_phi: Tensor, starts: tuple[int, ...],
+        ctx: Any,
+        columns: Tensor,
+        weight: Tensor,
+        index: Tensor,
+        pointer: Tensor,
+        phi: Tensor,
+        back_index: Tensor,
+        back_pointer: Tensor,
+        back_phi: Tensor,
+        blocks: tuple[_Block, ...],
+        back_blocks: tuple[_Block, ...],
     ) -> Tensor:
         ctx.save_for_backward(columns, weight, index, pointer, phi, back_index, back_pointer, back_phi)
-        ctx.starts = starts
+        ctx.blocks = (blocks, back_blocks)
         taps, channels, out_channels = weight.shape
-        targets = (pointer.numel() - 1) // taps
-        y = columns.new_zeros(targets * (columns.shape[1] // channels), out_channels)
-        step = _taps_per_product(channels, taps)
-        for first in range(0, taps, step):
-            last = min(first + step, taps)
-            z = _gather(columns, channels, index, pointer, phi, starts, first, last)
-            y = y.addmm_(z, weight[first:last].reshape(-1, out_channels))
+        batch = columns.shape[1] // channels
+        y = columns.new_zeros((pointer.numel() - 1) // taps * batch, out_channels)
+        for block in blocks:
+            rows = y[block.first * batch : block.last * batch]
+            for part in _taps_per_product(channels, taps):
+                z = _gather(columns, channels, index, pointer, phi, block, part)
+                rows.addmm_(z, weight[part.start : part.stop].reshape(-1, out_channels))
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         columns, weight, index, pointer, phi, back_index, back_pointer, back_phi = ctx.saved_tensors
+        blocks, back_blocks = ctx.blocks
         taps, channels, out_channels = weight.shape
+        batch = columns.shape[1] // channels
         grad = grads[0].contiguous()
         grad_columns = grad_weight = None
         if ctx.needs_input_grad[0]:
-            sources = (back_pointer.numel() - 1) // taps
-            rows = grad.view((pointer.numel() - 1) // taps, -1)
-            grad_columns = _Taps.apply(
-                rows, weight.transpose(1, 2), back_index, back_pointer, back_phi, index, pointer, phi, ctx.starts
-            ).view(sources, -1)
+            forth, back = (index, pointer, phi), (back_index, back_pointer, back_phi)
+            rows = grad.view(-1, batch * out_channels)
+            grad_columns = _Taps.apply(rows, weight.transpose(1, 2), *back, *forth, back_blocks, blocks)
+            grad_columns = grad_columns.view_as(columns)
         if ctx.needs_input_grad[1]:
-            step = _taps_per_product(channels, taps)
-            parts = []
-            for first in range(0, taps, step):
-                last = min(first + step, taps)
-                z = _gather(columns, channels, index, pointer, phi, ctx.starts, first, last)
-                parts.append((z.t() @ grad).view(last - first, channels, out_channels))
-            grad_weight = torch.cat(parts)
-        return grad_columns, grad_weight, None, None, None, None, None, None, None
+            parts: list[Tensor] = []
+            for number, part in enumerate(_taps_per_product(channels, taps)):
+                for block in blocks:
+                    z = _gather(columns, channels, index, pointer, phi, block, part)
+                    product = z.t() @ grad[block.first * batch : block.last * batch]
+                    if number == len(parts):
+                        parts.append(product)
+                    else:
+                        parts[number] = parts[number] + product
+            grad_weight = torch.cat(parts).view(taps, channels, out_channels)
+        return grad_columns, grad_weight, None, None, None, None, None, None, None, None
