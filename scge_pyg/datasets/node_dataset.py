@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from torch_geometric.data import Data, Dataset
 
@@ -234,7 +234,7 @@ class RawNodeDataset(NodeDataset):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
         try:
-            save_file({"images": images.contiguous(), "labels": labels.long()}, partial)
+            partial.write_bytes(save({"images": images.contiguous(), "labels": labels.long()}))
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

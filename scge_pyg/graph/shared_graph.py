@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
@@ -80,7 +80,7 @@ class SharedGraph:
         finite = torch.isfinite(pos).all(1)
         live = finite if live is None else live.bool()
         weight = pos.new_ones(edge_index.shape[1]) if edge_weight is None else edge_weight.to(pos.dtype)
-        if weight.shape != edge_index.shape[1:] or not bool((weight >= 0).all()):
+        if weight.shape != edge_index.shape[1:] or not bool((torch.isfinite(weight) & (weight >= 0)).all()):
             raise ValueError("SharedGraph: edge_weight must be [E] with finite entries of at least 0")
         if live.shape != (num_nodes,) or bool((live & ~finite).any()):
             raise ValueError("SharedGraph: live must be [N] bool, and every live node needs finite coordinates")
@@ -275,14 +275,12 @@ class SharedGraph:
             tensors["cell"] = self.lattice.cell.cpu().contiguous()
             header["lattice"] = {key: getattr(self.lattice, key) for key in ("shape", "periodic", "origin", "stride")}
         target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-        os.close(handle)
+        temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
         try:
-            save_file(tensors, temporary, metadata={"format": _FORMAT, "header": json.dumps(header)})
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+            temporary.write_bytes(save(tensors, {"format": _FORMAT, "header": json.dumps(header)}))
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SharedGraph:

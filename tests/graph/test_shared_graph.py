@@ -1,0 +1,270 @@
+import json
+import os
+import stat
+
+import networkx
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from scge_pyg import SharedGraph
+from scge_pyg.graph import Lattice, knn
+
+
+@pytest.fixture
+def graph():
+    """Five nodes, one of them dead, in two components, four of them on a grid."""
+    pos = torch.tensor([[0.0, 0.0], [0.0, 1.0], [torch.nan, torch.nan], [5.0, 5.0], [5.0, 6.0]])
+    edges = torch.tensor([[4, 1, 0, 3], [3, 0, 1, 4]])
+    cell = torch.tensor([[0, 0], [0, 1], [-1, -1], [5, 5], [5, 6]])
+    return SharedGraph(
+        pos,
+        edges,
+        torch.tensor([0.25, 0.5, 0.5, 0.25]),
+        confidence=torch.tensor([1.0, 0.5, 0.0, 0.25, 0.75]),
+        lattice=Lattice(cell, (6, 7)),
+    )
+
+
+def assert_same(one, other):
+    for name in ("pos", "edge_index", "edge_weight", "live", "confidence", "component"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert a.dtype == b.dtype
+        assert a.numpy().tobytes() == b.numpy().tobytes()
+    assert one.dim == other.dim
+    assert (one.lattice is None) == (other.lattice is None)
+    if one.lattice is not None:
+        assert torch.equal(one.lattice.cell, other.lattice.cell)
+        for name in ("shape", "periodic", "origin", "stride"):
+            assert getattr(one.lattice, name) == getattr(other.lattice, name)
+
+
+def test_edges_are_sorted_and_merged():
+    pos = torch.rand(3, 2)
+    edges = torch.tensor([[2, 0, 1, 0, 1], [1, 1, 0, 1, 2]])
+    graph = SharedGraph(pos, edges, torch.tensor([1.0, 2.0, 2.0, 3.0, 1.0]))
+    assert graph.edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
+    assert graph.edge_weight.tolist() == [3.0, 2.0, 1.0, 1.0]
+    assert graph.num_edges == 4
+
+
+def test_live_and_components(graph):
+    assert graph.live.tolist() == [True, True, False, True, True]
+    first, second = graph.component[0], graph.component[3]
+    assert graph.component.tolist() == [first, first, -1, second, second]
+    assert sorted((int(first), int(second))) == [0, 1]
+    shut = SharedGraph(torch.rand(3, 2), torch.empty(2, 0, dtype=torch.long), live=torch.tensor([True, False, True]))
+    assert shut.pos[1].isnan().all()
+    assert shut.confidence.tolist() == [1.0, 0.0, 1.0]
+    assert shut.component.tolist() == [0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "periodic"),
+    [
+        ((7,), (False,)),
+        ((7,), (True,)),
+        ((4, 5), (False, False)),
+        ((4, 5), (True, False)),
+        ((3, 4), (True, True)),
+        ((2, 3, 4), (False, False, True)),
+        ((1, 5), (False, False)),
+        ((2, 4), (True, False)),
+    ],
+)
+def test_from_grid_equals_networkx(shape, periodic):
+    graph = SharedGraph.from_grid(shape, periodic)
+    # networkx numbers the axes from the last one and drops the tuple in one dimension
+    truth = networkx.grid_graph(dim=shape[::-1], periodic=periodic[::-1])
+    cells = {tuple(cell): node for node, cell in enumerate(graph.lattice.cell.tolist())}
+    names = {name: cells[name if isinstance(name, tuple) else (name,)] for name in truth}
+    assert len(names) == graph.num_nodes
+    edges = {(names[a], names[b]) for a, b in truth.edges} | {(names[b], names[a]) for a, b in truth.edges}
+    assert graph.edge_index.t().tolist() == sorted(map(list, edges))
+    assert list(cells.values()) == sorted(cells.values(), key=lambda node: tuple(graph.lattice.cell[node].tolist()))
+    assert torch.equal(graph.pos, graph.lattice.cell.float())
+    assert graph.lattice.periodic == periodic
+
+
+def test_from_pos_joins_the_nearest():
+    pos = torch.rand(30, 2, generator=torch.Generator().manual_seed(0))
+    pos[4] = torch.nan
+    graph = SharedGraph.from_pos(pos, k=3)
+    live = torch.arange(30)[torch.arange(30) != 4]
+    distance, index = knn(pos[live], pos[live], 3, exclude_self=True)
+    half = {(int(live[i]), int(live[j])) for i in range(29) for j in index[i]}
+    assert {tuple(e) for e in graph.edge_index.t().tolist()} == half | {(b, a) for a, b in half}
+    spacing = distance[:, 0].median()
+    length = (pos[graph.edge_index[0]] - pos[graph.edge_index[1]]).norm(dim=1)
+    torch.testing.assert_close(graph.edge_weight, (-((length / spacing) ** 2)).exp())
+    assert graph.spacing == pytest.approx(float(spacing))
+    assert graph.dim == 2
+    assert not graph.live[4]
+
+
+def test_from_pos_survives_coinciding_nodes():
+    graph = SharedGraph.from_pos(torch.zeros(6, 2), k=2)
+    assert torch.isfinite(graph.edge_weight).all()
+
+
+def test_to_data_has_no_nan(graph):
+    x = torch.rand(5, 3)
+    data = graph.to_data(x)
+    assert data.validate()
+    assert torch.isfinite(data.pos).all()
+    assert torch.equal(data.pos[graph.live], graph.pos[graph.live])
+    assert torch.equal(data.x, x)
+    assert torch.equal(data.live, graph.live)
+    assert torch.equal(data.edge_index, graph.edge_index)
+    assert graph.to_data(x[:, 0]).x.shape == (5, 1)
+    assert graph.to_data().num_nodes == 5
+    assert graph.pos.isnan().any()
+
+
+def test_to_networkx(graph):
+    result = graph.to_networkx()
+    assert sorted(result.nodes) == [0, 1, 2, 3, 4]
+    assert {frozenset(edge) for edge in result.edges} == {frozenset((0, 1)), frozenset((3, 4))}
+    assert result.edges[3, 4]["weight"] == 0.25
+    assert result.nodes[4]["pos"] == (5.0, 6.0)
+    assert not result.nodes[2]["live"]
+
+
+def test_to_keeps_everything(graph):
+    assert_same(graph.to("cpu"), graph)
+
+
+def test_save_and_load_keep_every_bit(graph, tmp_path):
+    path = tmp_path / "g.safetensors"
+    graph.save(path)
+    assert_same(SharedGraph.load(path), graph)
+    double = SharedGraph(graph.pos.double() / 3, graph.edge_index, dim=1)
+    double.save(path)
+    assert_same(SharedGraph.load(str(path)), double)
+    ring = SharedGraph.from_grid((6, 4), (True, False)).coarsen(stride=2)[0]
+    ring.save(path)
+    assert_same(SharedGraph.load(path), ring)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_saved_files_have_the_usual_permissions(graph, tmp_path):
+    usual = tmp_path / "usual"
+    usual.touch()
+    graph.save(tmp_path / "g.safetensors")
+    modes = {stat.S_IMODE(os.stat(path).st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_failing_save_leaves_the_old_file(graph, tmp_path, monkeypatch):
+    path = tmp_path / "g.safetensors"
+    graph.save(path)
+    before = path.read_bytes()
+
+    def fail(path, content):
+        with path.open("wb") as file:
+            file.write(content[:9])
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", fail)
+    with pytest.raises(OSError, match="disk full"):
+        SharedGraph.from_grid((3, 3)).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_foreign_files_are_refused(graph, tmp_path):
+    path = tmp_path / "g.safetensors"
+    for content in (b"", b"\x80\x04 a pickle?", b"PK\x03\x04" + bytes(50)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a readable safetensors file"):
+            SharedGraph.load(path)
+    save_file({"weight": torch.rand(2)}, path)
+    with pytest.raises(ValueError, match=r"not a graph written by SharedGraph\.save"):
+        SharedGraph.load(path)
+
+
+def test_damaged_files_are_refused(graph, tmp_path):
+    path = tmp_path / "g.safetensors"
+    graph.save(path)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="not a readable safetensors file"):
+        SharedGraph.load(path)
+    names = ("pos", "edge_index", "edge_weight", "live", "confidence", "component")
+    whole = {name: getattr(graph, name) for name in names}
+    header = {"version": 1, "dim": 2, "lattice": None}
+
+    def write(tensors, text):
+        save_file(tensors, path, metadata={"format": "scge_pyg.SharedGraph", "header": text})
+
+    write(whole, json.dumps(header))
+    assert SharedGraph.load(path).num_nodes == 5
+    for tensors, text in [
+        (whole, "{"),
+        (whole, "[]"),
+        (whole, json.dumps({"version": 1})),
+        (whole, json.dumps({**header, "version": "one"})),
+        (whole, json.dumps({**header, "version": 2})),
+        (whole, json.dumps({**header, "dim": 3})),
+        (whole, json.dumps({**header, "dim": None, "lattice": {"shape": [6, 7]}})),
+        (whole, json.dumps({**header, "lattice": {"sides": 3}})),
+        ({**whole, "cell": torch.zeros(5, 2)}, json.dumps({**header, "lattice": {"shape": [6, 7]}})),
+        ({**whole, "edge_index": graph.edge_index + 3}, json.dumps(header)),
+        ({**whole, "more": graph.edge_index + 3}, json.dumps(header)),
+        ({"pos": graph.pos}, json.dumps(header)),
+        ({**whole, "live": torch.ones(5, dtype=torch.bool)}, json.dumps(header)),
+        ({**whole, "confidence": torch.rand(4)}, json.dumps(header)),
+    ]:
+        write(tensors, text)
+        with pytest.raises(ValueError, match="holds a damaged graph"):
+            SharedGraph.load(path)
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        SharedGraph.load(tmp_path / "none.safetensors")
+
+
+def test_repr(graph):
+    assert str(graph) == "SharedGraph(num_nodes=5, live=4, dim=2, edges=4, components=2, lattice=6x7)"
+    assert "lattice=None" in str(SharedGraph.from_pos(torch.rand(9, 3)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pos": torch.rand(4)}, r"pos must be a float tensor \[N, d\]"),
+        ({"pos": torch.ones(4, 2, dtype=torch.long)}, "pos must be a float tensor"),
+        ({"edge_index": torch.tensor([0, 1])}, r"edge_index must be int64 \[2, E\]"),
+        ({"edge_index": torch.rand(2, 3)}, "edge_index must be int64"),
+        ({"edge_index": torch.tensor([[0], [4]])}, r"names nodes 0\.\.4, but there are 4 nodes"),
+        ({"edge_index": torch.tensor([[-1], [0]])}, r"names nodes -1\.\.0"),
+        ({"edge_weight": torch.ones(3)}, "edge_weight must be"),
+        ({"edge_weight": torch.tensor([-1.0, 1.0])}, "edge_weight must be"),
+        ({"edge_weight": torch.tensor([torch.nan, 1.0])}, "edge_weight must be"),
+        ({"edge_weight": torch.tensor([torch.inf, 1.0])}, "edge_weight must be"),
+        ({"live": torch.ones(3, dtype=torch.bool)}, "live must be"),
+        ({"pos": torch.full((4, 2), torch.nan), "live": torch.ones(4, dtype=torch.bool)}, "needs finite coordinates"),
+        ({"dim": 3}, r"dim must lie in 1\.\.2, got 3"),
+        ({"dim": 0}, r"dim must lie in 1\.\.2, got 0"),
+        ({"confidence": torch.ones(3)}, "confidence and component must be"),
+        ({"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))}, "lattice has 1 nodes, pos has 4"),
+    ],
+)
+def test_bad_input_is_refused(options, message):
+    whole = {"pos": torch.rand(4, 2), "edge_index": torch.tensor([[0, 1], [1, 0]])}
+    with pytest.raises(ValueError, match=message):
+        SharedGraph(**{**whole, **options})
+
+
+def test_bad_constructor_input_is_refused():
+    for shape in ((), (3, 0), (-1, 2)):
+        with pytest.raises(ValueError, match="positive sizes"):
+            SharedGraph.from_grid(shape)
+    with pytest.raises(ValueError, match="must have 2 entries"):
+        SharedGraph.from_grid((2, 3), (True,))
+    with pytest.raises(ValueError, match=r"pos must be \[N, d\]"):
+        SharedGraph.from_pos(torch.rand(4))
+    with pytest.raises(ValueError, match="at least 2 nodes with finite coordinates are needed, got 1"):
+        SharedGraph.from_pos(torch.tensor([[0.0, 1.0], [torch.nan, 0.0]]))
+    with pytest.raises(ValueError, match=r"x must be \[6, C\]"):
+        SharedGraph.from_grid((2, 3)).to_data(torch.rand(5, 1))
