@@ -1,0 +1,275 @@
+"""How much of a modality's geometry `discover(x)` finds from shuffled nodes, and how long it takes.
+
+Run s uses permutation s and sample subset s, for s = 0 to 4; the table shows minimum and mean. `discover` gets the
+shuffled samples and no further argument; the truth is used for scoring afterwards. MNIST, Fashion-MNIST and CIFAR-10
+are read from the folder SCGE_DATA names, or downloaded.
+
+    python benchmarks/discovery.py --quick            # 2 runs a row, without the longest rows
+    python benchmarks/discovery.py                    # everything; --resume goes on after an interruption
+    python benchmarks/discovery.py --rows digits --first-seed 100 --runs 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import torch
+from modalities import ROWS, Modality, Row
+from peers import run_peers
+from report import Records, markdown_table
+from torch import Tensor
+from tqdm import tqdm
+
+from scge_pyg import SharedGraph, discover
+from scge_pyg.graph import knn
+from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges, trustworthiness
+from scge_pyg.transforms import ShuffleNodes
+
+_LABELS = {
+    "cells": "cells",
+    "precision": "edge precision",
+    "recall": "edge recall",
+    "no_lattice": "no lattice",
+    "two_dimensional": "dimension 2",
+    "degree": "edges a node",
+    "near": "edges among 8 nearest",
+    "trust": "trustworthiness",
+    "warned": "warns",
+    "ratio": "time / t-SNE's",
+    "peak_gb": "peak GB",
+}
+
+
+def measure(row: Row, run: int, with_peers: bool) -> dict[str, Any]:
+    """One run of one row."""
+    truth = row.load(run)
+    order = ShuffleNodes(run).permutation(truth.x.shape[1])
+    x = truth.x[:, order].contiguous()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        start = time.perf_counter()
+        graph = discover(x)
+        seconds = time.perf_counter() - start
+    record: dict[str, Any] = {"row": row.name, "run": run, "seconds": round(seconds, 3), "graph": repr(graph)}
+    record["warnings"] = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    record |= {key: float(value) for key, value in score(graph, row, truth, order, record["warnings"]).items()}
+    if with_peers:
+        record["peers"] = {}
+        for name, peer in run_peers(x, run).items():
+            record["peers"][name] = {"seconds": round(peer.seconds, 3)}
+            if truth.cells is not None:
+                guess = SharedGraph(torch.zeros(x.shape[1], 2), peer.edge_index)
+                found = edge_scores(guess, grid_edges(truth.cells[order]), truth.mask[order])
+                record["peers"][name] |= {"precision": found.precision, "recall": found.recall}
+        if row.kind == "speed":
+            record["ratio"] = seconds / record["peers"]["t-SNE"]["seconds"]
+    return record
+
+
+def score(graph: SharedGraph, row: Row, truth: Modality, order: Tensor, warned: list[str]) -> dict[str, float]:
+    """Measures of a row, each the better the larger."""
+    if row.kind == "noise":
+        return {"no_lattice": graph.lattice is None, "warned": bool(warned)}
+    if row.kind == "irregular":
+        assert truth.pos is not None
+        return {
+            "no_lattice": graph.lattice is None,
+            "two_dimensional": graph.dim == 2,
+            "degree": graph.num_edges / int(graph.live.sum()),
+            "near": share_among_nearest(graph, truth.pos[order]),
+            "trust": trustworthiness(graph.pos, truth.pos[order], k=8),
+        }
+    assert truth.cells is not None
+    cells, mask = truth.cells[order], truth.mask[order]
+    edges = edge_scores(graph, grid_edges(cells), mask)
+    return {
+        "cells": cell_accuracy(graph, cells, mask),
+        "precision": edges.precision,
+        "recall": edges.recall,
+        "scored": int(mask.sum()),
+    }
+
+
+def share_among_nearest(graph: SharedGraph, pos: Tensor, k: int = 8) -> float:
+    """Share of directed edges (i, j) in which j is among the k truly nearest to i."""
+    nearest = knn(pos, pos, k, exclude_self=True)[1]
+    source, target = graph.edge_index
+    return float((nearest[source] == target.unsqueeze(1)).any(1).double().mean())
+
+
+def measure_alone(row: Row, run: int) -> dict[str, Any]:
+    """One run in a process of its own, with its peak memory."""
+    command = [sys.executable, __file__, "--rows", row.name, "--first-seed", str(run), "--runs", "1", "--alone"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{row.name}, run {run}: the process ended with {done.returncode}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def peak_gigabytes() -> float:
+    """Peak resident memory of this process: python, torch, the samples and all."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # not ru_maxrss, which on Linux a new process takes over from the one that started it
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024**2
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 ** (3 if sys.platform == "darwin" else 2)
+
+
+def tables(records: list[dict[str, Any]]) -> str:
+    """All tables, in Markdown."""
+    by_row = [(row, [r for r in records if r["row"] == row.name]) for row in ROWS]
+    by_row = [(row, found) for row, found in by_row if found]
+    parts, notes = [], []
+    for kinds, measures in (
+        (("grid", "speed"), ("cells", "precision", "recall")),
+        (("irregular",), ()),
+        (("noise",), ()),
+    ):
+        chosen = [(row, found) for row, found in by_row if row.kind in kinds]
+        if not chosen:
+            continue
+        keys = measures or tuple(key for key, _ in chosen[0][0].goals)
+        head = ["data", "samples", "runs", *(f"{_LABELS[key]}, min / mean (goal)" for key in keys), "seconds"]
+        lines = []
+        for row, found in chosen:
+            goals = dict(row.goals)
+            cells = [_range([r[key] for r in found], goals.get(key)) for key in keys]
+            mark = "*" if row.note else ""
+            seconds = median(r["seconds"] for r in found)
+            lines.append([row.what + mark, f"{row.samples:,}", str(len(found)), *cells, f"{seconds:.1f}"])
+            notes += [row.note] if row.note and row.note not in notes else []
+        parts.append(markdown_table(head, lines))
+    for row, found in by_row:
+        if row.kind == "speed":
+            parts.append(_speed(row, found))
+        if row.alone:
+            parts.append(f"{row.what}, {row.samples:,} samples: peak memory {max(r['peak_gb'] for r in found):.2f} GB")
+    if peers := _peer_table(by_row):
+        parts.append(peers)
+    return "\n\n".join([*parts, *(f"\\* {note}" for note in notes)])
+
+
+def _range(values: list[float], goal: float | None) -> str:
+    shown = f"{min(values):.3f} / {mean(values):.3f}"
+    if goal is None:
+        return shown
+    return f"{shown} ({goal:g}{'' if min(values) >= goal else ', missed'})"
+
+
+def _speed(row: Row, found: list[dict[str, Any]]) -> str:
+    times = {name: median(r["peers"][name]["seconds"] for r in found) for name in found[0]["peers"]}
+    others = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items())
+    ratio = median(r["ratio"] for r in found)
+    own = median(r["seconds"] for r in found)
+    return (
+        f"{row.what}, {row.samples:,} samples, median of {len(found)} paired runs: discover {own:.1f} s; without the "
+        f"distances they share, {others}. Ratio to t-SNE {ratio:.3f} (goal: at most 0.25)"
+    )
+
+
+def _peer_table(by_row: list[tuple[Row, list[dict[str, Any]]]]) -> str:
+    lines = []
+    for row, found in by_row:
+        compared = [r for r in found if r.get("peers")]
+        if not compared or row.kind == "speed":
+            continue
+        own = {"precision": [], "recall": [], "seconds": []}
+        entries = {"discover": [{key: r[key] for key in own} for r in compared]}
+        entries |= {name: [r["peers"][name] for r in compared] for name in compared[0]["peers"]}
+        for name, values in entries.items():
+            shares = [
+                f"{min(v[k] for v in values):.3f} / {mean(v[k] for v in values):.3f}" for k in ("precision", "recall")
+            ]
+            seconds = f"{median(v['seconds'] for v in values):.1f}"
+            lines.append([row.what, f"{row.samples:,}", name, str(len(values)), *shares, seconds])
+    head = ["data", "samples", "method", "runs", "edge precision, min / mean", "edge recall, min / mean", "seconds"]
+    return markdown_table(head, lines) if lines else ""
+
+
+def missed(records: list[dict[str, Any]]) -> list[str]:
+    """Goals that some run fell short of."""
+    found = []
+    for row in ROWS:
+        for key, goal in row.goals:
+            values = [r[key] for r in records if r["row"] == row.name]
+            if values and min(values) < goal:
+                found.append(f"{row.name}: {_LABELS[key]} {min(values):.4f} < {goal:g}")
+    return found
+
+
+def main() -> int:
+    """Run the benchmark."""
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2 runs a row, without the longest rows")
+    parser.add_argument("--rows", nargs="+", choices=names, metavar="ROW", help=f"rows to run: {', '.join(names)}")
+    parser.add_argument("--runs", type=int, help="runs a row (default: 5, with --quick 2; 11 for speed in full)")
+    parser.add_argument("--first-seed", type=int, default=0, help="first s; tune with 100 and above only")
+    parser.add_argument("--no-peers", action="store_true", help="discovery alone, except in the speed row")
+    parser.add_argument("--resume", action="store_true", help="go on with the records that are there")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
+    parser.add_argument("--output", type=Path, help="default: results/discovery.json or results/discovery-quick.json")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what discover decides")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.verbose:
+        logging.basicConfig(level=logging.WARNING)
+        logging.getLogger("scge_pyg").setLevel(logging.INFO)
+    rows = (
+        [row for row in ROWS if row.name in args.rows] if args.rows else [r for r in ROWS if r.quick or not args.quick]
+    )
+    if args.alone:
+        print(json.dumps({**measure(rows[0], args.first_seed, False), "peak_gb": peak_gigabytes()}))
+        return 0
+
+    settings = {"quick": args.quick, "first_seed": args.first_seed}
+    output = args.output or Path("results") / ("discovery-quick.json" if args.quick else "discovery.json")
+    records = Records(output, settings, resume=args.resume)
+    runs = args.runs or (2 if args.quick else 5)
+    plan = []
+    for row in rows:
+        repeats = 11 if row.kind == "speed" and not args.quick and not args.runs else runs
+        for s in range(repeats):
+            compared = row.peers and not args.no_peers and not (args.quick and s > 0)
+            plan.append((row, args.first_seed + s, compared or row.kind == "speed"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tiny = torch.randn(200, 36, 1, generator=torch.Generator().manual_seed(0))
+        discover(tiny)  # imports, thread pools, and what a peer compiles, happen before the clock starts
+        if any(with_peers for *_, with_peers in plan):
+            run_peers(tiny, 0)
+    failed = []
+    with tqdm(plan, unit="run", file=sys.stderr) as bar:
+        for row, run, with_peers in bar:
+            bar.set_postfix_str(f"{row.name}, run {run}")
+            if records.find(row=row.name, run=run):
+                continue
+            try:
+                records.add(measure_alone(row, run) if row.alone else measure(row, run, with_peers))
+            except (ValueError, TypeError, RuntimeError) as error:
+                failed.append(f"{row.name}, run {run}: {type(error).__name__}: {error}")
+                tqdm.write(failed[-1], file=sys.stderr)
+    print(tables(records.items))
+    for line in (short := missed(records.items)):
+        print(f"missed: {line}")
+    for line in failed:
+        print(f"failed: {line}")
+    print(f"records: {output}")
+    return int(bool(failed) or (args.check and bool(short)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

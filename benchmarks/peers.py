@@ -1,0 +1,100 @@
+"""Other ways to find neighbours among shuffled nodes, run on the same samples as discovery."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from scge_pyg.graph import knn
+
+__all__ = ["PEERS", "PeerResult", "correlation_distance", "run_peers", "tsne", "umap"]
+
+
+class PeerResult(NamedTuple):
+    """Edges ``[2, E]``, an embedding ``[N, 2]`` if the method makes one, and seconds without the shared distances."""
+
+    edge_index: Tensor
+    embedding: Tensor | None
+    seconds: float
+
+
+def correlation_distance(x: Tensor) -> Tensor:
+    """One minus the correlation, averaged over channels, between the nodes of samples ``[S, N, C]``."""
+    correlation = torch.stack([torch.corrcoef(channel.T) for channel in x.unbind(2)]).nan_to_num().mean(0)
+    return (1 - correlation).clamp_min(0).fill_diagonal_(0)
+
+
+def _symmetric(neighbours: Tensor) -> Tensor:
+    source = torch.arange(neighbours.shape[0]).repeat_interleave(neighbours.shape[1])
+    half = torch.stack([source, neighbours.flatten()])
+    return torch.cat([half, half.flip(0)], 1)
+
+
+def _nearest_four(embedding: Tensor) -> Tensor:
+    return _symmetric(knn(embedding, embedding, 4, exclude_self=True)[1])
+
+
+def covariance_top4(x: Tensor, distance: Tensor, seed: int) -> tuple[Tensor, None]:
+    """Symmetric top-4 of the covariance, as in brain-bzh/MCNN."""
+    centred = (x - x.mean(0)).transpose(1, 2).flatten(0, 1)
+    covariance = (centred.T @ centred).fill_diagonal_(-torch.inf)
+    return _symmetric(covariance.topk(4).indices), None
+
+
+def isomap(x: Tensor, distance: Tensor, seed: int) -> Tensor:
+    """scikit-learn's Isomap with its defaults."""
+    from sklearn.manifold import Isomap
+
+    return torch.from_numpy(Isomap(metric="precomputed").fit_transform(distance.numpy()))
+
+
+def tsne(x: Tensor, distance: Tensor, seed: int) -> Tensor:
+    """scikit-learn's t-SNE with its defaults."""
+    from sklearn.manifold import TSNE
+
+    model = TSNE(metric="precomputed", init="random", random_state=seed)
+    return torch.from_numpy(model.fit_transform(distance.numpy()))
+
+
+def umap(x: Tensor, distance: Tensor, seed: int) -> Tensor:
+    """umap-learn with its defaults."""
+    from umap import UMAP
+
+    return torch.from_numpy(UMAP(metric="precomputed", random_state=seed).fit_transform(distance.numpy()))
+
+
+PEERS: dict[str, Callable[..., Tensor | tuple[Tensor, None]]] = {
+    "covariance top-4": covariance_top4,
+    "Isomap": isomap,
+    "t-SNE": tsne,
+    "UMAP": umap,
+}
+
+
+def run_peers(x: Tensor, seed: int) -> dict[str, PeerResult]:
+    """Every peer that is installed, on shuffled samples ``[S, N, C]``. A peer sees nodes with any variance only."""
+    live = (x.std(0) > 0).any(1)
+    nodes = live.nonzero().squeeze(1)
+    distance = correlation_distance(x[:, live])
+    results = {}
+    for name, method in PEERS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                start = time.perf_counter()
+                found = method(x[:, live], distance, seed)
+                seconds = time.perf_counter() - start
+            except ImportError:
+                continue
+        if isinstance(found, tuple):
+            results[name] = PeerResult(nodes[found[0]], None, seconds)
+            continue
+        embedding = torch.full((live.numel(), 2), torch.nan)
+        embedding[live] = found.float()
+        results[name] = PeerResult(nodes[_nearest_four(found.double())], embedding, seconds)
+    return results
