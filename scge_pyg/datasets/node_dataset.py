@@ -27,7 +27,7 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"{purpose} needs {module.split('.')[0]}: pip install 'scge-pyg[{extra}]'") from error
+        raise ImportError(f"{purpose} needs the extra '{extra}': pip install 'scge-pyg[{extra}]'") from error
 
 
 class NodeDataset(Dataset):  # type: ignore[misc, unused-ignore]
