@@ -70,7 +70,7 @@ def _sorted(tap: Tensor, target: Tensor, source: Tensor, weight: Tensor, size: t
 
 
 def _per_axis(value: int | Sequence[int], dim: int, name: str) -> tuple[int, ...]:
-    values = (value,) * dim if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * dim
     if len(values) != dim or any(not isinstance(v, int) or v < 1 for v in values):
         raise ValueError(f"{name} must be a positive integer, or {dim} of them for this geometry, got {value!r}")
     return values

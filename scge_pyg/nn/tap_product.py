@@ -88,6 +88,8 @@ def _gather(
     columns: Tensor, channels: int, index: Tensor, pointer: Tensor, phi: Tensor, block: _Block, taps: range
 ) -> Tensor:
     """Tap values ``[targets * B, len(taps) * C]`` of the targets of a block."""
+    if columns.shape[1] == 0:
+        return columns.new_zeros(0, channels * len(taps))
     targets = (pointer.numel() - 1) // len(block.begin)
     found = []
     for tap in taps:
@@ -145,7 +147,7 @@ class _Taps(torch.autograd.Function):
         grad_columns = grad_weight = None
         if ctx.needs_input_grad[0]:
             forth, back = (index, pointer, phi), (back_index, back_pointer, back_phi)
-            rows = grad.view(-1, batch * out_channels)
+            rows = grad.view((pointer.numel() - 1) // taps, batch * out_channels)
             grad_columns = _Taps.apply(rows, weight.transpose(1, 2), *back, *forth, back_blocks, blocks)
             grad_columns = grad_columns.view_as(columns)
         if ctx.needs_input_grad[1]:
