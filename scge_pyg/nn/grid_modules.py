@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -136,11 +137,13 @@ class GridBatchNorm(torch.nn.Module):
     def __init__(self, norm: torch.nn.modules.batchnorm._BatchNorm, mask: Tensor) -> None:
         super().__init__()
         self.norm = norm
+        self.count = int(mask.sum())
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        cells = x.movedim(1, -1)
-        y = masked_batch_norm(self.norm, cells.flatten(0, -2), self.mask.flatten().repeat(x.shape[0]))
+        cells, copies = x.movedim(1, -1), x.shape[0]
+        mask = self.mask.flatten().repeat(copies)
+        y = masked_batch_norm(self.norm, cells.flatten(0, -2), mask, copies * self.count)
         return y.view(cells.shape).movedim(-1, 1)
 
 
@@ -167,7 +170,7 @@ class CentreTap(torch.nn.Module):
         conv: The convolution; its parameters are shared.
     """
 
-    def __init__(self, conv: torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d) -> None:
+    def __init__(self, conv: Any) -> None:
         super().__init__()
         self.conv = conv
 

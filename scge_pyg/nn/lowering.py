@@ -75,7 +75,7 @@ def lower_to_conv(model: nn.Module, strict: bool = False) -> nn.Module:
         >>> len(lowered)  # both convolutions in one grid view
         1
     """
-    lowered = _lower(copy.deepcopy(model), {})
+    lowered = _Lowering().lower(copy.deepcopy(model))
     if strict:
         kept = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, SCGEConv)]
         reasons = [f"{name or 'the model'} ({reason})" for name, layer in kept if (reason := _reason(layer))]
@@ -95,20 +95,76 @@ def _reason(layer: SCGEConv) -> str | None:
     return None
 
 
-def _lower(module: nn.Module, done: dict[int, nn.Module]) -> nn.Module:
-    """``module`` with everything below it lowered, in place where it stays; ``done`` keeps shared modules shared."""
-    if id(module) in done:
-        return done[id(module)]
-    result = module
-    if type(module) is nn.Sequential:
-        result = nn.Sequential(*_lower_run(list(_leaves(module)), done)).train(module.training)
-    elif (step := _step(module, None)) is not None:
-        result = _view([step])
-    else:
-        for name, child in list(module.named_children()):
-            module.add_module(name, _lower(child, done))
-    done[id(module)] = result
-    return result
+class _Lowering:
+    """One pass over a copy of a model. What occurs several times in it stays one object, with one set of weights."""
+
+    def __init__(self) -> None:
+        self.done: dict[nn.Module, nn.Module] = {}
+        self.convs: dict[nn.Module, tuple[list[nn.Module], nn.Module]] = {}
+
+    def lower(self, module: nn.Module) -> nn.Module:
+        """``module`` with everything in it lowered, in place where it stays."""
+        if module not in self.done:
+            self.done[module] = self._lowered(module)
+        return self.done[module]
+
+    def _lowered(self, module: nn.Module) -> nn.Module:
+        if type(module) is nn.Sequential:
+            return nn.Sequential(*self._lowered_run(list(_leaves(module)))).train(module.training)
+        step = self._step(module, None)
+        if step is not None:
+            return _view([step]).train(module.training)
+        for name, child in module._modules.items():
+            if child is not None:
+                module._modules[name] = self.lower(child)
+        return module
+
+    def _lowered_run(self, leaves: list[nn.Module]) -> list[nn.Module]:
+        """Replace each longest run of layers that share a grid by one view."""
+        result: list[nn.Module] = []
+        while leaves:
+            step = self._step(leaves[0], None)
+            if step is None:
+                result.append(self.lower(leaves.pop(0)))
+                continue
+            run = [step]
+            for leaf in leaves[1:]:
+                following = None if run[-1].target is None else self._step(leaf, run[-1].target)
+                if following is None:
+                    break
+                run.append(following)
+            if _keeps_off_grid_nodes(run):
+                run = run[: next((n for n, step in enumerate(run) if step.rest is None), len(run))]
+            result.append(_view(run))
+            leaves = leaves[len(run) :]
+        return result
+
+    def _step(self, module: nn.Module, current: SharedGraph | None) -> _Step | None:
+        """``module`` on the grid of ``current``, or None if it can't act there. Without ``current`` it opens a view."""
+        source = getattr(module, "source", None)
+        if isinstance(source, SharedGraph):
+            if current is not None and not _same_nodes(source, current):
+                return None
+        elif current is None:
+            return None
+        try:
+            return self._geometric_step(module) or (None if current is None else _nodewise_step(module, current))
+        except CannotLowerError:
+            return None
+
+    def _geometric_step(self, module: nn.Module) -> _Step | None:
+        if isinstance(module, SCGEConv):
+            if module not in self.convs:
+                self.convs[module] = lowered_conv(module)
+            layers, conv = self.convs[module]
+            rest = CentreTap(conv) if module.source is module.target else None
+            return _Step(layers, module.source, module.target, needs=0.0, rest=rest)
+        if type(module) is ClusterPool:
+            layers, needs = lowered_pool(module)
+            return _Step(layers, module.source, module.target, needs=needs, zero_holes=True)
+        if type(module) is ClusterUnpool:
+            return _Step(lowered_unpool(module), module.source, module.target)
+        return None
 
 
 def _leaves(sequential: nn.Sequential) -> Iterator[nn.Module]:
@@ -117,27 +173,6 @@ def _leaves(sequential: nn.Sequential) -> Iterator[nn.Module]:
             yield from _leaves(child)
         else:
             yield child
-
-
-def _lower_run(leaves: list[nn.Module], done: dict[int, nn.Module]) -> list[nn.Module]:
-    """Replace each longest run of layers that share a grid by one view."""
-    result: list[nn.Module] = []
-    while leaves:
-        step = _step(leaves[0], None)
-        if step is None:
-            result.append(_lower(leaves.pop(0), done))
-            continue
-        run = [step]
-        for leaf in leaves[1:]:
-            following = None if run[-1].target is None else _step(leaf, run[-1].target)
-            if following is None:
-                break
-            run.append(following)
-        if _keeps_off_grid_nodes(run):
-            run = run[: next((n for n, step in enumerate(run) if step.rest is None), len(run))]
-        result.append(_view(run))
-        leaves = leaves[len(run) :]
-    return result
 
 
 def _keeps_off_grid_nodes(run: list[_Step]) -> bool:
@@ -167,33 +202,6 @@ def _same_nodes(a: SharedGraph, b: SharedGraph) -> bool:
     if a.lattice is None or b.lattice is None or a.lattice.shape != b.lattice.shape:
         return False
     return torch.equal(a.lattice.cell, b.lattice.cell) and torch.equal(active_nodes(a), active_nodes(b))
-
-
-def _step(module: nn.Module, current: SharedGraph | None) -> _Step | None:
-    """``module`` on the grid of ``current``, or None if it doesn't act there. Without ``current`` it opens a view."""
-    source = getattr(module, "source", None)
-    if isinstance(source, SharedGraph):
-        if current is not None and not _same_nodes(source, current):
-            return None
-    elif current is None:
-        return None
-    try:
-        return _geometric_step(module) or (None if current is None else _nodewise_step(module, current))
-    except CannotLowerError:
-        return None
-
-
-def _geometric_step(module: nn.Module) -> _Step | None:
-    if isinstance(module, SCGEConv):
-        layers, conv = lowered_conv(module)
-        rest = CentreTap(conv) if module.source is module.target else None
-        return _Step(layers, module.source, module.target, needs=0.0, rest=rest)
-    if type(module) is ClusterPool:
-        layers, needs = lowered_pool(module)
-        return _Step(layers, module.source, module.target, needs=needs, zero_holes=True)
-    if type(module) is ClusterUnpool:
-        return _Step(lowered_unpool(module), module.source, module.target)
-    return None
 
 
 def _nodewise_step(module: nn.Module, graph: SharedGraph) -> _Step | None:

@@ -13,14 +13,13 @@ from scge_pyg.nn.kernel import active_nodes
 __all__ = ["NodeBatchNorm", "masked_batch_norm"]
 
 
-def masked_batch_norm(norm: torch.nn.modules.batchnorm._BatchNorm, x: Tensor, mask: Tensor) -> Tensor:
-    """Normalise rows ``[R, C]`` by the statistics of the rows in ``mask [R]``, and update ``norm``'s running ones."""
+def masked_batch_norm(norm: torch.nn.modules.batchnorm._BatchNorm, x: Tensor, mask: Tensor, count: int) -> Tensor:
+    """Normalise rows ``[R, C]`` by the statistics of the ``count`` rows in ``mask [R]``; updates running ones."""
     running = norm.running_mean is not None and norm.running_var is not None
     if not norm.training and running:
         return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
-    count = mask.sum()
-    if int(count) < 2:
-        raise ValueError(f"batch norm: at least 2 values a channel are needed in training, got {int(count)}")
+    if count < 2:
+        raise ValueError(f"batch norm: at least 2 values a channel are needed in training, got {count}")
     share = mask.to(x.dtype).unsqueeze(1) / count
     mean = (x * share).sum(0)
     centred = x - mean
@@ -71,14 +70,15 @@ class NodeBatchNorm(torch.nn.BatchNorm1d):
         super().__init__(num_features, **kwargs)  # type: ignore[arg-type]
         self.source = graph
         self.register_buffer("active", active_nodes(graph), persistent=False)
-        self.all_active = bool(self.active.all())
+        self.num_active = int(self.active.sum())
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""
         batch = as_batch(x, self.active.numel(), self.num_features, "NodeBatchNorm").transpose(0, 1)
         rows = batch.reshape(-1, self.num_features)
-        if self.all_active:
+        if self.num_active == batch.shape[0]:
             y = super().forward(rows)
         else:
-            y = masked_batch_norm(self, rows, self.active.repeat_interleave(batch.shape[1]))
+            copies = batch.shape[1]
+            y = masked_batch_norm(self, rows, self.active.repeat_interleave(copies), copies * self.num_active)
         return as_given(y.view(batch.shape).transpose(0, 1), x)

@@ -233,12 +233,12 @@ def test_wiring_is_open(make_conv):
 def test_one_compiled_graph_serves_all_batch_sizes(make_conv):
     from torch._dynamo.testing import CompileCounter
 
-    conv = make_conv("irregular", in_channels=2)
+    conv = make_conv("irregular")
     torch._dynamo.reset()
     counter = CompileCounter()
     compiled = torch.compile(conv, backend=counter, fullgraph=True, dynamic=True)
     for batch in (2, 3, 5, 7):
-        x = torch.randn(batch, conv.source.num_nodes, 2)
+        x = torch.randn(batch, conv.source.num_nodes, 3)
         y = compiled(x)
         torch.testing.assert_close(y, conv(x))
         y.sum().backward()
