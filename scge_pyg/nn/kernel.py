@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.graph import Lattice, SharedGraph
+from scge_pyg.graph import Lattice, SharedGraph, knn
 
 __all__ = ["TapTable", "active_nodes", "build_taps", "kernel_points", "shared_lattices", "tap_spacing"]
 
 _NEGLIGIBLE = 1e-5
 _MAX_TAPS = 4096
+_FULL = 1.0
 
 
 class TapTable(NamedTuple):
@@ -106,13 +107,22 @@ def active_nodes(graph: SharedGraph) -> Tensor:
 
 
 def tap_spacing(source: SharedGraph, target: SharedGraph) -> Tensor:
-    """Distance between neighbouring taps along each axis: that of the finer of the two node sets."""
+    """Distance between neighbouring taps along each axis: the node spacing of the finer of the two node sets.
+
+    Without a lattice it is the median distance of nodes to their ``2 * dim`` nearest, which on a grid are the
+    neighbours along the axes. The nearest alone would be closer than that wherever places are irregular.
+    """
     lattices = shared_lattices(source, target)
     if lattices is not None:
         return torch.tensor([lattice.stride for lattice in lattices], dtype=torch.float64).amin(0)
-    found = [graph.spacing for graph in (source, target) if int(graph.live.sum()) > 1]
+    found = [_node_spacing(graph) for graph in (source, target) if int(graph.live.sum()) > 1]
     spacing = min((s for s in found if s > 0), default=1.0)
     return torch.full((source.pos.shape[1],), spacing, dtype=torch.float64)
+
+
+def _node_spacing(graph: SharedGraph) -> float:
+    live = graph.pos[graph.live].detach()
+    return float(knn(live, live, min(2 * graph.dim, live.shape[0] - 1), exclude_self=True)[0].median())
 
 
 def _places(lattice: Lattice) -> Tensor:
@@ -200,7 +210,7 @@ def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapT
         places = _places(lattices[1])[listeners] + offset.unsqueeze(1)
         row, node, weight = _meet_on_lattice(lattices[0], places.flatten(0, 1), speaks, spacing)
     total = torch.zeros(taps * listeners.numel(), dtype=torch.float64).index_add_(0, row, weight)
-    weight = weight / total[row].clamp_min(1.0)
+    weight = weight / total[row].clamp_min(_FULL)
     tap, heard = row // max(1, listeners.numel()), listeners[row % max(1, listeners.numel())]
     centre = (offset.abs().amax(1) < _NEGLIGIBLE).nonzero().flatten()
     if source is target and centre.numel():
