@@ -84,6 +84,7 @@ def plot_overview(
     shape: tuple[int, int],
     chance: float | None = None,
     highlight: Sequence[str] = (),
+    task: str = "Accuracy",
     title: str | None = None,
 ) -> Figure:
     """The whole story from left to right: shuffled input, learned graph, samples put back, accuracies.
@@ -96,6 +97,7 @@ def plot_overview(
         shape: Height and width in which the shuffled samples are drawn, row by row.
         chance: Accuracy of guessing.
         highlight: Bars to draw in colour.
+        task: What the bars are about.
         title: Title of the figure.
 
     Returns:
@@ -108,15 +110,15 @@ def plot_overview(
         (left, before, "1. Input: pixels in an unknown order"),
         (right, put_back(graph, shuffled, true_cells), "3. The same samples, put back"),
     ):
-        part.suptitle(text)
+        part.suptitle(text, fontsize=11)
         for ax, picture in zip(part.subplots(2, 2).flat, to_pictures(images[:4]), strict=True):
             ax.imshow(picture, interpolation="nearest")
             ax.set_axis_off()
-    middle.suptitle("2. Discovered graph, coloured by true place")
+    middle.suptitle("2. Discovered graph, coloured by true place", fontsize=11)
     ax = middle.subplots()
     plot_graph(graph, true_position_colors(true_cells), ax=ax, title="")
     ax.set_axis_off()
-    bars.suptitle("4. What networks make of them")
+    bars.suptitle(f"4. {task}", fontsize=11)
     plot_accuracies(accuracies, chance=chance, highlight=highlight, ax=bars.subplots())
     if title:
         figure.suptitle(title, fontweight="bold")

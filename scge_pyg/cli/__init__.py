@@ -1,0 +1,5 @@
+"""The ``scge`` command."""
+
+from scge_pyg.cli.command import main
+
+__all__ = ["main"]

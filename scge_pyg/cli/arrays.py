@@ -1,0 +1,69 @@
+"""Measurements in numpy files: ``.npy`` stays on disk and is read in blocks, ``.npz`` holds several arrays."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scge_pyg.cli.errors import UsageError
+from scge_pyg.cli.measurements import Measurements, rows_per_block, to_tensor
+
+__all__ = ["read_npy", "read_npz"]
+
+
+def read_npy(path: Path, *, image: bool = False) -> Measurements:
+    """A memory-mapped array ``[S, N]`` or ``[S, N, C]``; with ``image``, ``[S, H, W]`` or ``[S, H, W, C]``."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UsageError(f"{path} is not a readable .npy file of numbers ({error})") from error
+    return _measurements(array, str(path), image)
+
+
+def read_npz(path: Path, *, key: str | None = None, image: bool = False) -> Measurements:
+    """The array ``key`` of an archive, or its only one."""
+    try:
+        with path.open("rb") as file:  # np.load leaves its own file open when the archive is damaged
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise UsageError(f"{path} is not a readable .npz archive: it holds one array; rename it to .npy")
+            names = archive.files
+            if key is None and len(names) != 1:
+                raise UsageError(f"{path} holds {len(names)} arrays ({', '.join(names)}); choose one with --key")
+            if key is not None and key not in names:
+                raise UsageError(f"{path} has no array '{key}'; it holds {', '.join(names)}")
+            array = archive[names[0] if key is None else key]
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise UsageError(f"{path} is not a readable .npz archive of numbers ({error})") from error
+    return _measurements(array, str(path), image)
+
+
+def _measurements(array: NDArray[Any], source: str, image: bool) -> Measurements:
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"{source} holds values of type {array.dtype}; numbers are needed (float, integer or boolean)")
+    sizes = list(array.shape)
+    if image and array.ndim not in (3, 4):
+        raise UsageError(f"--image reads [S, H, W] or [S, H, W, C]; {source} has shape {sizes}")
+    if not image and array.ndim not in (2, 3):
+        hint = "; add --image if this is [samples, height, width, channels]" if array.ndim == 4 else ""
+        raise UsageError(f"{source} must be [samples, nodes] or [samples, nodes, channels], got shape {sizes}{hint}")
+    if 0 in sizes:
+        raise UsageError(f"{source} is empty: its shape is {sizes}")
+    shape = (sizes[1], sizes[2]) if image else None
+    num_nodes = sizes[1] * sizes[2] if image else sizes[1]
+    num_channels = sizes[-1] if array.ndim == (4 if image else 3) else 1
+    step = rows_per_block(num_nodes * num_channels, array.dtype.itemsize)
+
+    def read() -> Iterator[Tensor]:
+        for start in range(0, sizes[0], step):
+            block = to_tensor(array[start : start + step])
+            yield block.reshape(block.shape[0], num_nodes, num_channels)
+
+    return Measurements(read, num_nodes, num_channels, num_samples=sizes[0], shape=shape)

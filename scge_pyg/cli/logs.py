@@ -1,0 +1,50 @@
+"""What the command says on stderr: log records that don't break progress bars, and warnings on one line each."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+__all__ = ["collected_warnings", "logging_to_stderr"]
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+@contextmanager
+def logging_to_stderr(verbosity: int) -> Iterator[None]:
+    """Show records of this package: errors (-1), warnings (0), what was decided (1), everything (2)."""
+    logger = logging.getLogger("scge_pyg")
+    handler, before = _Handler(), (logger.level, logger.propagate)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+    logger.setLevel(levels.get(verbosity, logging.DEBUG))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+@contextmanager
+def collected_warnings(messages: list[str], *, shown: bool) -> Iterator[None]:
+    """Append the text of every ``UserWarning`` to ``messages`` and, if ``shown``, print it on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            texts = [" ".join(str(w.message).split()) for w in caught if w.category is UserWarning]
+            messages += texts
+            if shown:
+                for text in texts:
+                    tqdm.write(f"warning: {text}", file=sys.stderr)

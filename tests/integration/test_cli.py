@@ -1,0 +1,409 @@
+"""The command: every kind of input, every way it can be wrong, and output that is whole or absent."""
+
+import json
+import logging
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import scge_pyg.cli.discover
+from scge_pyg import SharedGraph
+from scge_pyg.cli import main
+from scge_pyg.transforms import ShuffleNodes
+
+pa = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.parquet")
+Image = pytest.importorskip("PIL.Image")
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Stand in for discovery: keep what it was given, and answer with a row of nodes."""
+    calls = {}
+
+    def stand_in(x, **options):
+        blocks = [block.reshape(*block.shape[:2], -1) for block in x]
+        calls.update(options, x=torch.cat(blocks), blocks=len(blocks))
+        logging.getLogger("scge_pyg.graph").info("decided something")
+        warnings.warn("a doubt\nin two lines", stacklevel=1)
+        return SharedGraph.from_grid((1, calls["x"].shape[1]))
+
+    monkeypatch.setattr(scge_pyg.cli.discover, "discover", stand_in)
+    return calls
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Run ``scge discover`` into ``tmp_path / "out"`` without pictures: exit status, stdout, stderr."""
+
+    def run(*args, plot=False):
+        code = main(["discover", *map(str, args), "-o", str(tmp_path / "out"), *([] if plot else ["--no-plot"])])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def save_images(folder, arrays, mode="L"):
+    folder.mkdir()
+    for name, array in enumerate(arrays):
+        Image.fromarray(array).convert(mode).save(folder / f"{name:03}.png")
+    return folder
+
+
+def smooth_images(samples=600, side=8):
+    """Random fields whose neighbours correlate."""
+    noise = torch.randn(samples, 1, side + 4, side + 4, generator=torch.Generator().manual_seed(0))
+    weight = torch.tensor([1.0, 3.0, 4.0, 3.0, 1.0])
+    return torch.nn.functional.conv2d(noise, torch.outer(weight, weight)[None, None] / 144).squeeze(1)
+
+
+# Inputs that work ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(20, 6), (20, 6, 3)])
+def test_npy_is_read_in_blocks_and_never_whole(tmp_path, run, seen, monkeypatch, shape):
+    array = RNG.normal(size=shape)
+    np.save(tmp_path / "x.npy", array)
+    monkeypatch.setattr("scge_pyg.cli.measurements._BLOCK_BYTES", array[0].nbytes * 7)
+    loaded = []
+    load = np.load
+    monkeypatch.setattr(np, "load", lambda *a, **k: loaded.append(load(*a, **k)) or loaded[-1])
+    assert run(tmp_path / "x.npy")[0] == 0
+    assert isinstance(loaded[0], np.memmap)
+    assert seen["blocks"] == 3
+    np.testing.assert_array_equal(seen["x"].numpy().reshape(shape), array)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int64", "bool", "float16", "float32", ">f8", "<u4"])
+def test_every_number_type_arrives_exactly(tmp_path, run, seen, dtype):
+    array = RNG.integers(0, 2 if dtype == "bool" else 200, (9, 5)).astype(dtype)
+    np.save(tmp_path / "x.npy", np.asfortranarray(array))
+    assert run(tmp_path / "x.npy")[0] == 0
+    np.testing.assert_array_equal(seen["x"][..., 0].numpy(), array.astype(np.float64))
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_image_flag_makes_pixels_nodes(tmp_path, run, seen, channels):
+    array = RNG.normal(size=(7, 3, 4, *channels)).astype(np.float32)
+    np.save(tmp_path / "x.npy", array)
+    code, out, _ = run(tmp_path / "x.npy", "--image", "--json")
+    assert code == 0
+    np.testing.assert_array_equal(seen["x"].numpy(), array.reshape(7, 12, -1))
+    assert set(json.loads(out)["score"]) == {"cell_accuracy", "edge_precision", "edge_recall"}
+
+
+def test_npz_takes_the_only_array_or_the_named_one(tmp_path, run, seen):
+    one, two = RNG.normal(size=(5, 4)), RNG.normal(size=(6, 3))
+    np.savez(tmp_path / "one.npz", one)
+    np.savez_compressed(tmp_path / "two.npz", one=one, two=two)
+    assert run(tmp_path / "one.npz")[0] == 0
+    np.testing.assert_array_equal(seen["x"][..., 0].numpy(), one)
+    assert run(tmp_path / "two.npz", "--key", "two", "--overwrite")[0] == 0
+    np.testing.assert_array_equal(seen["x"][..., 0].numpy(), two)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b,c\n1,2,3\n4,5,6\n", ["a", "b", "c"]),
+        ('\ufeff"a b";c;d\r\n1;2;3\r\n\r\n4;5;6', ["a b", "c", "d"]),
+        ("1\t2\t3\n4\t5\t6\n", None),
+        ("1, 2 , 3\n4,5,6e0\n", None),
+    ],
+)
+def test_csv_dialects(tmp_path, run, seen, text, names):
+    (tmp_path / "x.csv").write_text(text, encoding="utf-8")
+    code, out, _ = run(tmp_path / "x.csv", "--json")
+    assert code == 0
+    assert seen["x"][..., 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert json.loads(out)["nodes"] == names
+
+
+def test_csv_header_of_numbers_can_be_declared(tmp_path, run, seen):
+    (tmp_path / "x.csv").write_text("773869,767541\n1,2\n3,4\n")
+    assert run(tmp_path / "x.csv", "--header")[0] == 0
+    assert seen["x"][..., 0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_parquet_leaves_out_the_index_of_pandas(tmp_path, run, seen):
+    table = pa.table({"a": [1, 2], "b": [0.5, None], "c": [True, False], "__index_level_0__": [7, 8]})
+    pa.parquet.write_table(table, tmp_path / "x.parquet")
+    code, out, _ = run(tmp_path / "x.parquet", "--json")
+    assert code == 0
+    np.testing.assert_array_equal(seen["x"][..., 0].numpy(), [[1, 0.5, 1], [2, np.nan, 0]])
+    assert json.loads(out)["nodes"] == ["a", "b", "c"]
+
+
+def test_images_are_gray_unless_one_has_colours(tmp_path, run, seen):
+    arrays = RNG.integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    gray = save_images(tmp_path / "gray", arrays)
+    (gray / "notes.txt").write_text("not an image")
+    assert run(gray)[0] == 0
+    np.testing.assert_array_equal(seen["x"].numpy(), arrays.reshape(3, 20, 1))
+    Image.fromarray(np.stack([arrays[0]] * 3, -1)).save(gray / "999.png")
+    assert run(gray, "--overwrite")[0] == 0
+    assert seen["x"].shape == (4, 20, 3)
+
+
+def test_shuffling_permutes_nodes_and_their_names(tmp_path, run, seen):
+    (tmp_path / "x.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n6,7,8,9,10\n")
+    code, out, _ = run(tmp_path / "x.csv", "--shuffle-seed", 3, "--json")
+    order = ShuffleNodes(3).permutation(5)
+    assert code == 0
+    assert seen["x"][0, :, 0].tolist() == (order + 1).tolist()
+    assert json.loads(out)["nodes"] == ["abcde"[i] for i in order]
+
+
+def test_options_reach_discovery(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    assert run(tmp_path / "x.npy", "--dim", 1, "--seed", 5, "--no-snap", "-q")[0] == 0
+    assert {k: seen[k] for k in ("dim", "seed", "snap", "progress")} == {
+        "dim": 1,
+        "seed": 5,
+        "snap": False,
+        "progress": False,
+    }
+
+
+# What it says -------------------------------------------------------------------------------------------------------
+
+
+def test_verbosity(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    _, out, err = run(tmp_path / "x.npy")
+    assert "9 samples" in out
+    assert "warning: a doubt in two lines\n" in err
+    assert "decided" not in err
+    _, out, err = run(tmp_path / "x.npy", "-v", "--overwrite")
+    assert "INFO scge_pyg.graph: decided something\n" in err
+    _, out, err = run(tmp_path / "x.npy", "-q", "--overwrite")
+    assert (out, err) == ("", "")
+    assert not logging.getLogger("scge_pyg").handlers
+
+
+def test_json_on_stdout_equals_the_file(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    _, out, _ = run(tmp_path / "x.npy", "--json")
+    summary = json.loads(out)
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["files"] == ["graph.safetensors", "summary.json"]
+    assert summary["warnings"] == ["a doubt in two lines"]
+    assert summary["graph"]["lattice"] == {"shape": [1, 5], "periodic": [False, False], "placed": 5}
+    assert summary["score"] is None
+    assert SharedGraph.load(tmp_path / "out" / "graph.safetensors").num_nodes == 5
+
+
+# Input that is wrong ------------------------------------------------------------------------------------------------
+
+
+def npy(array):
+    return lambda path: np.save(path.with_suffix(".npy"), array)
+
+
+def text(suffix, content):
+    return lambda path: path.with_suffix(suffix).write_bytes(content)
+
+
+def parquet(columns):
+    return lambda path: pa.parquet.write_table(pa.table(columns), path.with_suffix(".parquet"))
+
+
+def npz(**arrays):
+    return lambda path: np.savez(path.with_suffix(".npz"), **arrays)
+
+
+def images(*sizes):
+    return lambda path: save_images(path, [np.zeros(size, np.uint8) for size in sizes])
+
+
+def renamed_npy(path):
+    np.save(path, np.zeros((2, 3)))
+    path.with_suffix(".npy").rename(path.with_suffix(".npz"))
+
+
+def broken_image(path):
+    save_images(path, [np.zeros((4, 4), np.uint8)])
+    (path / "001.png").write_bytes(b"\x89PNG nothing")
+
+
+BAD = {
+    "missing": (lambda path: None, [".npy"], "does not exist"),
+    "suffix": (text(".dat", b"1"), [".dat"], "unknown suffix '.dat'; expected .npy, .npz, .csv, .parquet"),
+    "rank 1": (npy(np.zeros(5)), [".npy"], "must be [samples, nodes] or [samples, nodes, channels], got shape [5]"),
+    "rank 4": (npy(np.zeros((2, 3, 3, 1))), [".npy"], "got shape [2, 3, 3, 1]; add --image"),
+    "rank 2 image": (npy(np.zeros((2, 3))), [".npy", "--image"], "--image reads [S, H, W] or [S, H, W, C]"),
+    "no samples": (npy(np.zeros((0, 3))), [".npy"], "is empty: its shape is [0, 3]"),
+    "text array": (npy(np.array([["a", "b"]])), [".npy"], "values of type <U1; numbers are needed"),
+    "complex array": (npy(np.zeros((2, 3), complex)), [".npy"], "values of type complex128"),
+    "object array": (npy(np.array([[None, 1]])), [".npy"], "is not a readable .npy file of numbers"),
+    "no npy": (text(".npy", b"garbage"), [".npy"], "is not a readable .npy file of numbers"),
+    "empty npy": (text(".npy", b""), [".npy"], "is not a readable .npy file of numbers"),
+    "no npz": (text(".npz", b"PK\x03\x04garbage"), [".npz"], "is not a readable .npz archive"),
+    "npy as npz": (renamed_npy, [".npz"], "is not a readable .npz archive"),
+    "which array": (npz(a=np.zeros((2, 2)), b=np.ones(3)), [".npz"], "holds 2 arrays (a, b); choose one with --key"),
+    "no such array": (npz(a=np.zeros((2, 2))), [".npz", "--key", "c"], "has no array 'c'; it holds a"),
+    "key elsewhere": (npy(np.zeros((2, 3))), [".npy", "--key", "a"], "--key applies to .npz input"),
+    "text columns": (text(".csv", b"id,a,who\n1,2,Ann\n2,3,Bob\n"), [".csv"], "text in column 'who'; remove it"),
+    "text, no names": (text(".csv", b"1,2\n3,x\n"), [".csv"], "text in column number 2"),
+    "ragged": (text(".csv", b"a,b\n1,2\n3\n"), [".csv"], "line 3: 1 columns, but the first line has 2"),
+    "empty csv": (text(".csv", b""), [".csv"], "is empty"),
+    "names only": (text(".csv", b"a,b\n"), [".csv"], "has column names but no rows"),
+    "latin-1": (text(".csv", b"\xe9,b\n1,2\n"), [".csv"], "is not a readable text table"),
+    "text parquet": (parquet({"a": [1.0], "city": ["Rome"]}), [".parquet"], "text in column 'city' (string)"),
+    "no parquet": (text(".parquet", b"garbage"), [".parquet"], "is not a readable Parquet file"),
+    "empty parquet": (parquet({"a": pa.array([], "float64")}), [".parquet"], "is empty: 0 rows, 1 columns"),
+    "empty folder": (lambda path: path.mkdir(), [""], "holds no images"),
+    "unequal images": (images((4, 5), (4, 5), (5, 4)), [""], "002.png is 4x5, "),
+    "broken image": (broken_image, [""], "001.png is not a readable image"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named_on_one_line_and_leaves_nothing(tmp_path, run, seen, case):
+    make, (suffix, *options), message = BAD[case]
+    make(tmp_path / "input")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run(tmp_path / f"input{suffix}", *options)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("scge: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_unequal_images_name_both_sizes(tmp_path, run):
+    folder = save_images(tmp_path / "input", [np.zeros((4, 5), np.uint8), np.zeros((6, 7), np.uint8)])
+    _, _, err = run(folder)
+    assert f"{folder / '001.png'} is 7x6, {folder / '000.png'} is 5x4 (width x height)" in err
+
+
+def test_nan_is_reported_by_discovery(tmp_path, run):
+    array = RNG.normal(size=(30, 5))
+    array[3, 2] = np.nan
+    np.save(tmp_path / "x.npy", array)
+    code, _, err = run(tmp_path / "x.npy")
+    assert code == 2
+    assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_extras_are_named(tmp_path, run, seen, monkeypatch):
+    parquet({"a": [1.0]})(tmp_path / "x")
+    images((3, 3))(tmp_path / "folder")
+    for module, given in (("pyarrow.parquet", "x.parquet"), ("PIL.Image", "folder")):
+        monkeypatch.setitem(sys.modules, module, None)
+        code, _, err = run(tmp_path / given)
+        assert code == 2
+        assert "needs the extra 'io': pip install 'scge-pyg[io]'" in err
+
+
+def test_usage_errors_exit_with_2(capsys):
+    assert main([]) == 2
+    assert main(["discover"]) == 2
+    assert main(["discover", "x.npy", "-o", "out", "--dim", "two"]) == 2
+    capsys.readouterr()
+
+
+def test_help_and_version_exit_with_0(capsys):
+    assert main(["discover", "--help"]) == 0
+    assert "examples:" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+
+
+# Output that is whole or absent -------------------------------------------------------------------------------------
+
+
+def test_a_failure_while_writing_leaves_nothing(tmp_path, seen, monkeypatch, capsys):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+
+    def fail(self, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("disk on fire")
+
+    monkeypatch.setattr(SharedGraph, "save", fail)
+    assert main(["discover", str(tmp_path / "x.npy"), "-o", str(tmp_path / "deep" / "out"), "--no-plot"]) == 1
+    assert "disk on fire" in capsys.readouterr().err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_an_earlier_result_survives_a_failure(tmp_path, run, seen, monkeypatch):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    assert run(tmp_path / "x.npy")[0] == 0
+    before = (tmp_path / "out" / "summary.json").read_text()
+    code, _, err = run(tmp_path / "x.npy")
+    assert code == 2
+    assert "already holds a result" in err
+    monkeypatch.setattr(SharedGraph, "save", lambda self, path: 1 / 0)
+    assert run(tmp_path / "x.npy", "--overwrite")[0] == 1
+    assert (tmp_path / "out" / "summary.json").read_text() == before
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out", "x.npy"]
+
+
+def test_other_peoples_files_are_never_replaced(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    code, _, err = run(tmp_path / "x.npy", "--overwrite")
+    assert code == 2
+    assert "holds other files (thesis.tex)" in err
+    (tmp_path / "out" / "thesis.tex").unlink()
+    assert run(tmp_path / "x.npy")[0] == 0
+    assert (tmp_path / "out" / "graph.safetensors").stat().st_mode & 0o777 == (
+        tmp_path / "x.npy"
+    ).stat().st_mode & 0o777
+
+
+def test_the_target_must_be_a_folder(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    (tmp_path / "out").touch()
+    code, _, err = run(tmp_path / "x.npy")
+    assert code == 2
+    assert "is a file; -o names a folder" in err
+
+
+# The whole way, with real discovery -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--shuffle-seed", 1]])
+def test_images_end_to_end(tmp_path, run, options):
+    pytest.importorskip("matplotlib")
+    fields = smooth_images()
+    scaled = ((fields - fields.min()) / (fields.max() - fields.min()) * 255).byte()
+    folder = save_images(tmp_path / "images", scaled.numpy())
+    code, out, err = run(folder, "--json", *options, plot=True)
+    assert code == 0, err
+    summary = json.loads(out)
+    assert summary["files"] == ["graph.png", "graph.safetensors", "samples.png", "summary.json"]
+    assert all((tmp_path / "out" / name).stat().st_size > 100 for name in summary["files"])
+    assert summary["num_samples"] == 600
+    assert summary["graph"]["live"] == 64
+    assert summary["score"]["edge_recall"] > 0.9
+
+
+def test_no_pictures_without_the_extra(tmp_path, run, seen, monkeypatch):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    monkeypatch.setattr("scge_pyg.cli.pictures.find_spec", lambda name: None)
+    code, _, err = run(tmp_path / "x.npy", plot=True)
+    assert code == 0
+    assert "they need the extra 'plot'" in err
+    assert not (tmp_path / "out" / "graph.png").exists()
+
+
+def test_as_a_process(tmp_path):
+    np.save(tmp_path / "x.npy", smooth_images(300, 6).numpy())
+    command = [sys.executable, "-m", "scge_pyg.cli", "discover", str(tmp_path / "x.npy"), "--image", "--no-plot"]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "out"), "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["num_nodes"] == 36
+    again = subprocess.run([*command, "-o", str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+    assert again.stdout == ""

@@ -1,0 +1,89 @@
+"""The demonstration, on patches so small that it takes seconds."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+import scge_pyg.cli.demo
+from scge_pyg import SharedGraph
+from scge_pyg.cli import main
+from scge_pyg.cli.demo_tasks import digits, smeared_photos
+from scge_pyg.cli.demo_training import LEARNED, MODELS, TOLD, Schedule, accuracies
+from scge_pyg.graph import Lattice
+from scge_pyg.metrics import grid_edges
+
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+
+def graph_of(task):
+    """The true geometry, seen in a mirror."""
+    cells = torch.stack([task.cells[:, 1], task.shape[0] - 1 - task.cells[:, 0]], 1)
+    return SharedGraph(cells.float(), grid_edges(cells), lattice=Lattice(cells, task.shape[::-1]))
+
+
+def in_true_order(task, x):
+    return x[:, (task.cells[:, 0] * task.shape[1] + task.cells[:, 1]).argsort()].unflatten(1, task.shape).squeeze(-1)
+
+
+def test_smears_go_in_the_direction_that_the_label_names():
+    task = smeared_photos(12, 400, 20, seed=3)
+    assert task.x_train.shape == (400, 144, 1)
+    assert task.x_test.shape == (20, 144, 1)
+    images = in_true_order(task, task.x_train)
+    steps = torch.stack(
+        [
+            (images[:, 1:-1, 1:-1] - images[:, 1:-1, 2:]).abs().mean((1, 2)),
+            (images[:, 1:-1, 1:-1] - images[:, 2:, 1:-1]).abs().mean((1, 2)),
+            (images[:, 1:-1, 1:-1] - images[:, 2:, 2:]).abs().mean((1, 2)) / 2**0.5,
+            (images[:, 1:-1, 1:-1] - images[:, 2:, :-2]).abs().mean((1, 2)) / 2**0.5,
+        ],
+        1,
+    )
+    assert (steps.argmin(1) == task.y_train).double().mean() > 0.55
+    again = smeared_photos(12, 400, 20, seed=3)
+    assert torch.equal(again.x_test, task.x_test)
+
+
+def test_digits_are_held_out():
+    task = digits()
+    assert (task.x_train.shape[0], task.x_test.shape[0], task.classes) == (1297, 500, 10)
+    overlap = torch.cdist(task.x_train.squeeze(2), task.x_test.squeeze(2)).amin(0)
+    assert (overlap > 0).all()
+
+
+def test_the_learned_geometry_is_worth_as_much_as_the_true_one():
+    task = smeared_photos(12, 640, 200)
+    (result,) = accuracies([(task, graph_of(task))], Schedule(seeds=1, epochs=(6,)), hidden=True)
+    assert set(result) == set(MODELS)
+    assert result[TOLD][0] > 0.6
+    assert abs(result[LEARNED][0] - result[TOLD][0]) < 0.15
+    assert max(result[name][0] for name in MODELS[:2]) < 0.5
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    make = lambda *_, seed=0: smeared_photos(12, 320, 100, seed)  # noqa: E731
+    monkeypatch.setattr(scge_pyg.cli.demo, "smeared_photos", make)
+    monkeypatch.setattr(scge_pyg.cli.demo, "schedule", lambda quick: Schedule(1, (1, 1)))
+
+
+def test_demo_writes_pictures_and_numbers(tmp_path, tiny, capsys):
+    assert main(["demo", "--json", "-o", str(tmp_path / "demo")]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert [task["task"] for task in summary["tasks"]] == ["photo patches 12x12", "digits 8x8"]
+    assert set(summary["files"]) == {entry.name for entry in (tmp_path / "demo").iterdir()}
+    assert {"overview.png", "photos-samples.png", "digits-graph.safetensors"} <= set(summary["files"])
+    assert main(["demo", "--quick", "-o", str(tmp_path / "demo")]) == 0  # over the first
+    assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+    out = capsys.readouterr().out
+    assert all(name in out for name in MODELS)
+
+
+@pytest.mark.parametrize(("module", "extra"), [("sklearn.datasets", "demo"), ("matplotlib", "plot")])
+def test_demo_names_the_extra_it_lacks(tmp_path, monkeypatch, capsys, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["demo", "-o", str(tmp_path / "demo")]) == 2
+    assert f"scge demo needs the extra '{extra}': pip install 'scge-pyg[{extra}]'" in capsys.readouterr().err
