@@ -1,0 +1,82 @@
+"""From wiring and cells to a `SharedGraph`: one map per connected geometry, side by side in one frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from scge_pyg.graph.layout import layout
+from scge_pyg.graph.wiring import Wiring, adjacency_of
+
+__all__ = ["Map", "cell_coordinates", "map_components"]
+
+_GAP = 3.0  # empty space between the maps of two components, in units of node spacing
+
+
+@dataclass(frozen=True)
+class Map:
+    """Coordinates of all nodes.
+
+    Attributes:
+        pos: Coordinates ``[N, d]``, unit distance between nearest nodes.
+        component: Connected geometry of each node, by falling size, ``[N]``.
+    """
+
+    pos: np.ndarray
+    component: np.ndarray
+
+
+def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.random.Generator) -> Map:
+    """Lay out each connected part of the wiring on its own and set them side by side along the first axis."""
+    links = np.concatenate([wiring.edges, wiring.attached], 1)
+    part = connected_components(adjacency_of(links, num_nodes), directed=False)[1]
+    size = np.bincount(part)
+    order = np.argsort(-size, kind="stable")
+    component = np.argsort(order, kind="stable")[part]
+    members = np.split(np.argsort(component, kind="stable"), np.cumsum(size[order])[:-1])
+    charts = []
+    for nodes in members:
+        local = np.full(num_nodes, -1)
+        local[nodes] = np.arange(len(nodes))
+        inside = local[links[:, component[links[0]] == component[nodes[0]]]]
+        charts.append(_unit_spacing(layout(inside, len(nodes), dim, wiring.dense, generator)))
+    pos = np.zeros((num_nodes, max(chart.shape[1] for chart in charts)))
+    edge = 0.0
+    for nodes, chart in zip(members, charts, strict=True):
+        chart = chart - chart.min(0)
+        pos[nodes, : chart.shape[1]] = chart
+        pos[nodes, 0] += edge
+        edge += chart[:, 0].max() + _GAP
+    return Map(pos, component)
+
+
+def _unit_spacing(pos: np.ndarray) -> np.ndarray:
+    if len(pos) < 2:
+        return pos
+    nearest = np.median(cKDTree(pos).query(pos, 2)[0][:, 1])
+    return pos / nearest if nearest > 0 else pos
+
+
+def cell_coordinates(cell: np.ndarray, shape: tuple[int, ...], periodic: tuple[bool, ...]) -> np.ndarray:
+    """Coordinates of cells: the integers along an open axis, a circle of unit chords along a periodic one.
+
+    Example:
+        >>> import numpy as np
+        >>> ring = cell_coordinates(np.arange(6)[:, None], (6,), (True,))
+        >>> float(np.linalg.norm(ring[0] - ring[1]).round(6))
+        1.0
+    """
+    columns = []
+    for axis, (size, wraps) in enumerate(zip(shape, periodic, strict=True)):
+        if wraps:
+            angle = 2 * math.pi * cell[:, axis] / size
+            radius = 0.5 / math.sin(math.pi / size)
+            columns += [radius * np.cos(angle), radius * np.sin(angle)]
+        else:
+            columns.append(cell[:, axis].astype(float))
+    return np.stack(columns, 1)

@@ -1,0 +1,210 @@
+"""From coupling to edges: which partners count, and which edges are shortcuts across the geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+__all__ = ["Wiring", "adjacency_of", "edges_of", "mutual_top", "settle", "strong_edges", "transitivity", "wire"]
+
+_TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
+_LONGEST, _LONGEST_DENSE = 1.25, 1.6  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
+_SPLIT = 8  # partners among which a node's direct neighbours are told from the rest
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Undirected edges of a coupling.
+
+    Attributes:
+        edges: Edges ``[2, E]`` with ``i < j``.
+        attached: Weak links that hold nodes without an edge at their strongest partner, ``[2, A]``.
+        strong: The edges among them that are trusted on their coupling alone, ``[2, F]``.
+        shortcuts: Number of candidate edges dropped because they jump across the graph.
+        dense: Whether neighbours of a node are often neighbours (a triangulation rather than a grid).
+    """
+
+    edges: np.ndarray
+    attached: np.ndarray
+    strong: np.ndarray
+    shortcuts: int
+    dense: bool
+
+
+def adjacency_of(edges: np.ndarray, num_nodes: int) -> sp.csr_matrix:
+    """Symmetric 0/1 matrix of undirected edges ``[2, E]``."""
+    half = sp.csr_matrix((np.ones(edges.shape[1]), (edges[0], edges[1])), (num_nodes, num_nodes))
+    return half.maximum(half.T).tocsr()
+
+
+def edges_of(matrix: sp.spmatrix) -> np.ndarray:
+    """Upper-triangular entries of a symmetric sparse matrix as edges ``[2, E]``."""
+    upper = sp.triu(matrix, 1).tocoo()
+    order = np.lexsort((upper.col, upper.row))
+    return np.stack([upper.row[order], upper.col[order]]).astype(np.int64)
+
+
+def _partners(coupling: sp.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strongest ``k`` partners of each node and their couplings, ``[N, k]``; -1 and 0 where there are fewer."""
+    num_nodes = coupling.shape[0]
+    row = np.repeat(np.arange(num_nodes), np.diff(coupling.indptr))
+    order = np.lexsort((coupling.indices, -coupling.data, row))
+    rank = np.arange(len(row)) - coupling.indptr[row]
+    keep = rank < k
+    index = np.full((num_nodes, k), -1, dtype=np.int64)
+    value = np.zeros((num_nodes, k))
+    index[row[keep], rank[keep]] = coupling.indices[order][keep]
+    value[row[keep], rank[keep]] = coupling.data[order][keep]
+    return index, value
+
+
+def mutual_top(coupling: sp.csr_matrix, k: int) -> np.ndarray:
+    """Pairs in which each node is among the other's ``k`` strongest partners, ``[2, E]``."""
+    index, _ = _partners(coupling, k)
+    row = np.repeat(np.arange(len(index)), k)[index.ravel() >= 0]
+    chosen = sp.csr_matrix((np.ones(len(row)), (row, index.ravel()[index.ravel() >= 0])), coupling.shape)
+    return edges_of(chosen.multiply(chosen.T))
+
+
+def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
+    """Pairs above the split that each end sees between its direct neighbours and the rest, ``[2, E]``.
+
+    The split is Otsu's (1979) threshold between two classes among a node's eight strongest couplings; a pair must
+    exceed the geometric mean of its two ends' thresholds, and five times the noise.
+    """
+    _, value = _partners(coupling, _SPLIT)
+    total = value.cumsum(1)
+    size = np.arange(1, _SPLIT)
+    above = total[:, :-1] / size
+    below = (total[:, -1:] - total[:, :-1]) / (_SPLIT - size)
+    cut = (size * (_SPLIT - size) * (above - below) ** 2).argmax(1)
+    node = np.arange(len(value))
+    threshold = (value[node, cut] + value[node, cut + 1]) / 2
+    pairs = mutual_top(coupling, _SPLIT)
+    strength = _strength(coupling, pairs)
+    limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), 5 * noise)
+    return pairs[:, strength > limit]
+
+
+def _strength(coupling: sp.csr_matrix, edges: np.ndarray) -> np.ndarray:
+    if not edges.shape[1]:
+        return np.zeros(0)
+    return np.asarray(coupling[edges[0], edges[1]]).ravel()
+
+
+def transitivity(adjacency: sp.csr_matrix) -> float:
+    """Share of two-step paths whose ends are joined: about 0 on a grid, 0.4 in a triangulation."""
+    paths = (adjacency @ adjacency).tolil()
+    paths.setdiag(0)
+    paths = paths.tocsr()
+    return float(paths.multiply(adjacency).sum() / max(paths.sum(), 1.0))
+
+
+def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
+    """Grow the wiring from the strongest edges, admit what closes a short cycle, drop the shortcuts.
+
+    Candidates are mutual among the ``2 dim + 1`` strongest partners. A strong edge among ``2 dim`` and above the lowest
+    fifth of all candidates is trusted at once. The others follow in the order of their strength, up to ``2 dim`` edges
+    a node, if their ends are already three steps apart (or, in a triangulation, two): on a surface every edge closes a
+    short cycle, while one that joins the left border to the right closes a long one. Parts that stay apart are joined
+    by their strongest candidate.
+
+    Args:
+        coupling: Symmetric sparse coupling ``[N, N]``.
+        noise: Standard deviation of the coupling between unrelated nodes; weaker pairs than five of it are no edges.
+        dim: Intrinsic dimension.
+    """
+    num_nodes = coupling.shape[0]
+    limit = 2 * dim
+    edges = mutual_top(coupling, limit + 1)
+    strength = _strength(coupling, edges)
+    edges, strength = edges[:, strength > 5 * noise], strength[strength > 5 * noise]
+
+    def contains(pairs: np.ndarray) -> np.ndarray:
+        return np.isin(edges[0] * num_nodes + edges[1], pairs[0] * num_nodes + pairs[1])
+
+    first = contains(mutual_top(coupling, limit))
+    strong = first & contains(strong_edges(coupling, noise))
+    dense = transitivity(adjacency_of(edges[:, strong], num_nodes)) > _TRIANGULATED
+    trusted = edges[:, strong]
+    admitted = strong & (strength >= np.quantile(strength[first], 0.2)) if first.any() else strong
+    while not admitted.all():
+        pending = np.flatnonzero(~admitted)
+        adjacency = adjacency_of(edges[:, admitted], num_nodes)
+        pending = pending[_closes_short_cycle(adjacency, edges[:, pending], dense)]
+        chosen = _up_to_degree(pending, edges, strength, np.diff(adjacency.indptr), limit)
+        if not chosen.size:
+            pending = np.flatnonzero(~admitted & first)
+            part = connected_components(adjacency, directed=False)[1]
+            chosen = pending[part[edges[0, pending]] != part[edges[1, pending]]]
+            if not chosen.size:
+                break
+            chosen = _strongest_joins(chosen, part, edges, strength)
+        admitted[chosen] = True
+    shortcuts = int((first & ~admitted).sum())
+    edges = edges[:, admitted]
+    return Wiring(edges, _attach(coupling, edges, noise), trusted, shortcuts, dense)
+
+
+def _closes_short_cycle(adjacency: sp.csr_matrix, edges: np.ndarray, dense: bool) -> np.ndarray:
+    two = adjacency @ adjacency
+    by_two = np.asarray(two[edges[0], edges[1]]).ravel() > 0
+    by_three = np.asarray((two @ adjacency)[edges[0], edges[1]]).ravel() > 0
+    return (by_two | by_three) if dense else (by_three & ~by_two)
+
+
+def _up_to_degree(
+    pending: np.ndarray, edges: np.ndarray, strength: np.ndarray, degree: np.ndarray, limit: int
+) -> np.ndarray:
+    """Pending edges in falling strength while both their ends have fewer than ``limit`` edges."""
+    degree = degree.copy()
+    chosen = []
+    for edge in pending[np.argsort(-strength[pending], kind="stable")].tolist():
+        i, j = edges[:, edge]
+        if degree[i] < limit and degree[j] < limit:
+            degree[i] += 1
+            degree[j] += 1
+            chosen.append(edge)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _strongest_joins(pending: np.ndarray, part: np.ndarray, edges: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """For each part the strongest pending edge that leaves it (a step of Boruvka's algorithm)."""
+    ends = np.concatenate([part[edges[0, pending]], part[edges[1, pending]]])
+    edge = np.concatenate([pending, pending])
+    order = np.lexsort((edge, -strength[edge], ends))
+    first = np.unique(ends[order], return_index=True)[1]
+    return np.unique(edge[order][first])
+
+
+def _attach(coupling: sp.csr_matrix, edges: np.ndarray, noise: float) -> np.ndarray:
+    """Link each node that has no edge to its strongest partner, if that coupling stands out of the noise."""
+    degree = np.bincount(edges.ravel(), minlength=coupling.shape[0])
+    index, value = _partners(coupling, 1)
+    lonely = np.flatnonzero((degree == 0) & (value[:, 0] > 5 * noise))
+    return np.stack([lonely, index[lonely, 0]])
+
+
+def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wiring: Wiring) -> tuple[np.ndarray, int]:
+    """Edges that the map agrees with: candidates whose ends lie side by side.
+
+    Args:
+        coupling: Symmetric sparse coupling ``[N, N]``.
+        noise: Standard deviation of the coupling between unrelated nodes.
+        dim: Intrinsic dimension.
+        pos: Coordinates with unit distance between nearest nodes, ``[N, d]``, NaN where there are none.
+        wiring: What the coupling alone said.
+
+    Returns:
+        Edges ``[2, E]``, and how many edges of ``wiring`` were dropped because they are too long.
+    """
+    candidates = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
+    candidates = candidates[:, _strength(coupling, candidates) > 5 * noise]
+    union = np.unique(np.concatenate([candidates, wiring.edges], 1).T, axis=0).T
+    length = np.linalg.norm(pos[union[0]] - pos[union[1]], axis=1)
+    kept = union[:, length < (_LONGEST_DENSE if wiring.dense else _LONGEST)]
+    code = wiring.edges[0] * len(pos) + wiring.edges[1]
+    return kept, int((~np.isin(code, kept[0] * len(pos) + kept[1])).sum())
