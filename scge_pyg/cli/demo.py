@@ -14,7 +14,7 @@ from scge_pyg.cli.demo_tasks import Task, digits, smeared_photos
 from scge_pyg.cli.demo_training import MODELS, TOLD, accuracies, schedule
 from scge_pyg.cli.discover import describe, score
 from scge_pyg.cli.errors import need
-from scge_pyg.cli.logs import collected_warnings
+from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.graph import SharedGraph, discover
 
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _found(task: Task, args: argparse.Namespace) -> tuple[SharedGraph, float]:
     start = time.perf_counter()
-    graph = discover(task.x_train, progress=False if args.verbosity < 0 else None)
+    graph = discover(task.x_train, progress=wants_progress(args.verbosity))
     return graph, time.perf_counter() - start
 
 

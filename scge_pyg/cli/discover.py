@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
-from scge_pyg.cli.logs import collected_warnings
+from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.cli.pictures import draw
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     counter = _Counter(data, order, hidden=args.verbosity < 0)
     try:
         with collected_warnings(messages, shown=args.verbosity >= 0):
-            progress = False if args.verbosity < 0 else None
+            progress = wants_progress(args.verbosity)
             graph = discover(iter(counter), dim=args.dim, snap=not args.no_snap, seed=args.seed, progress=progress)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{args.input}: {error}") from error

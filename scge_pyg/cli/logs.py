@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-__all__ = ["collected_warnings", "logging_to_stderr"]
+__all__ = ["collected_warnings", "logging_to_stderr", "wants_progress"]
 
 
 class _Handler(logging.Handler):
@@ -48,3 +48,8 @@ def collected_warnings(messages: list[str], *, shown: bool) -> Iterator[None]:
             if shown:
                 for text in texts:
                     tqdm.write(f"warning: {text}", file=sys.stderr)
+
+
+def wants_progress(verbosity: int) -> bool | None:
+    """What to tell a progress bar: never when quiet or when nobody watches, else where the work is long (None)."""
+    return None if verbosity >= 0 and sys.stderr.isatty() else False

@@ -16,6 +16,8 @@ from scge_pyg.graph import SharedGraph, knn
 
 __all__ = ["plot_samples", "put_back"]
 
+_EMPTY = (0.82, 0.89, 0.97)
+
 
 def put_back(graph: SharedGraph, x: Tensor, true_cells: Tensor | None = None) -> Tensor:
     """Images ``[S, C, H, W]`` of samples ``[S, N, C]``, drawn with the learned geometry alone.
@@ -77,7 +79,7 @@ def plot_samples(rows: Mapping[str, Tensor], *, count: int = 8, title: str | Non
 
     Args:
         rows: Label of each row and its images ``[S, C, H, W]`` or ``[S, H, W]``; one or three channels are drawn, of
-            any other number the mean. Values of a row are stretched to the range of that row; NaN is white.
+            any other number the mean. Values of a row are stretched to the range of that row; NaN is pale blue.
         count: Images per row, at most.
         title: Title of the figure.
 
@@ -112,15 +114,14 @@ def plot_samples(rows: Mapping[str, Tensor], *, count: int = 8, title: str | Non
 
 
 def to_pictures(images: Tensor) -> NDArray[np.float64]:
-    """RGBA pictures ``[S, H, W, 4]`` of images ``[S, C, H, W]`` or ``[S, H, W]``; NaN becomes transparent."""
+    """RGB pictures ``[S, H, W, 3]`` of images ``[S, C, H, W]`` or ``[S, H, W]``; NaN becomes pale blue."""
     if images.dim() not in (3, 4):
         raise ValueError(f"plot_samples: images must be [S, C, H, W] or [S, H, W], got {list(images.shape)}")
     values = (images.unsqueeze(1) if images.dim() == 3 else images).double().numpy(force=True)
     if values.shape[1] != 3:
         values = values.mean(1, keepdims=True).repeat(3, axis=1)
     empty = np.isnan(values).any(1)
-    if empty.all():
-        return np.zeros((*empty.shape, 4))
-    low, high = np.nanmin(values), np.nanmax(values)
-    scaled = np.nan_to_num((values - low) / (high - low if high > low else 1.0))
-    return np.concatenate([scaled.transpose(0, 2, 3, 1), 1.0 - empty[..., None]], -1)
+    low, high = (0.0, 1.0) if empty.all() else (np.nanmin(values), np.nanmax(values))
+    pictures = ((values - low) / (high - low if high > low else 1.0)).transpose(0, 2, 3, 1)
+    pictures[empty] = _EMPTY
+    return pictures
