@@ -2,15 +2,16 @@ r"""Kernel points and their interpolation weights: the fixed geometry of a layer
 
 A kernel has one weight matrix for each of its points :math:`c_p`, the taps. The weight of source node :math:`j` at
 tap :math:`p` of target node :math:`i` is a product of hats over the axes, with the tap spacing :math:`s`, and a tap
-that meets more than one node's worth of sources averages them:
+is the weighted mean of the sources that it meets:
 
 .. math::
     h_{pij} = \prod_a \max\left(0,\ 1 - \frac{|e_{ja} - q_{ia} - c_{pa}|}{s_a}\right), \qquad
-    \phi_{pij} = \frac{h_{pij}}{\max(1, \sum_{j'} h_{pij'})}
+    \phi_{pij} = \frac{h_{pij}}{\max\left(\frac{1}{2},\ \sum_{j'} h_{pij'}\right)}
 
 On a lattice every :math:`h` is 0 or 1 and every tap meets at most one node, so :math:`\phi = h` and the layer is the
-ordinary convolution, with zeros beyond the border. Between lattice points the hats interpolate linearly; where nodes
-are dense a tap is their mean, and where they are sparse it fades to zero as it does at a border.
+ordinary convolution, with zeros beyond the border. Between lattice points the hats interpolate linearly, and the
+mean makes up for nodes that lie denser or sparser than the taps. A tap with less than half a node in reach fades to
+zero, as it does at a border.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["TapTable", "active_nodes", "build_taps", "kernel_points", "shared_la
 
 _NEGLIGIBLE = 1e-5
 _MAX_TAPS = 4096
-_FULL = 1.0
+_ENOUGH = 0.5
 
 
 class TapTable(NamedTuple):
@@ -210,7 +211,7 @@ def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapT
         places = _places(lattices[1])[listeners] + offset.unsqueeze(1)
         row, node, weight = _meet_on_lattice(lattices[0], places.flatten(0, 1), speaks, spacing)
     total = torch.zeros(taps * listeners.numel(), dtype=torch.float64).index_add_(0, row, weight)
-    weight = weight / total[row].clamp_min(_FULL)
+    weight = weight / total[row].clamp_min(_ENOUGH)
     tap, heard = row // max(1, listeners.numel()), listeners[row % max(1, listeners.numel())]
     centre = (offset.abs().amax(1) < _NEGLIGIBLE).nonzero().flatten()
     if source is target and centre.numel():

@@ -24,7 +24,7 @@ def by_formula(source, target, points, spacing):
             if source.live[j]:
                 offset = (source.pos[j] - target.pos[i]).double() / spacing - points[p]
                 hats[j] = (1 - offset.abs()).clamp_min(0).prod()
-        result[p, i] = hats / max(1.0, float(hats.sum()))
+        result[p, i] = hats / max(0.5, float(hats.sum()))
     return result
 
 
