@@ -20,7 +20,7 @@ from scge_pyg.graph.moments import Moments, distinct_rows
 from scge_pyg.graph.shared_graph import SharedGraph
 from scge_pyg.graph.signals import Reservoir, batches
 from scge_pyg.graph.snapping import Cells, find_cells
-from scge_pyg.graph.wiring import Wiring, adjacency_of, settle, strong_edges, wire
+from scge_pyg.graph.wiring import Wiring, adjacency_of, settle, strength_of, strong_edges, wire
 
 __all__ = ["discover"]
 
@@ -208,7 +208,7 @@ def _assemble(
         confidence = cells.confidence
         lattice = Lattice(scatter(cells.cell, -1), cells.shape, cells.periodic)
     both = order[np.concatenate([edges, edges[::-1]], 1)]
-    weight = np.asarray(coupling.matrix[edges[0], edges[1]]).ravel()
+    weight = strength_of(coupling.matrix, edges)
     live = np.zeros(num_nodes, dtype=bool)
     live[order] = True
     return SharedGraph(
@@ -228,8 +228,7 @@ def _agreement(coupling: Coupling, wiring: Wiring, edges: np.ndarray) -> np.ndar
     num_nodes = coupling.matrix.shape[0]
 
     def wired(pairs: np.ndarray) -> np.ndarray:
-        weight = np.asarray(coupling.matrix[pairs[0], pairs[1]]).ravel()
-        return np.bincount(pairs.ravel(), np.tile(weight, 2), minlength=num_nodes)
+        return np.bincount(pairs.ravel(), np.tile(strength_of(coupling.matrix, pairs), 2), minlength=num_nodes)
 
     kept, before = wired(edges), wired(wiring.edges)
     return np.divide(np.minimum(kept, before), before, out=np.zeros(num_nodes), where=before > 0)

@@ -40,6 +40,7 @@ class Board:
         self.num_nodes = len(evidence.bins)
         self.dim = evidence.offsets.shape[1]
         self.period = period
+        self._closed = bool(period.any())
         # one integer per cell: mixed radix, wide enough for any connected shape of N nodes around the origin
         self._radix = 4 * self.num_nodes + 9
         self._scale = self._radix ** np.arange(self.dim, dtype=np.int64)
@@ -61,7 +62,7 @@ class Board:
 
     def around(self, key: int) -> list[int]:
         """Keys of the cells in the first two rings, in the order of ``evidence.offsets``."""
-        if not self.period.any():
+        if not self._closed:
             return (key + self._steps).tolist()
         return self._key(self._cell(np.array(key)) + self.evidence.offsets).tolist()
 

@@ -68,7 +68,8 @@ class Moments:
         distinct = distinct - mean[..., None]
         block.mean = mean[block.rank]
         for channel in range(self.num_channels):
-            product = distinct[:, channel] @ distinct[:, channel].T
+            rows = torch.from_numpy(np.ascontiguousarray(distinct[:, channel]))
+            product = (rows @ rows.T).numpy()
             product = (product + product.T) / 2
             block.scatter[channel] = product[block.rank][:, block.rank]
         return self.merge(block)

@@ -8,10 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["Wiring", "adjacency_of", "edges_of", "mutual_top", "settle", "strong_edges", "transitivity", "wire"]
+__all__ = ["Wiring", "adjacency_of", "edges_of", "mutual_top", "settle", "strength_of", "strong_edges", "transitivity", "wire"]
 
 _TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
 _LONGEST, _LONGEST_DENSE = 1.25, 1.6  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
+_SIGNIFICANT = 3.0  # couplings below this many noise deviations are no edges
 _SPLIT = 8  # partners among which a node's direct neighbours are told from the rest
 
 
@@ -73,7 +74,7 @@ def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
     """Pairs above the split that each end sees between its direct neighbours and the rest, ``[2, E]``.
 
     The split is Otsu's (1979) threshold between two classes among a node's eight strongest couplings; a pair must
-    exceed the geometric mean of its two ends' thresholds, and five times the noise.
+    exceed the geometric mean of its two ends' thresholds, and three times the noise.
     """
     _, value = _partners(coupling, _SPLIT)
     total = value.cumsum(1)
@@ -84,12 +85,13 @@ def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
     node = np.arange(len(value))
     threshold = (value[node, cut] + value[node, cut + 1]) / 2
     pairs = mutual_top(coupling, _SPLIT)
-    strength = _strength(coupling, pairs)
-    limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), 5 * noise)
+    strength = strength_of(coupling, pairs)
+    limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), _SIGNIFICANT * noise)
     return pairs[:, strength > limit]
 
 
-def _strength(coupling: sp.csr_matrix, edges: np.ndarray) -> np.ndarray:
+def strength_of(coupling: sp.csr_matrix, edges: np.ndarray) -> np.ndarray:
+    """Couplings ``[E]`` of edges ``[2, E]``."""
     if not edges.shape[1]:
         return np.zeros(0)
     return np.asarray(coupling[edges[0], edges[1]]).ravel()
@@ -114,14 +116,14 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``.
-        noise: Standard deviation of the coupling between unrelated nodes; weaker pairs than five of it are no edges.
+        noise: Standard deviation of the coupling between unrelated nodes; weaker pairs than three of it are no edges.
         dim: Intrinsic dimension.
     """
     num_nodes = coupling.shape[0]
     limit = 2 * dim
     edges = mutual_top(coupling, limit + 1)
-    strength = _strength(coupling, edges)
-    edges, strength = edges[:, strength > 5 * noise], strength[strength > 5 * noise]
+    strength = strength_of(coupling, edges)
+    edges, strength = edges[:, strength > _SIGNIFICANT * noise], strength[strength > _SIGNIFICANT * noise]
 
     def contains(pairs: np.ndarray) -> np.ndarray:
         return np.isin(edges[0] * num_nodes + edges[1], pairs[0] * num_nodes + pairs[1])
@@ -184,7 +186,7 @@ def _attach(coupling: sp.csr_matrix, edges: np.ndarray, noise: float) -> np.ndar
     """Link each node that has no edge to its strongest partner, if that coupling stands out of the noise."""
     degree = np.bincount(edges.ravel(), minlength=coupling.shape[0])
     index, value = _partners(coupling, 1)
-    lonely = np.flatnonzero((degree == 0) & (value[:, 0] > 5 * noise))
+    lonely = np.flatnonzero((degree == 0) & (value[:, 0] > _SIGNIFICANT * noise))
     return np.stack([lonely, index[lonely, 0]])
 
 
@@ -202,7 +204,7 @@ def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wir
         Edges ``[2, E]``, and how many edges of ``wiring`` were dropped because they are too long.
     """
     candidates = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
-    candidates = candidates[:, _strength(coupling, candidates) > 5 * noise]
+    candidates = candidates[:, strength_of(coupling, candidates) > _SIGNIFICANT * noise]
     union = np.unique(np.concatenate([candidates, wiring.edges], 1).T, axis=0).T
     length = np.linalg.norm(pos[union[0]] - pos[union[1]], axis=1)
     kept = union[:, length < (_LONGEST_DENSE if wiring.dense else _LONGEST)]
