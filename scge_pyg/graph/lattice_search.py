@@ -14,6 +14,7 @@ from scge_pyg.graph.lattice_evidence import Evidence
 __all__ = ["Board"]
 
 _PATIENCE = 3
+_MARGINS = (0.0, 0.5, 1.0)
 
 
 class Board:
@@ -235,14 +236,38 @@ class Board:
                 step = np.where(self.period > 0, np.minimum(step, self.period - step), step)
                 near |= placed & (step.max(1) <= radius)
             nodes = np.flatnonzero(near)
-            before = self.total(nodes)
-            keys = self.lift(nodes)
-            self.grow(nodes, margin=float(generator.choice([0.0, 0.5, 1.0])), start=keys)
-            if (self.key_of[nodes] >= 0).all() and self.total(nodes) > before + 1e-3:
+            if self._regrow(nodes, margin=float(generator.choice(_MARGINS)), near=True):
                 improved += 1
                 idle = 0
                 faults = self.faults(edges)
-            else:
-                self.lift(nodes)
-                self.restore(nodes, keys)
         return improved
+
+    def trim(self) -> int:
+        """Lift the rim, one to three nodes deep, and let it grow again; keep what is strictly better.
+
+        Nodes with little evidence are placed last and may dangle off the map in chains; with the body of the map in
+        place they find their seats.
+
+        Returns:
+            Number of improvements.
+        """
+        improved = 0
+        for depth in (1, 2, 3):
+            for margin in _MARGINS:
+                neighbors = self.neighbors(np.arange(self.num_nodes))
+                rim = (self.key_of >= 0) & ((neighbors >= 0).mean(1) < 0.75)
+                for _ in range(depth - 1):
+                    rim[neighbors[rim][neighbors[rim] >= 0]] = True
+                if 0 < rim.sum() < (self.key_of >= 0).sum() / 2:
+                    improved += self._regrow(np.flatnonzero(rim), margin, near=False)
+        return improved
+
+    def _regrow(self, nodes: np.ndarray, margin: float, near: bool) -> bool:
+        before = self.total(nodes)
+        keys = self.lift(nodes)
+        self.grow(nodes, margin, start=keys if near else None)
+        if (self.key_of[nodes] >= 0).all() and self.total(nodes) > before + 1e-3:
+            return True
+        self.lift(nodes)
+        self.restore(nodes, keys)
+        return False

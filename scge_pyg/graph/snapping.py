@@ -78,6 +78,7 @@ def find_cells(
     for _ in range(2):
         cell, placed = board.cells()
         board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
+        board.trim()
         board.mend(edges, generator, budget)
     faulty = board.faults(strong).shape[1] / strong.shape[1]
     cell, placed = board.cells()
