@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from scge_pyg.graph.layout import layout
 from scge_pyg.graph.wiring import Wiring, adjacency_of
 
-__all__ = ["Map", "cell_coordinates", "map_components"]
+__all__ = ["Map", "cell_coordinates", "choose_map", "map_components"]
 
+_AGREES = 1.5  # an edge that is at most this long fits its map
 _GAP = 3.0  # empty space between the maps of two components, in units of node spacing
 
 
@@ -31,6 +31,24 @@ class Map:
     component: np.ndarray
 
 
+def choose_map(wiring: Wiring, num_nodes: int, dim: int, seed: int) -> tuple[Wiring, Map]:
+    """The map with or without the doubtful edges, whichever agrees with more edges of both kinds.
+
+    Edges across a tear close it and end up short. Shortcuts fold the map, and other edges with them end up long.
+    """
+    chart = map_components(wiring, num_nodes, dim, np.random.default_rng(seed))
+    if not wiring.doubtful.shape[1]:
+        return wiring, chart
+    every = np.concatenate([wiring.edges, wiring.doubtful], 1)
+    bold = replace(wiring, edges=every, doubtful=wiring.doubtful[:, :0])
+    bold_chart = map_components(bold, num_nodes, dim, np.random.default_rng(seed))
+
+    def agreement(pos: np.ndarray) -> float:
+        return float((np.linalg.norm(pos[every[0]] - pos[every[1]], axis=1) < _AGREES).mean())
+
+    return (bold, bold_chart) if agreement(bold_chart.pos) > agreement(chart.pos) else (wiring, chart)
+
+
 def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.random.Generator) -> Map:
     """Lay out each connected part of the wiring on its own and set them side by side along the first axis."""
     links = np.concatenate([wiring.edges, wiring.attached], 1)
@@ -44,7 +62,7 @@ def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.rando
         local = np.full(num_nodes, -1)
         local[nodes] = np.arange(len(nodes))
         inside = local[links[:, component[links[0]] == component[nodes[0]]]]
-        charts.append(_unit_spacing(layout(inside, len(nodes), dim, wiring.dense, generator)))
+        charts.append(_unit_spacing(layout(inside, len(nodes), dim, wiring.dense, generator), inside))
     pos = np.zeros((num_nodes, max(chart.shape[1] for chart in charts)))
     edge = 0.0
     for nodes, chart in zip(members, charts, strict=True):
@@ -55,11 +73,15 @@ def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.rando
     return Map(pos, component)
 
 
-def _unit_spacing(pos: np.ndarray) -> np.ndarray:
-    if len(pos) < 2:
+def _unit_spacing(pos: np.ndarray, links: np.ndarray) -> np.ndarray:
+    """Scale so that the median node has its nearest linked node at distance 1."""
+    if not links.shape[1]:
         return pos
-    nearest = np.median(cKDTree(pos).query(pos, 2)[0][:, 1])
-    return pos / nearest if nearest > 0 else pos
+    length = np.linalg.norm(pos[links[0]] - pos[links[1]], axis=1)
+    nearest = np.full(len(pos), np.inf)
+    np.minimum.at(nearest, links.ravel(), np.tile(length, 2))
+    unit = np.median(nearest[np.isfinite(nearest)])
+    return pos / unit if unit > 0 else pos
 
 
 def cell_coordinates(cell: np.ndarray, shape: tuple[int, ...], periodic: tuple[bool, ...]) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from scge_pyg.graph.assembly import cell_coordinates, map_components
+from scge_pyg.graph.assembly import cell_coordinates, choose_map
 from scge_pyg.graph.coupling import Coupling, direct_coupling, local_coupling, stabilize
 from scge_pyg.graph.dimension import intrinsic_dimension
 from scge_pyg.graph.lattice import Lattice
@@ -93,12 +93,13 @@ def discover(
         dim = intrinsic_dimension(adjacency_of(strong, len(order))) if dim is None else dim
         wiring = wire(coupling.matrix, coupling.noise, dim)
         bar.update()
-        chart = map_components(wiring, len(order), dim, generator)
-        edges, too_long = settle(coupling.matrix, coupling.noise, dim, chart.pos, wiring)
+        wiring, chart = choose_map(wiring, len(order), dim, seed)
+        edges = settle(coupling.matrix, coupling.noise, dim, chart.pos, wiring)
         logger.info(
-            "ridge %.3g, held-out gain %.3g nats a node, dimension %d, %d of %d nodes live, %d edges; dropped %d "
-            "shortcuts that close no short cycle and %d edges too long on the map",
-            *(coupling.ridge, coupling.gain, dim, len(order), num_nodes, edges.shape[1], wiring.shortcuts, too_long),
+            "ridge %.3g, held-out gain %.3g nats a node, dimension %d, %d of %d nodes live, %d edges; left out %d "
+            "candidates that jump across the map or lie too long on it",
+            *(coupling.ridge, coupling.gain, dim, len(order), num_nodes, edges.shape[1]),
+            wiring.edges.shape[1] + wiring.doubtful.shape[1] - edges.shape[1],
         )
         bar.update()
         cells = None

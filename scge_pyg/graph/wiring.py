@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 __all__ = ["Wiring", "adjacency_of", "edges_of", "mutual_top", "settle", "strength_of", "strong_edges", "transitivity", "wire"]
 
 _TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
-_LONGEST, _LONGEST_DENSE = 1.25, 1.6  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
+_LONGEST, _LONGEST_DENSE = 1.25, 1.4  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
 _SIGNIFICANT = 3.0  # couplings below this many noise deviations are no edges
 _SPLIT = 8  # partners among which a node's direct neighbours are told from the rest
 
@@ -24,14 +24,14 @@ class Wiring:
         edges: Edges ``[2, E]`` with ``i < j``.
         attached: Weak links that hold nodes without an edge at their strongest partner, ``[2, A]``.
         strong: The edges among them that are trusted on their coupling alone, ``[2, F]``.
-        shortcuts: Number of candidate edges dropped because they jump across the graph.
+        doubtful: Candidates left out because they close no short cycle, ``[2, D]``: shortcuts, or the two sides of a tear.
         dense: Whether neighbours of a node are often neighbours (a triangulation rather than a grid).
     """
 
     edges: np.ndarray
     attached: np.ndarray
     strong: np.ndarray
-    shortcuts: int
+    doubtful: np.ndarray
     dense: bool
 
 
@@ -91,7 +91,7 @@ def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
 
 
 def strength_of(coupling: sp.csr_matrix, edges: np.ndarray) -> np.ndarray:
-    """Couplings ``[E]`` of edges ``[2, E]``."""
+    """Entries ``[E]`` of a sparse matrix at edges ``[2, E]``."""
     if not edges.shape[1]:
         return np.zeros(0)
     return np.asarray(coupling[edges[0], edges[1]]).ravel()
@@ -109,8 +109,8 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     """Grow the wiring from the strongest edges, admit what closes a short cycle, drop the shortcuts.
 
     Candidates are mutual among the ``2 dim + 1`` strongest partners. A strong edge among ``2 dim`` and above the lowest
-    fifth of all candidates is trusted at once. The others follow in the order of their strength, up to ``2 dim`` edges
-    a node, if their ends are already three steps apart (or, in a triangulation, two): on a surface every edge closes a
+    fifth of all candidates is trusted at once. The others follow, those among ``2 dim`` first and the strongest first, up
+    to ``2 dim`` edges a node, if their ends are already three steps apart (or, in a triangulation, two): on a surface every edge closes a
     short cycle, while one that joins the left border to the right closes a long one. Parts that stay apart are joined
     by their strongest candidate.
 
@@ -132,29 +132,31 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     strong = first & contains(strong_edges(coupling, noise))
     dense = transitivity(adjacency_of(edges[:, strong], num_nodes)) > _TRIANGULATED
     trusted = edges[:, strong]
+    strong = first if dense else strong
     admitted = strong & (strength >= np.quantile(strength[first], 0.2)) if first.any() else strong
-    while not admitted.all():
-        pending = np.flatnonzero(~admitted)
-        adjacency = adjacency_of(edges[:, admitted], num_nodes)
-        pending = pending[_closes_short_cycle(adjacency, edges[:, pending], dense)]
-        chosen = _up_to_degree(pending, edges, strength, np.diff(adjacency.indptr), limit)
-        if not chosen.size:
-            pending = np.flatnonzero(~admitted & first)
-            part = connected_components(adjacency, directed=False)[1]
-            chosen = pending[part[edges[0, pending]] != part[edges[1, pending]]]
+    for eligible in (first, np.ones_like(first)):
+        while True:
+            adjacency = adjacency_of(edges[:, admitted], num_nodes)
+            pending = np.flatnonzero(eligible & ~admitted)
+            closing = pending[_closes_short_cycle(adjacency, edges[:, pending], dense)]
+            chosen = _up_to_degree(closing, edges, strength, np.diff(adjacency.indptr), limit)
+            if not chosen.size:
+                part = connected_components(adjacency, directed=False)[1]
+                apart = pending[part[edges[0, pending]] != part[edges[1, pending]]]
+                chosen = _strongest_joins(apart, part, edges, strength)
             if not chosen.size:
                 break
-            chosen = _strongest_joins(chosen, part, edges, strength)
-        admitted[chosen] = True
-    shortcuts = int((first & ~admitted).sum())
-    edges = edges[:, admitted]
-    return Wiring(edges, _attach(coupling, edges, noise), trusted, shortcuts, dense)
+            admitted[chosen] = True
+    doubtful, edges = edges[:, first & ~admitted], edges[:, admitted]
+    return Wiring(edges, _attach(coupling, edges, noise), trusted, doubtful, dense)
 
 
 def _closes_short_cycle(adjacency: sp.csr_matrix, edges: np.ndarray, dense: bool) -> np.ndarray:
+    if not edges.shape[1]:
+        return np.zeros(0, dtype=bool)
     two = adjacency @ adjacency
-    by_two = np.asarray(two[edges[0], edges[1]]).ravel() > 0
-    by_three = np.asarray((two @ adjacency)[edges[0], edges[1]]).ravel() > 0
+    by_two = strength_of(two, edges) > 0
+    by_three = strength_of(two @ adjacency, edges) > 0
     return (by_two | by_three) if dense else (by_three & ~by_two)
 
 
@@ -190,23 +192,19 @@ def _attach(coupling: sp.csr_matrix, edges: np.ndarray, noise: float) -> np.ndar
     return np.stack([lonely, index[lonely, 0]])
 
 
-def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wiring: Wiring) -> tuple[np.ndarray, int]:
-    """Edges that the map agrees with: candidates whose ends lie side by side.
+def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wiring: Wiring) -> np.ndarray:
+    """Edges ``[2, E]`` that the map agrees with: candidates whose ends lie side by side.
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``.
         noise: Standard deviation of the coupling between unrelated nodes.
         dim: Intrinsic dimension.
-        pos: Coordinates with unit distance between nearest nodes, ``[N, d]``, NaN where there are none.
+        pos: Coordinates with unit distance between nearest nodes, ``[N, d]``.
         wiring: What the coupling alone said.
-
-    Returns:
-        Edges ``[2, E]``, and how many edges of ``wiring`` were dropped because they are too long.
     """
-    candidates = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
-    candidates = candidates[:, strength_of(coupling, candidates) > _SIGNIFICANT * noise]
-    union = np.unique(np.concatenate([candidates, wiring.edges], 1).T, axis=0).T
-    length = np.linalg.norm(pos[union[0]] - pos[union[1]], axis=1)
-    kept = union[:, length < (_LONGEST_DENSE if wiring.dense else _LONGEST)]
-    code = wiring.edges[0] * len(pos) + wiring.edges[1]
-    return kept, int((~np.isin(code, kept[0] * len(pos) + kept[1])).sum())
+    pairs = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
+    pairs = pairs[:, strength_of(coupling, pairs) > _SIGNIFICANT * noise]
+    if not wiring.dense:
+        pairs = np.unique(np.concatenate([pairs, wiring.edges], 1).T, axis=0).T
+    length = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1)
+    return pairs[:, length < (_LONGEST_DENSE if wiring.dense else _LONGEST)]
