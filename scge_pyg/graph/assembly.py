@@ -32,12 +32,13 @@ class Map:
 
 
 def choose_map(wiring: Wiring, num_nodes: int, dim: int, seed: int) -> tuple[Wiring, Map]:
-    """The map with or without the doubtful edges, whichever agrees with more edges of both kinds.
+    """The map of a triangulation with or without the doubtful edges, whichever agrees with more edges of both kinds.
 
-    Edges across a tear close it and end up short. Shortcuts fold the map, and other edges with them end up long.
+    A triangulation that is sparsely wired may be torn: edges across the tear close it and end up short, while shortcuts
+    fold the map and make other edges long. On a grid every true edge closes a cycle of four, and doubt is enough.
     """
     chart = map_components(wiring, num_nodes, dim, np.random.default_rng(seed))
-    if not wiring.doubtful.shape[1]:
+    if not wiring.dense or not wiring.doubtful.shape[1]:
         return wiring, chart
     every = np.concatenate([wiring.edges, wiring.doubtful], 1)
     bold = replace(wiring, edges=every, doubtful=wiring.doubtful[:, :0])
