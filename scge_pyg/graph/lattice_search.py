@@ -127,6 +127,8 @@ class Board:
             margin: Weight of the runner-up (another node, or another cell) against the score itself.
             start: Keys of open cells near which growth may begin. Default: around every occupied cell.
         """
+        if not len(nodes):
+            return
         bins, ratio, num_axis = self.evidence.bins, self.evidence.ratio, self.evidence.num_axis
         closed = np.zeros(len(nodes), dtype=np.float32)
         capacity = 256
