@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from scipy.sparse.csgraph import dijkstra
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import eigsh, splu
 
 from scge_pyg.graph.wiring import adjacency_of
 
@@ -51,10 +50,11 @@ def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Gener
     square = dijkstra(graph, directed=False, indices=landmark) ** 2
     mean = square[:, landmark].mean(1)
     gram = -0.5 * (square[:, landmark] - mean[:, None] - mean[None, :] + mean.mean())
-    value, vector = (part.numpy() for part in torch.linalg.eigh(torch.from_numpy(gram)))
+    wanted = min(2 * dim + 1, count - 1)
+    value, vector = eigsh(gram, k=wanted, which="LA", v0=generator.standard_normal(count))
     value, vector = value[::-1], vector[:, ::-1]
     axes = dim
-    while axes < min(2 * dim, count - 1) and value[axes] > 0.6 * value[0]:
+    while axes < min(2 * dim, wanted) and value[axes] > 0.6 * value[0]:
         axes += 1
     scale = np.sqrt(np.maximum(value[:axes], 1e-9))
     return -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] / scale)

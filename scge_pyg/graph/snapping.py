@@ -15,6 +15,7 @@ from scge_pyg.graph.wiring import Wiring, adjacency_of
 __all__ = ["Cells", "find_cells"]
 
 _STARTS = 3
+_CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _MAX_NODES = 8192  # the search holds one byte per pair of nodes
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
 
@@ -73,13 +74,13 @@ def find_cells(
     if board is None:
         return None
     budget = 2 * len(nodes)
-    board.mend(edges, generator, budget)
-    board = _close_axes(board, edges, strong)
-    for _ in range(2):
+    board.mend(strong, generator, budget)
+    board = _close_axes(board, strong)
+    for links in (strong, edges):
         cell, placed = board.cells()
         board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
         board.trim()
-        board.mend(edges, generator, budget)
+        board.mend(links, generator, budget)
     faulty = board.faults(strong).shape[1] / strong.shape[1]
     cell, placed = board.cells()
     if faulty > _FAULTY or placed.mean() < 0.9:
@@ -111,6 +112,8 @@ def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | Non
         total = board.total(everyone)
         if total > best_total:
             best, best_total = board, total
+        if board.faults(strong).shape[1] <= _CLEAN * strong.shape[1]:
+            break
     return best
 
 
@@ -148,7 +151,7 @@ def _neighbors(adjacency: sp.csr_matrix, node: int) -> np.ndarray:
     return adjacency.indices[adjacency.indptr[node] : adjacency.indptr[node + 1]]
 
 
-def _close_axes(board: Board, edges: np.ndarray, strong: np.ndarray) -> Board:
+def _close_axes(board: Board, strong: np.ndarray) -> Board:
     """Declare an axis periodic if the faults that jump by one and the same length along it span a cross-section."""
     faults = board.faults(strong)
     cell, placed = board.cells()
