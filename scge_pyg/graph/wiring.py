@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["Wiring", "adjacency_of", "edges_of", "mutual_top", "settle", "strength_of", "strong_edges", "transitivity", "wire"]
+__all__ = [
+    "Wiring",
+    "adjacency_of",
+    "edges_of",
+    "mutual_top",
+    "settle",
+    "strength_of",
+    "strong_edges",
+    "transitivity",
+    "wire",
+]
 
 _TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
 _LONGEST, _LONGEST_DENSE = 1.25, 1.4  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
@@ -112,7 +123,7 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     fifth of all candidates is trusted at once. The others follow, those among ``2 dim`` first and the strongest first, up
     to ``2 dim`` edges a node, if their ends are already three steps apart (or, in a triangulation, two): on a surface every edge closes a
     short cycle, while one that joins the left border to the right closes a long one. Parts that stay apart are joined
-    by their strongest candidate.
+    by their strongest candidate, if no pair of unrelated nodes would be as strong by chance.
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``.
@@ -124,6 +135,8 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     edges = mutual_top(coupling, limit + 1)
     strength = strength_of(coupling, edges)
     edges, strength = edges[:, strength > _SIGNIFICANT * noise], strength[strength > _SIGNIFICANT * noise]
+
+    evident = noise * math.sqrt(4 * math.log(num_nodes))  # beyond the largest of N^2 / 2 normal variables
 
     def contains(pairs: np.ndarray) -> np.ndarray:
         return np.isin(edges[0] * num_nodes + edges[1], pairs[0] * num_nodes + pairs[1])
@@ -142,7 +155,7 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
             chosen = _up_to_degree(closing, edges, strength, np.diff(adjacency.indptr), limit)
             if not chosen.size:
                 part = connected_components(adjacency, directed=False)[1]
-                apart = pending[part[edges[0, pending]] != part[edges[1, pending]]]
+                apart = pending[(part[edges[0, pending]] != part[edges[1, pending]]) & (strength[pending] > evident)]
                 chosen = _strongest_joins(apart, part, edges, strength)
             if not chosen.size:
                 break
