@@ -60,7 +60,7 @@ def bin_pairs(coupling: np.ndarray) -> np.ndarray:
         ``[N, N]`` uint8.
     """
     num_nodes = len(coupling)
-    tail = 1 - np.geomspace(0.07, 0.6 / num_nodes, _BINS - 3)
+    tail = 1 - np.geomspace(0.07, min(0.07, 0.6 / num_nodes), _BINS - 3)
     levels = np.quantile(coupling[~np.eye(num_nodes, dtype=bool)], np.concatenate([[0.5, 0.9], tail]))
     return np.digitize(coupling, levels).astype(np.uint8)
 

@@ -57,7 +57,8 @@ def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Gener
     while axes < min(2 * dim, wanted) and value[axes] > 0.6 * value[0]:
         axes += 1
     scale = np.sqrt(np.maximum(value[:axes], 1e-9))
-    return -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] / scale)
+    pos = -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] / scale)
+    return np.pad(pos, [(0, 0), (0, max(0, dim - pos.shape[1]))])
 
 
 def robust_stress(
