@@ -111,10 +111,12 @@ def discover(
     return _assemble(coupling, wiring, edges, chart, cells, order, num_nodes, dim, dtype)
 
 
-def _hide(progress: bool | None, x: Any) -> bool:
+def _hide(progress: bool | None, x: Any) -> bool | None:
+    """Value for tqdm's ``disable``; ``None`` shows the bar on terminals only."""
     if progress is not None:
         return not progress
-    return isinstance(x, Tensor | np.ndarray) and (x.ndim < 2 or x.shape[0] * x.shape[1] ** 2 < 1e9)
+    short = isinstance(x, Tensor | np.ndarray) and (x.ndim < 2 or x.shape[0] * x.shape[1] ** 2 < 1e9)
+    return True if short else None
 
 
 def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, int, torch.dtype]:

@@ -16,9 +16,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
+from scge_pyg.graph.assembly import choose_map
 from scge_pyg.graph.coarsening import coarsen_lattice, coarsen_points
+from scge_pyg.graph.dimension import intrinsic_dimension
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
+from scge_pyg.graph.wiring import adjacency_of, wiring_from_edges
 
 if TYPE_CHECKING:
     import networkx
@@ -150,6 +153,50 @@ class SharedGraph:
         weight = (-(distance / spacing).square()).exp().flatten()
         half = torch.stack([nodes.repeat_interleave(k), nodes[index.flatten()]])
         return cls(pos, torch.cat([half, half.flip(0)], 1), weight.repeat(2))
+
+    @classmethod
+    def from_edge_index(
+        cls,
+        edge_index: Tensor,
+        num_nodes: int,
+        edge_weight: Tensor | None = None,
+        *,
+        dim: int | None = None,
+        seed: int = 0,
+    ) -> SharedGraph:
+        """A known graph: coordinates are laid out from its edges, taken in both directions.
+
+        Args:
+            edge_index: Edges ``[2, E]``.
+            num_nodes: Number of nodes N; nodes without an edge are set aside.
+            edge_weight: Weights ``[E]``. Default: ones.
+            dim: Intrinsic dimension, 1 to 4. Default: estimated.
+            seed: Seed of the layout.
+
+        Example:
+            >>> ring = torch.stack([torch.arange(12), (torch.arange(12) + 1) % 12])
+            >>> SharedGraph.from_edge_index(ring, 12)
+            SharedGraph(num_nodes=12, live=12, dim=1, edges=24, components=1, lattice=None)
+        """
+        if edge_index.dim() != 2 or edge_index.shape[0] != 2 or edge_index.is_floating_point():
+            raise ValueError(
+                f"from_edge_index: edge_index must be int64 [2, E], got {edge_index.dtype} {list(edge_index.shape)}"
+            )
+        if edge_index.numel() and not (0 <= int(edge_index.min()) and int(edge_index.max()) < num_nodes):
+            raise ValueError(f"from_edge_index: edge_index names nodes outside 0..{num_nodes - 1}")
+        weight = torch.ones(edge_index.shape[1]) if edge_weight is None else edge_weight
+        joined = edge_index[0] != edge_index[1]
+        both = torch.cat([edge_index[:, joined], edge_index[:, joined].flip(0)], 1)
+        wiring = wiring_from_edges(both.cpu().numpy(), num_nodes)
+        dim = intrinsic_dimension(adjacency_of(wiring.edges, num_nodes)) if dim is None else dim
+        _, chart = choose_map(wiring, num_nodes, dim, seed)
+        return cls(
+            torch.from_numpy(chart.pos).to(weight).to(torch.get_default_dtype()),
+            both,
+            weight[joined].repeat(2),
+            dim=dim,
+            component=torch.from_numpy(chart.component).to(edge_index.device),
+        )
 
     # Geometry -------------------------------------------------------------------------------------------------
 

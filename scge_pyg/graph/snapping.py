@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from scge_pyg.graph.lattice_evidence import Evidence, bin_pairs, evidence_from_cells, evidence_from_graph
 from scge_pyg.graph.lattice_search import Board
-from scge_pyg.graph.wiring import Wiring, adjacency_of
+from scge_pyg.graph.wiring import Wiring, adjacency_of, strength_of
 
 __all__ = ["Cells", "find_cells"]
 
@@ -123,11 +123,11 @@ def _strongest(evidence: Evidence, strong: np.ndarray) -> np.ndarray:
 
 
 def _unit_squares(evidence: Evidence, strong: np.ndarray) -> np.ndarray:
-    """Four-cycles of strong edges with the best weakest edge, no two through one node, as (a, b, c, d), d opposite a."""
+    """Four-cycles of strong edges (a, b, d, c) with the best weakest edge, no two through one node, as a, b, c, d."""
     num_nodes = len(evidence.bins)
     adjacency = adjacency_of(strong, num_nodes)
     paths = sp.triu(adjacency @ adjacency, 1).tocoo()
-    opposite = (paths.data >= 2) & (np.asarray(adjacency[paths.row, paths.col]).ravel() == 0)
+    opposite = (paths.data >= 2) & (strength_of(adjacency, np.stack([paths.row, paths.col])) == 0)
     ratio = evidence.ratio[0]
     squares, values = [], []
     for a, d in zip(paths.row[opposite].tolist(), paths.col[opposite].tolist(), strict=True):

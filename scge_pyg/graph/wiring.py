@@ -19,6 +19,7 @@ __all__ = [
     "strong_edges",
     "transitivity",
     "wire",
+    "wiring_from_edges",
 ]
 
 _TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
@@ -35,7 +36,7 @@ class Wiring:
         edges: Edges ``[2, E]`` with ``i < j``.
         attached: Weak links that hold nodes without an edge at their strongest partner, ``[2, A]``.
         strong: The edges among them that are trusted on their coupling alone, ``[2, F]``.
-        doubtful: Candidates left out because they close no short cycle, ``[2, D]``: shortcuts, or the two sides of a tear.
+        doubtful: Candidates left out because they close no short cycle, ``[2, D]``: shortcuts, or the sides of a tear.
         dense: Whether neighbours of a node are often neighbours (a triangulation rather than a grid).
     """
 
@@ -119,11 +120,11 @@ def transitivity(adjacency: sp.csr_matrix) -> float:
 def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     """Grow the wiring from the strongest edges, admit what closes a short cycle, drop the shortcuts.
 
-    Candidates are mutual among the ``2 dim + 1`` strongest partners. A strong edge among ``2 dim`` and above the lowest
-    fifth of all candidates is trusted at once. The others follow, those among ``2 dim`` first and the strongest first, up
-    to ``2 dim`` edges a node, if their ends are already three steps apart (or, in a triangulation, two): on a surface every edge closes a
-    short cycle, while one that joins the left border to the right closes a long one. Parts that stay apart are joined
-    by their strongest candidate, if no pair of unrelated nodes would be as strong by chance.
+    Candidates are mutual among the ``2 dim + 1`` strongest partners. A strong edge among ``2 dim`` and above the
+    lowest fifth of all candidates is trusted at once. The others follow, those among ``2 dim`` first and the strongest
+    first, up to ``2 dim`` edges a node, if their ends are already three steps apart (or, in a triangulation, two): on a
+    surface every edge closes a short cycle, while one that joins the left border to the right closes a long one. Parts
+    that stay apart are joined by their strongest candidate, if no pair of unrelated nodes would be as strong by chance.
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``.
@@ -162,6 +163,13 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
             admitted[chosen] = True
     doubtful, edges = edges[:, first & ~admitted], edges[:, admitted]
     return Wiring(edges, _attach(coupling, edges, noise), trusted, doubtful, dense)
+
+
+def wiring_from_edges(edges: np.ndarray, num_nodes: int) -> Wiring:
+    """The wiring of a known graph with edges ``[2, E]``: nothing in doubt, nothing attached."""
+    adjacency = adjacency_of(edges, num_nodes)
+    pairs = edges_of(adjacency)
+    return Wiring(pairs, pairs[:, :0], pairs, pairs[:, :0], transitivity(adjacency) > _TRIANGULATED)
 
 
 def _closes_short_cycle(adjacency: sp.csr_matrix, edges: np.ndarray, dense: bool) -> np.ndarray:

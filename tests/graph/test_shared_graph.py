@@ -268,3 +268,27 @@ def test_bad_constructor_input_is_refused():
         SharedGraph.from_pos(torch.tensor([[0.0, 1.0], [torch.nan, 0.0]]))
     with pytest.raises(ValueError, match=r"x must be \[6, C\]"):
         SharedGraph.from_grid((2, 3)).to_data(torch.rand(5, 1))
+
+
+def test_from_edge_index_lays_out_a_known_grid():
+    grid = SharedGraph.from_grid((7, 9))
+    half = grid.edge_index[:, grid.edge_index[0] < grid.edge_index[1]]
+    graph = SharedGraph.from_edge_index(half, grid.num_nodes)
+    assert graph.dim == 2
+    assert torch.equal(graph.edge_index, grid.edge_index)
+    distance, true_distance = (torch.cdist(g.pos, g.pos) for g in (graph, grid))
+    assert (distance - true_distance).abs().max() < 0.5
+
+
+def test_from_edge_index_keeps_weights_and_sets_lonely_nodes_aside():
+    edges = torch.tensor([[0, 1, 2], [1, 2, 2]])
+    graph = SharedGraph.from_edge_index(edges, 4, torch.tensor([0.5, 2.0, 9.0]))
+    assert graph.edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
+    assert graph.edge_weight.tolist() == [0.5, 0.5, 2.0, 2.0]
+    assert graph.component.tolist() == [0, 0, 0, 1]
+    assert torch.isfinite(graph.pos).all()
+
+
+def test_from_edge_index_names_nodes_out_of_range():
+    with pytest.raises(ValueError, match=r"outside 0\.\.1"):
+        SharedGraph.from_edge_index(torch.tensor([[0], [2]]), 2)
