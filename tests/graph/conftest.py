@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 
@@ -37,5 +38,23 @@ def grid_field():
         x = np.linalg.solve(root.T, rng.standard_normal((len(cells), num_samples))).T
         edge_index = torch.from_numpy(np.stack(adjacency.nonzero()))
         return Field(torch.from_numpy(x).float(), torch.from_numpy(cells), edge_index)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def grid_coupling():
+    """Maker of couplings as measured on a grid: strong edges, weaker diagonals, and noise of 0.01 everywhere."""
+
+    def make(cells, shape=None, periodic=False, seed=0):
+        rng = np.random.default_rng(seed)
+        dim = cells.shape[1]
+        step = np.abs(cells[:, None] - cells[None])
+        if shape is not None:
+            step = np.where(np.broadcast_to(periodic, dim), np.minimum(step, np.array(shape) - step), step)
+        square = (step**2).sum(-1)
+        value = np.where(square == 1, 0.2, np.where(square == 2, 0.04, 0.0)) * rng.uniform(0.7, 1.3, square.shape)
+        value = np.triu(value + 0.01 * rng.standard_normal(square.shape), 1)
+        return sp.csr_matrix(np.maximum(value + value.T, 0))
 
     return make

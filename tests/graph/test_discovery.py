@@ -453,11 +453,16 @@ def test_fewer_than_three_live_nodes(live):
         discover(x)
 
 
-def test_three_live_nodes_are_enough():
-    walk = torch.randn(200, 3, generator=torch.Generator().manual_seed(0)).cumsum(1)
-    graph = discover(walk)
+@pytest.mark.parametrize("num_nodes", [3, 4, 5, 6, 8])
+@pytest.mark.parametrize("dim", [None, 1, 2, 3, 4])
+def test_a_handful_of_nodes_is_enough(num_nodes, dim):
+    walk = torch.randn(2000, num_nodes, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    graph = discover(walk, dim=dim)
     assert graph.live.all()
+    assert graph.pos.shape[1] >= graph.dim
     assert graph.pos.isfinite().all()
+    row, col = graph.edge_index
+    assert ((row - col).abs() == 1).all()
 
 
 @pytest.mark.parametrize("count", [0, 1])
