@@ -56,8 +56,9 @@ def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Gener
     axes = dim
     while axes < min(2 * dim, wanted) and value[axes] > 0.6 * value[0]:
         axes += 1
-    scale = np.sqrt(np.maximum(value[:axes], 1e-9))
-    pos = -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] / scale)
+    spread = value[:axes] > 1e-6 * value[0]  # an axis without spread stays empty
+    scale = np.where(spread, 1 / np.sqrt(np.where(spread, value[:axes], 1.0)), 0.0)
+    pos = -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] * scale)
     return np.pad(pos, [(0, 0), (0, max(0, dim - pos.shape[1]))])
 
 

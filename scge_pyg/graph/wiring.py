@@ -50,7 +50,7 @@ class Wiring:
 def adjacency_of(edges: np.ndarray, num_nodes: int) -> sp.csr_matrix:
     """Symmetric 0/1 matrix of undirected edges ``[2, E]``."""
     half = sp.csr_matrix((np.ones(edges.shape[1]), (edges[0], edges[1])), (num_nodes, num_nodes))
-    return half.maximum(half.T).tocsr()
+    return half.maximum(half.T).sign().tocsr()
 
 
 def edges_of(matrix: sp.spmatrix) -> np.ndarray:

@@ -43,8 +43,12 @@ def test_edges_and_adjacency_are_inverse():
     edges = true_edges(grid(4, 5))
     adjacency = adjacency_of(edges[:, ::-1][::-1], 20)
     assert (adjacency != adjacency.T).nnz == 0
-    assert adjacency.max() == 1
     assert np.array_equal(edges_of(adjacency), edges)
+
+
+def test_repeated_edges_count_once():
+    adjacency = adjacency_of(np.array([[0, 1, 0, 2], [1, 0, 1, 1]]), 3)
+    assert adjacency.toarray().tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
 
 
 def test_strength_of_edges():

@@ -1,0 +1,162 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import Delaunay
+
+from scge_pyg.graph.layout import layout, local_lengths, robust_stress
+from scge_pyg.graph.wiring import adjacency_of
+from scge_pyg.metrics import procrustes_error
+
+
+def grid(*shape):
+    return np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+
+
+def grid_edges(cells):
+    step = np.abs(cells[:, None] - cells[None]).sum(-1)
+    return np.stack(np.nonzero(np.triu(step == 1)))
+
+
+def ring_edges(count):
+    return np.stack([np.arange(count), (np.arange(count) + 1) % count])
+
+
+def lay_out(edges, num_nodes, dim, dense=False, seed=0):
+    return layout(edges, num_nodes, dim, dense, np.random.default_rng(seed))
+
+
+def error(pos, true):
+    return procrustes_error(torch.from_numpy(pos), torch.from_numpy(true))
+
+
+def lengths(pos, edges):
+    return np.linalg.norm(pos[edges[0]] - pos[edges[1]], axis=1)
+
+
+@pytest.mark.parametrize("shape", [(40,), (12, 17), (4, 30), (6, 6, 6)], ids=["chain", "image", "strip", "volume"])
+def test_a_grid_comes_out_flat(shape):
+    cells = grid(*shape)
+    edges = grid_edges(cells)
+    pos = lay_out(edges, len(cells), len(shape))
+    assert pos.shape == cells.shape
+    assert error(pos, cells) < 0.02
+    np.testing.assert_allclose(lengths(pos, edges), 1.0, atol=0.1)
+
+
+def test_holes_and_outline_do_not_bend_the_map():
+    cells = grid(16, 16)
+    radius = np.linalg.norm(cells - 7.5, axis=1)
+    cells = cells[(radius < 8) & (radius > 3)]
+    assert error(lay_out(grid_edges(cells), len(cells), 2), cells) < 0.03
+
+
+def test_order_of_the_nodes_does_not_matter():
+    cells = np.random.default_rng(0).permutation(grid(10, 11))
+    assert error(lay_out(grid_edges(cells), 110, 2), cells) < 0.02
+
+
+def test_wrong_edges_are_shrugged_off():
+    """Three edges that jump over two nodes."""
+    cells = grid(14, 14)
+    wrong = np.array([[0, 75, 120], [3, 117, 123]])
+    pos = lay_out(np.concatenate([grid_edges(cells), wrong], 1), 196, 2)
+    assert error(pos, cells) < 0.05
+    assert lengths(pos, wrong).min() > 2.5
+
+
+def test_missing_edges_do_not_matter():
+    cells = grid(14, 14)
+    edges = grid_edges(cells)
+    edges = edges[:, np.random.default_rng(0).random(edges.shape[1]) > 0.08]
+    assert error(lay_out(edges, 196, 2), cells) < 0.08
+
+
+def test_a_ring_is_a_circle_in_the_plane():
+    pos = lay_out(ring_edges(48), 48, 1)
+    assert pos.shape == (48, 2)
+    radius = np.linalg.norm(pos - pos.mean(0), axis=1)
+    assert radius.std() / radius.mean() < 0.03
+    np.testing.assert_allclose(lengths(pos, ring_edges(48)), 1.0, atol=0.05)
+
+
+def test_a_torus_takes_more_than_two_columns():
+    cells = grid(10, 10)
+    step = np.abs(cells[:, None] - cells[None])
+    edges = np.stack(np.nonzero(np.triu(np.minimum(step, 10 - step).sum(-1) == 1)))
+    pos = lay_out(edges, 100, 2)
+    assert pos.shape[1] > 2
+    assert lengths(pos, edges).max() < 2
+
+
+def test_triangulation():
+    row, col = np.mgrid[:13, :13].reshape(2, -1)
+    points = np.stack([row * math.sqrt(3) / 2, col + row % 2 / 2], 1)
+    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    edges = np.stack(np.nonzero(np.triu(np.abs(distance - 1) < 0.01)))
+    pos = lay_out(edges, 169, 2, dense=True)
+    assert error(pos, points) < 0.03
+    np.testing.assert_allclose(lengths(pos, edges), 1.0, atol=0.1)
+
+
+def test_irregular_triangulation():
+    points = grid(12, 12) + np.random.default_rng(0).uniform(-0.3, 0.3, (144, 2))
+    triangles = Delaunay(points).simplices
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]).T
+    edges = edges[:, lengths(points, edges) < 1.8]
+    assert error(lay_out(edges, 144, 2, dense=True), points) < 0.12
+
+
+@pytest.mark.parametrize("num_nodes", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+def test_a_handful_of_nodes(num_nodes, dim):
+    edges = np.stack([np.arange(num_nodes - 1), np.arange(1, num_nodes)])
+    pos = lay_out(edges, num_nodes, dim)
+    assert pos.shape == (num_nodes, dim)
+    np.testing.assert_allclose(lengths(pos, edges), 1.0, atol=0.05)
+
+
+def test_same_generator_same_bits():
+    cells = grid(20, 21)
+    first, second = (lay_out(grid_edges(cells), 420, 2, seed=3) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(("dense", "corner"), [(False, math.sqrt(2)), (True, math.sqrt(3))])
+def test_local_lengths_of_pairs_two_steps_apart(dense, corner):
+    cells = grid(4, 5)
+    pairs, length = local_lengths(adjacency_of(grid_edges(cells), 20), dense)
+    assert (pairs[0] < pairs[1]).all()
+    found = dict(zip(map(tuple, pairs.T.tolist()), length.tolist(), strict=True))
+    expected = {1: 1.0, 2: corner, 4: 2.0}
+    for i in range(20):
+        for j in range(i + 1, 20):
+            square = int(((cells[i] - cells[j]) ** 2).sum())
+            assert found.get((i, j)) == expected.get(square)
+
+
+def test_robust_stress_keeps_a_perfect_map():
+    cells = grid(6, 7).astype(float)
+    pairs, length = local_lengths(adjacency_of(grid_edges(cells), 42), dense=False)
+    pos = robust_stress(cells, pairs, length, np.ones(len(length)))
+    np.testing.assert_allclose(pos, cells, atol=1e-6)
+
+
+def test_robust_stress_takes_influence_from_the_impossible():
+    """One length contradicts all others by far."""
+    cells = grid(6, 7).astype(float)
+    pairs, length = local_lengths(adjacency_of(grid_edges(cells), 42), dense=False)
+    pairs = np.concatenate([pairs, [[0], [41]]], 1)
+    start = cells + np.random.default_rng(0).normal(0, 0.2, cells.shape)
+    pos = robust_stress(start, pairs, np.r_[length, 1.0], np.ones(len(length) + 1))
+    assert error(pos, cells) < 0.01
+    assert error(start, cells) > 0.05
+
+
+def test_robust_stress_finds_the_lengths_again():
+    cells = grid(8, 8).astype(float)
+    pairs, length = local_lengths(adjacency_of(grid_edges(cells), 64), dense=False)
+    start = cells * 0.7 + np.random.default_rng(1).normal(0, 0.1, cells.shape)
+    pos = robust_stress(start, pairs, length, np.ones(len(length)))
+    np.testing.assert_allclose(lengths(pos, pairs), length, atol=1e-2)
