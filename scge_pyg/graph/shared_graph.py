@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
@@ -21,6 +16,7 @@ from scge_pyg.graph.coarsening import coarsen_lattice, coarsen_points
 from scge_pyg.graph.dimension import intrinsic_dimension
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
+from scge_pyg.graph.tensor_file import read_tensors, write_tensors
 from scge_pyg.graph.wiring import adjacency_of, wiring_from_edges
 
 if TYPE_CHECKING:
@@ -316,32 +312,18 @@ class SharedGraph:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph as safetensors with a JSON header; the file appears whole or not at all."""
         names = ("pos", "edge_index", "edge_weight", "live", "confidence", "component")
-        tensors = {name: getattr(self, name).cpu().contiguous() for name in names}
+        tensors = {name: getattr(self, name) for name in names}
         header: dict[str, Any] = {"version": _VERSION, "dim": self.dim, "lattice": None}
         if self.lattice is not None:
-            tensors["cell"] = self.lattice.cell.cpu().contiguous()
+            tensors["cell"] = self.lattice.cell
             header["lattice"] = {key: getattr(self.lattice, key) for key in ("shape", "periodic", "origin", "stride")}
-        target = Path(path)
-        temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            temporary.write_bytes(save(tensors, {"format": _FORMAT, "header": json.dumps(header)}))
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_tensors(path, _FORMAT, tensors, header)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SharedGraph:
         """Read a graph that :meth:`save` wrote. Raises ``ValueError`` for a corrupt or foreign file."""
+        tensors, header = read_tensors(path, _FORMAT)
         try:
-            with safe_open(os.fspath(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"load: {path} is not a readable safetensors file ({error})") from error
-        if metadata.get("format") != _FORMAT:
-            raise ValueError(f"load: {path} is a safetensors file, but not a graph written by SharedGraph.save")
-        try:
-            header = json.loads(metadata["header"])
             if header["version"] > _VERSION:
                 raise ValueError(f"version {header['version']} is newer than this package reads ({_VERSION})")
             lattice = None

@@ -1,0 +1,50 @@
+"""Safetensors files with a format name and a JSON header: no pickle, and whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+__all__ = ["read_tensors", "write_tensors"]
+
+
+def write_tensors(path: str | os.PathLike[str], kind: str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write tensors and a header under a temporary name, then rename.
+
+    Args:
+        path: The file.
+        kind: Format name, checked on reading.
+        tensors: Tensors by name, on any device.
+        header: Anything that JSON holds.
+    """
+    target = Path(path)
+    temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
+    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        temporary.write_bytes(save(stored, {"format": kind, "header": json.dumps(header)}))
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and header that :func:`write_tensors` wrote; ``ValueError`` for a corrupt or foreign file."""
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"load: {path} is not a readable safetensors file ({error})") from error
+    if metadata.get("format") != kind:
+        raise ValueError(f"load: {path} is a safetensors file, but not a graph written by SharedGraph.save")
+    try:
+        return tensors, json.loads(metadata["header"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"load: {path} holds a damaged graph ({error})") from error
