@@ -75,7 +75,7 @@ def discover(
         >>> graph.dim, graph.lattice.shape
         (1, (40,))
     """
-    if dim is not None and (not isinstance(dim, int) or not 1 <= dim <= 4):
+    if dim is not None and (isinstance(dim, bool) or not hasattr(dim, "__index__") or not 1 <= dim <= 4):
         raise ValueError(f"discover: dim must be an integer from 1 to 4, or None to estimate it, got {dim!r}")
     generator = np.random.default_rng(seed)
     with tqdm(total=4, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
@@ -90,7 +90,7 @@ def discover(
             )
             coupling = Coupling(sp.csr_matrix(coupling.matrix.shape), 0.0, coupling.ridge, coupling.gain)
         strong = strong_edges(coupling.matrix, coupling.noise)
-        dim = intrinsic_dimension(adjacency_of(strong, len(order))) if dim is None else dim
+        dim = intrinsic_dimension(adjacency_of(strong, len(order))) if dim is None else int(dim)
         wiring = wire(coupling.matrix, coupling.noise, dim)
         bar.update()
         wiring, chart = choose_map(wiring, len(order), dim, seed)

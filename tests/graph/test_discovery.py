@@ -209,6 +209,7 @@ def test_dimension_can_be_given(grid_field):
     assert graph.dim == 2
     assert graph.pos.shape == (60, 2)
     assert edge_scores(graph, field.edge_index).f1 > 0.98
+    assert_same(discover(field.x, dim=np.int64(2), snap=False), graph)
 
 
 def test_without_snapping_coordinates_are_never_rounded(grid_field):
@@ -505,7 +506,7 @@ def test_samples_of_unequal_size_in_a_pyg_batch():
         discover(DataLoader(samples, batch_size=2))
 
 
-@pytest.mark.parametrize("dim", [0, 5, -1, 2.0, "2"])
+@pytest.mark.parametrize("dim", [0, 5, -1, 2.0, "2", True])
 def test_dim_out_of_range(dim):
     with pytest.raises(ValueError, match="dim must be an integer from 1 to 4"):
         discover(torch.rand(50, 10), dim=dim)

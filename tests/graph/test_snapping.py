@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,6 +125,14 @@ def blue_noise():
 @pytest.mark.parametrize("points", [hexagonal(), jittered(), blue_noise()], ids=["hexagonal", "jittered", "blue noise"])
 def test_what_is_no_grid_gets_no_cells(points):
     assert snap(irregular_coupling(shuffled(points)), 2) is None
+
+
+@pytest.mark.parametrize("points", [hexagonal(), blue_noise()], ids=["hexagonal", "blue noise"])
+def test_strong_edges_off_the_grid_speak_against_it(points):
+    """Even where nobody noticed the triangles."""
+    coupling = irregular_coupling(shuffled(points))
+    wiring = replace(wire(coupling, NOISE, 2), dense=False)
+    assert find_cells(coupling, wiring, np.arange(len(points)), 2, np.random.default_rng(0)) is None
 
 
 def test_cells_of_some_of_the_nodes(grid_coupling):
