@@ -124,7 +124,7 @@ def _walk(score, start: int = 6) -> tuple[float, float]:  # type: ignore[no-unty
         step = best
 
 
-def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray) -> Coupling:
+def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray, samples: int) -> Coupling:
     """Ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
 
     Cost: about ten Cholesky inverses and products, :math:`O(N^3)`, and :math:`O(N^2)` memory.
@@ -132,7 +132,7 @@ def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray) ->
     ridge, gain = choose_ridge(first, second)
     partial = partial_correlation(whole, ridge)
     upper = partial[np.triu_indices(len(partial), 1)]
-    noise = float(np.median(np.abs(upper))) / 0.6745
+    noise = min(float(np.median(np.abs(upper))) / 0.6745, samples**-0.5)
     kept = min(_KEPT, len(partial) - 1)
     index = np.argsort(-partial, axis=1, kind="stable")[:, :kept]
     value = np.take_along_axis(partial, index, 1)
@@ -188,7 +188,7 @@ def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT)
     matrix = forward.multiply(forward.T).sqrt().tocsr()
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    noise = math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745
+    noise = min(math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745, signal.shape[1] ** -0.5)
     return Coupling(matrix, noise, ridge, gain)
 
 

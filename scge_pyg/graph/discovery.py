@@ -79,7 +79,7 @@ def discover(
         raise ValueError(f"discover: dim must be an integer from 1 to 4, or None to estimate it, got {dim!r}")
     generator = np.random.default_rng(seed)
     with tqdm(total=4, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
-        coupling, order, num_nodes, dtype = _couple(x, seed)
+        coupling, order, twins, num_nodes, dtype = _couple(x, seed)
         bar.update()
         if coupling.gain <= 0:
             warnings.warn(
@@ -108,7 +108,7 @@ def discover(
             cells = find_cells(coupling.matrix, wiring, largest, dim, generator)
             logger.info("no lattice" if cells is None else f"lattice {cells.shape}, {cells.faulty:.1%} of edges off it")
         bar.update()
-    return _assemble(coupling, wiring, edges, chart, cells, order, num_nodes, dim, dtype)
+    return _assemble(coupling, wiring, edges, chart, cells, order, twins, num_nodes, dim, dtype)
 
 
 def _hide(progress: bool | None, x: Any) -> bool | None:
@@ -119,8 +119,8 @@ def _hide(progress: bool | None, x: Any) -> bool | None:
     return True if short else None
 
 
-def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, int, torch.dtype]:
-    """Coupling of the live nodes in canonical order, that order, the number of nodes, and the samples' dtype."""
+def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, np.ndarray, int, torch.dtype]:
+    """Coupling of the distinct live nodes in canonical order, that order, twins, number of nodes, and dtype."""
     halves: list[Moments] = []
     reservoir: Reservoir | None = None
     low: Tensor | None = None
@@ -149,7 +149,7 @@ def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, int, torch.dtype]:
             f"discover: at least 3 nodes must vary over the samples, got {int(live.sum())} of {len(live)}; "
             f"is x really [samples, nodes]?"
         )
-    if count < max(30, live.sum() // 10):
+    if count < max(100, live.sum() // 10):
         warnings.warn(
             f"discover: {count} samples are few for {int(live.sum())} live nodes; about {int(live.sum())} are advised",
             UserWarning,
@@ -157,21 +157,30 @@ def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, int, torch.dtype]:
         )
     if reservoir is not None:
         signal = stabilize(reservoir.samples()).permute(1, 0, 2)[torch.from_numpy(live)].contiguous()
-        order, rank = _canonical(np.flatnonzero(live), distinct_rows(signal.flatten(1).numpy())[1])
-        signal = signal[torch.from_numpy(np.argsort(rank, kind="stable"))]
-        return local_coupling(_standardise(signal), seed), order, len(live), block.dtype
+        nodes = np.flatnonzero(live)
+        order, twins = _canonical(nodes, distinct_rows(signal.flatten(1).numpy())[1])
+        signal = signal[torch.from_numpy(np.searchsorted(nodes, order))]
+        return local_coupling(_standardise(signal), seed), order, twins, len(live), block.dtype
     whole = Moments(*halves[0].mean.shape).merge(halves[0]).merge(halves[1])
-    order, _ = _canonical(np.flatnonzero(live), whole.rank[live])
+    order, twins = _canonical(np.flatnonzero(live), whole.rank[live])
     first, second, both = (m.correlation()[np.ix_(order, order)] for m in (*halves, whole))
-    return direct_coupling(first, second, both), order, len(live), block.dtype
+    return direct_coupling(first, second, both, count), order, twins, len(live), block.dtype
 
 
 def _canonical(nodes: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes by the rank of their signal; identical signals are reported."""
-    twins = len(rank) - len(np.unique(rank))
-    if twins:
-        logger.info("%d nodes carry exactly the signal of another node", twins)
-    return nodes[np.argsort(rank, kind="stable")], rank
+    """One node per distinct signal, by the rank of the signal, and pairs ``[2, T]`` of a twin and its original.
+
+    Identical signals explain each other away and would lose their place among the others.
+    """
+    order = nodes[np.argsort(rank, kind="stable")]
+    rank = np.sort(rank)
+    new = np.r_[True, rank[1:] != rank[:-1]]
+    twins = np.stack([order, order[new][new.cumsum() - 1]])[:, ~new]
+    if new.sum() < 3:
+        raise ValueError(f"discover: at least 3 nodes must differ in their signal, got {int(new.sum())} distinct ones")
+    if twins.shape[1]:
+        logger.info("%d nodes carry exactly the signal of another node and share its place", twins.shape[1])
+    return order[new], twins
 
 
 def _standardise(signal: Tensor) -> Tensor:
@@ -190,15 +199,18 @@ def _assemble(
     chart: Any,
     cells: Cells | None,
     order: np.ndarray,
+    twins: np.ndarray,
     num_nodes: int,
     dim: int,
     dtype: torch.dtype,
 ) -> SharedGraph:
-    """Back from canonical order to the nodes of the samples."""
+    """Back from canonical order to the nodes of the samples. A twin shares all but the cell of its original."""
 
-    def scatter(values: np.ndarray, fill: float) -> Tensor:
+    def scatter(values: np.ndarray, fill: float, shared: bool = True) -> Tensor:
         full = np.full((num_nodes, *values.shape[1:]), fill, dtype=values.dtype)
         full[order] = values
+        if shared:
+            full[twins[0]] = full[twins[1]]
         return torch.from_numpy(full)
 
     pos, confidence, lattice = chart.pos, _agreement(coupling, wiring, edges), None
@@ -209,17 +221,16 @@ def _assemble(
         aside[:, 0] = on_grid[placed, 0].max() + 3 + np.arange(len(order))
         pos = np.where(placed[:, None], on_grid, aside)
         confidence = cells.confidence
-        lattice = Lattice(scatter(cells.cell, -1), cells.shape, cells.periodic)
-    both = order[np.concatenate([edges, edges[::-1]], 1)]
-    weight = strength_of(coupling.matrix, edges)
-    live = np.zeros(num_nodes, dtype=bool)
-    live[order] = True
+        lattice = Lattice(scatter(cells.cell, -1, shared=False), cells.shape, cells.periodic)
+    half = np.concatenate([order[edges], twins], 1)
+    both = np.concatenate([half, half[::-1]], 1)
+    weight = np.r_[strength_of(coupling.matrix, edges), np.ones(twins.shape[1])]
     return SharedGraph(
         scatter(pos, np.nan).to(dtype),
         torch.from_numpy(both),
         torch.from_numpy(np.tile(weight, 2)).to(dtype),
         dim=dim,
-        live=torch.from_numpy(live),
+        live=scatter(np.ones(len(order), dtype=bool), False),
         confidence=scatter(confidence, 0.0).to(dtype),
         component=scatter(chart.component.astype(np.int64), -1),
         lattice=lattice,

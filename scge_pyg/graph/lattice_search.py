@@ -15,6 +15,7 @@ __all__ = ["Board"]
 
 _PATIENCE = 3
 _MARGINS = (0.0, 0.5, 1.0)
+_RADII = (1, 2, 3, 4, 6, 9)
 
 
 class Board:
@@ -230,7 +231,7 @@ class Board:
                 break
             idle += 1
             ends = faults[:, generator.integers(faults.shape[1])]
-            radius = int(generator.integers(1, 5))
+            radius = int(generator.choice(_RADII))
             cell, placed = self.cells()
             near = np.zeros(self.num_nodes, dtype=bool)
             for node in ends.tolist():

@@ -46,7 +46,10 @@ def batches(x: Any) -> Iterator[Tensor]:
         shape = tuple(samples.shape[1:])
         rows = max(1, _BLOCK_BYTES // (8 * max(1, int(np.prod(shape)))))
         for start in range(0, samples.shape[0], rows):
-            yield _checked(samples[start : start + rows])
+            block = _floating(samples[start : start + rows])
+            if not torch.isfinite(block).all():
+                raise ValueError(_not_finite(samples, rows, where))
+            yield block
     if shape is None:
         raise ValueError("discover: x holds no batch; an iterator that was read before is empty the second time")
 
@@ -74,7 +77,7 @@ def _samples(item: Any) -> Tensor | np.ndarray:
     return item
 
 
-def _checked(samples: Tensor | np.ndarray) -> Tensor:
+def _floating(samples: Tensor | np.ndarray) -> Tensor:
     if isinstance(samples, np.ndarray):
         if samples.dtype.kind not in "fiub":
             raise TypeError(f"discover: x must be numeric, got dtype {samples.dtype}")
@@ -84,16 +87,22 @@ def _checked(samples: Tensor | np.ndarray) -> Tensor:
     samples = samples.detach().to("cpu")
     if samples.dtype != torch.float64:
         samples = samples.float()
-    samples = samples.unsqueeze(-1) if samples.dim() == 2 else samples
-    finite = torch.isfinite(samples).all(-1)
-    if not finite.all():
-        nodes = (~finite).any(0).nonzero().squeeze(1).tolist()
-        named = ", ".join(map(str, nodes[:5])) + (", ..." if len(nodes) > 5 else "")
-        raise ValueError(
-            f"discover: x has NaN or infinite values at {len(nodes)} nodes ({named}) in "
-            f"{int((~finite).any(1).sum())} samples; fill in or drop them first"
-        )
-    return samples
+    return samples.unsqueeze(-1) if samples.dim() == 2 else samples
+
+
+def _not_finite(samples: Tensor | np.ndarray, rows: int, where: str) -> str:
+    """What is wrong with a batch that holds NaN or infinite values."""
+    affected, at_node = 0, torch.zeros(samples.shape[1], dtype=torch.bool)
+    for start in range(0, samples.shape[0], rows):
+        finite = torch.isfinite(_floating(samples[start : start + rows])).all(-1)
+        affected += int((~finite).any(1).sum())
+        at_node |= (~finite).any(0)
+    nodes = at_node.nonzero().squeeze(1).tolist()
+    named = ", ".join(map(str, nodes[:5])) + (", ..." if len(nodes) > 5 else "")
+    return (
+        f"discover: {where} has NaN or infinite values at {len(nodes)} nodes ({named}) in {affected} samples; "
+        f"fill in or drop them first"
+    )
 
 
 class Reservoir:

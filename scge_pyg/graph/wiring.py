@@ -148,7 +148,9 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     trusted = edges[:, strong]
     strong = first if dense else strong
     admitted = strong & (strength >= np.quantile(strength[first], 0.2)) if first.any() else strong
-    for eligible in (first, np.ones_like(first)):
+    if dim == 1:
+        admitted = first  # a chain has no short cycles to close
+    for eligible in (first, np.ones_like(first)) if dim > 1 else ():
         while True:
             adjacency = adjacency_of(edges[:, admitted], num_nodes)
             pending = np.flatnonzero(eligible & ~admitted)
@@ -223,6 +225,8 @@ def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wir
         pos: Coordinates with unit distance between nearest nodes, ``[N, d]``.
         wiring: What the coupling alone said.
     """
+    if pos.shape[1] > dim:
+        return wiring.edges  # a ring or torus is bent, and its chords say little about lengths
     pairs = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
     pairs = pairs[:, strength_of(coupling, pairs) > _SIGNIFICANT * noise]
     if not wiring.dense:

@@ -256,12 +256,20 @@ def test_duplicated_nodes_are_kept_and_reported(grid_field, caplog):
     assert graph.confidence.isfinite().all()
 
 
-def test_all_nodes_identical():
+def test_a_twin_shares_the_place_of_its_original(grid_field):
+    field = grid_field((8, 8), 1500)
+    alone, graph = discover(field.x), discover(torch.cat([field.x, field.x[:, [3, 40]]], 1))
+    assert graph.lattice is not None
+    assert (graph.lattice.cell != -1).any(1).sum() == 64
+    assert torch.equal(graph.pos[[64, 65]], graph.pos[:64][[3, 40]])
+    assert graph.num_edges == alone.num_edges + 4
+    assert graph.component.unique().numel() == 1
+
+
+def test_fewer_than_three_distinct_signals():
     x = torch.randn(100, 1, generator=torch.Generator().manual_seed(0)).expand(100, 8)
-    graph = discover(x)
-    assert graph.live.all()
-    assert graph.pos.isfinite().all()
-    assert graph.edge_weight.isfinite().all()
+    with pytest.raises(ValueError, match="at least 3 nodes must differ"):
+        discover(x)
 
 
 # Input that is converted --------------------------------------------------------------------------------------
