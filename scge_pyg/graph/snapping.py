@@ -15,6 +15,7 @@ from scge_pyg.graph.wiring import Wiring, adjacency_of, strength_of
 __all__ = ["Cells", "find_cells"]
 
 _STARTS = 3
+_ROUNDS = 5
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _MAX_NODES = 8192  # the search holds one byte per pair of nodes
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
@@ -44,8 +45,8 @@ def find_cells(
 ) -> Cells | None:
     """Place ``nodes`` on an integer grid, or return ``None`` where the geometry is none.
 
-    The pair evidence is estimated first from the strong edges and then, twice, from the map itself; each time faults
-    are mended by regrowth. Strong edges that all jump by the same distance along an axis reveal a periodic one.
+    The pair evidence is estimated first from the strong edges and then from the map itself, as long as that improves
+    it, at most five times; each time the rim is regrown and faults are mended. Strong edges that all jump by the same distance along an axis reveal a periodic one.
 
     Cost: one byte per pair of nodes, and :math:`O(N^2)` time with a small constant.
 
@@ -76,11 +77,12 @@ def find_cells(
     budget = 2 * len(nodes)
     board.mend(strong, generator, budget)
     board = _close_axes(board, strong)
-    for links in (strong, edges):
+    for turn in range(_ROUNDS):
         cell, placed = board.cells()
         board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
-        board.trim()
-        board.mend(links, generator, budget)
+        improved = board.trim() + board.mend(strong if turn == 0 else edges, generator, budget)
+        if turn > 0 and not improved:
+            break
     faulty = board.faults(strong).shape[1] / strong.shape[1]
     cell, placed = board.cells()
     if faulty > _FAULTY or placed.mean() < 0.9:
