@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import dijkstra
 
 __all__ = ["Evidence", "bin_pairs", "evidence_from_cells", "evidence_from_graph", "ring_offsets"]
 
-_BINS = 32
+_BINS = 24
 _PRIOR_PAIRS = 5.0  # weight of the "far" histogram in a class that holds few pairs
 
 
