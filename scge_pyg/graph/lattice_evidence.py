@@ -13,7 +13,6 @@ from scipy.sparse.csgraph import dijkstra
 
 __all__ = ["Evidence", "bin_pairs", "evidence_from_cells", "evidence_from_graph", "ring_offsets"]
 
-_BINS = 24
 _PRIOR_PAIRS = 5.0  # weight of the "far" histogram in a class that holds few pairs
 
 
@@ -53,21 +52,27 @@ def ring_offsets(dim: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def bin_pairs(coupling: np.ndarray) -> np.ndarray:
+def bin_pairs(coupling: np.ndarray, count: int = 24) -> np.ndarray:
     """Histogram bin of each pair's coupling: wide where most pairs lie, ever finer towards the strongest ones.
+
+    Args:
+        coupling: Pairwise coupling ``[N, N]``.
+        count: Number of bins, at most 255.
 
     Returns:
         ``[N, N]`` uint8.
     """
     num_nodes = len(coupling)
-    tail = 1 - np.geomspace(0.07, min(0.07, 0.6 / num_nodes), _BINS - 3)
+    tail = 1 - np.geomspace(0.07, min(0.07, 0.6 / num_nodes), count - 3)
     levels = np.quantile(coupling[~np.eye(num_nodes, dtype=bool)], np.concatenate([[0.5, 0.9], tail]))
     return np.digitize(coupling, levels).astype(np.uint8)
 
 
 def _tables(bins: np.ndarray, classes: list[np.ndarray], far: np.ndarray) -> np.ndarray:
+    length = int(bins.max()) + 1
+
     def histogram(mask: np.ndarray) -> np.ndarray:
-        count = np.bincount(bins[mask], minlength=_BINS).astype(float)
+        count = np.bincount(bins[mask], minlength=length).astype(float)
         return gaussian_filter1d(count, 1.0, mode="nearest")
 
     background = histogram(far) + 0.05

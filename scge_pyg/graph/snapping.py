@@ -16,6 +16,7 @@ __all__ = ["Cells", "find_cells"]
 
 _STARTS = 3
 _ROUNDS = 5
+_RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first leaves faults
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _MAX_NODES = 8192  # the search holds one byte per pair of nodes
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
@@ -46,7 +47,9 @@ def find_cells(
     """Place ``nodes`` on an integer grid, or return ``None`` where the geometry is none.
 
     The pair evidence is estimated first from the strong edges and then from the map itself, as long as that improves
-    it, at most five times; each time the rim is regrown and faults are mended. Strong edges that all jump by the same distance along an axis reveal a periodic one.
+    it, at most five times; each time the rim is regrown and faults are mended. Where faults remain, the search is
+    repeated with finer histograms, and the map with fewer faults is kept. Strong edges that all jump by the same
+    distance along an axis reveal a periodic one.
 
     Cost: one byte per pair of nodes, and :math:`O(N^2)` time with a small constant.
 
@@ -69,21 +72,21 @@ def find_cells(
     strong, edges = inside(wiring.strong), inside(wiring.edges)
     if not strong.shape[1]:
         return None
-    bins = bin_pairs(coupling[nodes][:, nodes].toarray())
-    evidence = evidence_from_graph(bins, strong, dim)
-    board = _best_start(evidence, strong, dim)
-    if board is None:
-        return None
-    budget = 2 * len(nodes)
-    board.mend(strong, generator, budget)
-    board = _close_axes(board, strong)
-    for turn in range(_ROUNDS):
-        cell, placed = board.cells()
-        board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
-        improved = board.trim() + board.mend(strong if turn == 0 else edges, generator, budget)
-        if turn > 0 and not improved:
+    dense = coupling[nodes][:, nodes].toarray()
+    best: Board | None = None
+    faulty = 1.0
+    for count in _RESOLUTIONS:
+        board = _search(bin_pairs(dense, count), strong, edges, dim, generator)
+        if board is None:
+            return None
+        share = board.faults(strong).shape[1] / strong.shape[1]
+        if best is None or share < faulty:
+            best, faulty = board, share
+        if faulty <= _CLEAN:
             break
-    faulty = board.faults(strong).shape[1] / strong.shape[1]
+    if best is None:
+        return None
+    board = best
     cell, placed = board.cells()
     if faulty > _FAULTY or placed.mean() < 0.9:
         return None
@@ -95,6 +98,25 @@ def find_cells(
     confidence[nodes] = expit(_margin(board))
     shape = tuple(int(n) for n in extent)
     return Cells(result, shape, tuple(bool(p) for p in board.period), confidence, faulty)
+
+
+def _search(
+    bins: np.ndarray, strong: np.ndarray, edges: np.ndarray, dim: int, generator: np.random.Generator
+) -> Board | None:
+    """Grow a map, close its periodic axes, and mend it with evidence from itself until that stops helping."""
+    board = _best_start(evidence_from_graph(bins, strong, dim), strong, dim)
+    if board is None:
+        return None
+    budget = 2 * len(bins)
+    board.mend(strong, generator, budget)
+    board = _close_axes(board, strong)
+    for turn in range(_ROUNDS):
+        cell, placed = board.cells()
+        board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
+        improved = board.trim() + board.mend(strong if turn == 0 else edges, generator, budget)
+        if turn > 0 and not improved:
+            break
+    return board
 
 
 def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | None:
