@@ -23,7 +23,7 @@ __all__ = ["add_parser", "run"]
 _EXAMPLES = """\
 examples:
   scge demo                    everything, under two minutes on two cores
-  scge demo --quick -o /tmp/d  smaller patches and one seed, under 40 seconds
+  scge demo --quick -o quick   smaller patches and one seed, under 40 seconds
   scge demo --json -q          numbers only
 
 The pixels of photo patches and of handwritten digits are shuffled by one unknown permutation. `discover` finds their

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +116,7 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return _walk(score)
 
 
-def _walk(score, start: int = 6) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+def _walk(score: Callable[[int], float], start: int = 6) -> tuple[float, float]:
     step = start
     while True:
         best = max((s for s in (step, step - 1, step + 1) if 0 <= s < len(_RIDGES)), key=score)
