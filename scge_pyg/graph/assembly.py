@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from scge_pyg.graph.layout import layout
+from scge_pyg.graph.layout import Dissimilarity, layout, side_by_side
 from scge_pyg.graph.wiring import Wiring, adjacency_of
 
 __all__ = ["Map", "cell_coordinates", "choose_map", "map_components"]
 
-_AGREES = 1.5  # an edge that is at most this long fits its map
 _GAP = 3.0  # empty space between the maps of two components, in units of node spacing
 
 
@@ -30,26 +29,33 @@ class Map:
     component: np.ndarray
 
 
-def choose_map(wiring: Wiring, num_nodes: int, dim: int, seed: int) -> tuple[Wiring, Map]:
+def choose_map(
+    wiring: Wiring, num_nodes: int, dim: int, seed: int, dissimilarity: Dissimilarity | None = None
+) -> tuple[Wiring, Map]:
     """The map of a triangulation with or without the doubtful edges, whichever agrees with more edges of both kinds.
 
     A triangulation that is sparsely wired may be torn: edges across the tear close it and end up short, while shortcuts
-    fold the map and make other edges long. On a grid every true edge closes a cycle of four, and doubt is enough.
+    fold the map and make other edges long. An edge agrees with a map if its ends
+    lie side by side. On a grid
+    every true edge closes a cycle of four, and doubt is enough.
     """
-    chart = map_components(wiring, num_nodes, dim, np.random.default_rng(seed))
+    chart = map_components(wiring, num_nodes, dim, np.random.default_rng(seed), dissimilarity)
     if not wiring.dense or not wiring.doubtful.shape[1]:
         return wiring, chart
     every = np.concatenate([wiring.edges, wiring.doubtful], 1)
     bold = replace(wiring, edges=every, doubtful=wiring.doubtful[:, :0])
-    bold_chart = map_components(bold, num_nodes, dim, np.random.default_rng(seed))
-
-    def agreement(pos: np.ndarray) -> float:
-        return float((np.linalg.norm(pos[every[0]] - pos[every[1]], axis=1) < _AGREES).mean())
-
-    return (bold, bold_chart) if agreement(bold_chart.pos) > agreement(chart.pos) else (wiring, chart)
+    bold_chart = map_components(bold, num_nodes, dim, np.random.default_rng(seed), dissimilarity)
+    agreement = [float(side_by_side(c.pos, every, dim).mean()) for c in (chart, bold_chart)]
+    return (bold, bold_chart) if agreement[1] > agreement[0] else (wiring, chart)
 
 
-def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.random.Generator) -> Map:
+def map_components(
+    wiring: Wiring,
+    num_nodes: int,
+    dim: int,
+    generator: np.random.Generator,
+    dissimilarity: Dissimilarity | None = None,
+) -> Map:
     """Lay out each connected part of the wiring on its own and set them side by side along the first axis."""
     links = np.concatenate([wiring.edges, wiring.attached], 1)
     part = connected_components(adjacency_of(links, num_nodes), directed=False)[1]
@@ -62,7 +68,8 @@ def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.rando
         local = np.full(num_nodes, -1)
         local[nodes] = np.arange(len(nodes))
         inside = local[links[:, component[links[0]] == component[nodes[0]]]]
-        charts.append(_unit_spacing(layout(inside, len(nodes), dim, wiring.dense, generator), inside))
+        apart = _restricted(dissimilarity, nodes) if wiring.dense else None
+        charts.append(_unit_spacing(layout(inside, len(nodes), dim, wiring.dense, generator, apart), inside))
     pos = np.zeros((num_nodes, max(chart.shape[1] for chart in charts)))
     edge = 0.0
     for nodes, chart in zip(members, charts, strict=True):
@@ -71,6 +78,10 @@ def map_components(wiring: Wiring, num_nodes: int, dim: int, generator: np.rando
         pos[nodes, 0] += edge
         edge += chart[:, 0].max() + _GAP
     return Map(pos, component)
+
+
+def _restricted(dissimilarity: Dissimilarity | None, nodes: np.ndarray) -> Dissimilarity | None:
+    return None if dissimilarity is None else lambda pairs: dissimilarity(nodes[pairs])
 
 
 def _unit_spacing(pos: np.ndarray, links: np.ndarray) -> np.ndarray:

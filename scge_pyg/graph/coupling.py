@@ -35,12 +35,14 @@ class Coupling:
         noise: Standard deviation of the coupling between unrelated nodes.
         ridge: Ridge on the correlation matrix, chosen from the data.
         gain: Held-out log-likelihood per node above that of independent nodes, in nats.
+        dissimilarity: One minus the correlation of any pairs ``[2, E]``, ``[E]``.
     """
 
     matrix: sp.csr_matrix
     noise: float
     ridge: float
     gain: float
+    dissimilarity: Callable[[np.ndarray], np.ndarray]
 
 
 def stabilize(x: torch.Tensor) -> torch.Tensor:
@@ -133,11 +135,12 @@ def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray, sa
     ridge, gain = choose_ridge(first, second)
     partial = partial_correlation(whole, ridge)
     upper = partial[np.triu_indices(len(partial), 1)]
-    noise = min(float(np.median(np.abs(upper))) / 0.6745, samples**-0.5)
+    noise = float(np.median(np.abs(upper))) / 0.6745
     kept = min(_KEPT, len(partial) - 1)
     index = np.argsort(-partial, axis=1, kind="stable")[:, :kept]
     value = np.take_along_axis(partial, index, 1)
-    return Coupling(_sparse(index, value, len(partial)), noise, ridge, gain)
+    matrix = _sparse(index, value, len(partial))
+    return Coupling(matrix, noise, ridge, gain, lambda pairs: 1 - whole[pairs[0], pairs[1]])
 
 
 def _sparse(index: np.ndarray, value: np.ndarray, num_nodes: int) -> sp.csr_matrix:
@@ -189,8 +192,14 @@ def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT)
     matrix = forward.multiply(forward.T).sqrt().tocsr()
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    noise = min(math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745, signal.shape[1] ** -0.5)
-    return Coupling(matrix, noise, ridge, gain)
+    noise = math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745
+    return Coupling(matrix, noise, ridge, gain, lambda pairs: _half_square_distance(signal, torch.from_numpy(pairs)))
+
+
+def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor, block: int = 4096) -> np.ndarray:
+    """One minus the correlation of pairs ``[2, E]`` of standardised signals ``[N, S]``."""
+    parts = [(signal[i] - signal[j]).square().mean(1, dtype=torch.float64) / 2 for i, j in pairs.split(block, 1)]
+    return torch.cat(parts).numpy() if parts else np.zeros(0)
 
 
 _Gram = tuple[torch.Tensor, torch.Tensor, torch.Tensor]

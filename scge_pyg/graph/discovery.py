@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from scge_pyg.graph.coupling import Coupling, direct_coupling, local_coupling, s
 from scge_pyg.graph.dimension import intrinsic_dimension
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.moments import Moments, distinct_rows
+from scge_pyg.graph.settling import settle
 from scge_pyg.graph.shared_graph import SharedGraph
 from scge_pyg.graph.signals import Reservoir, batches
 from scge_pyg.graph.snapping import Cells, find_cells
-from scge_pyg.graph.wiring import Wiring, adjacency_of, settle, strength_of, strong_edges, wire
+from scge_pyg.graph.wiring import Wiring, adjacency_of, strength_of, strong_edges, wire
 
 __all__ = ["discover"]
 
@@ -88,13 +90,13 @@ def discover(
                 UserWarning,
                 stacklevel=2,
             )
-            coupling = Coupling(sp.csr_matrix(coupling.matrix.shape), 0.0, coupling.ridge, coupling.gain)
+            coupling = replace(coupling, matrix=sp.csr_matrix(coupling.matrix.shape), noise=0.0)
         strong = strong_edges(coupling.matrix, coupling.noise)
         dim = intrinsic_dimension(adjacency_of(strong, len(order))) if dim is None else int(dim)
         wiring = wire(coupling.matrix, coupling.noise, dim)
         bar.update()
-        wiring, chart = choose_map(wiring, len(order), dim, seed)
-        edges = settle(coupling.matrix, coupling.noise, dim, chart.pos, wiring)
+        wiring, chart = choose_map(wiring, len(order), dim, seed, coupling.dissimilarity)
+        edges, chart = settle(coupling, wiring, chart, dim, seed)
         logger.info(
             "ridge %.3g, held-out gain %.3g nats a node, dimension %d, %d of %d nodes live, %d edges; left out %d "
             "candidates that jump across the map or lie too long on it",

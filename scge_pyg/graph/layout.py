@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import eigsh, splu
+from scipy.spatial import cKDTree
 
 from scge_pyg.graph.wiring import adjacency_of
 
-__all__ = ["layout", "local_lengths", "robust_stress"]
+__all__ = ["Dissimilarity", "layout", "local_lengths", "robust_stress", "side_by_side", "stretched_lengths"]
+
+Dissimilarity = Callable[[np.ndarray], np.ndarray]
 
 _LANDMARKS = 384
 _REACH = 4.9  # pairs up to this many steps apart hold the map in shape
+_SIDE_BY_SIDE = 1.5  # between the sides of a triangulation (1) and what lies across them (1.7)
+_FLAT = 0.25  # a dissimilarity that grows more slowly with distance says too little about it
 
 
 def local_lengths(adjacency: sp.csr_matrix, dense: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +43,32 @@ def local_lengths(adjacency: sp.csr_matrix, dense: bool) -> tuple[np.ndarray, np
     corner = math.sqrt(3.0 if dense else 2.0)
     pairs = np.stack([np.r_[direct.row, two.row[ahead]], np.r_[direct.col, two.col[ahead]]]).astype(np.int64)
     return pairs, np.r_[np.ones(direct.nnz), np.where(two.data[ahead] > 1.5, corner, 2.0)]
+
+
+def stretched_lengths(length: np.ndarray, dissimilarity: np.ndarray) -> np.ndarray:
+    r"""Lengths of pairs where nodes lie denser in one place than in another.
+
+    The dissimilarity of two places grows with their distance as a power, :math:`\delta \propto \ell^\alpha` (the
+    variogram of a stationary field near the origin). The exponent is fitted to the pairs one and two steps apart, and
+    the relation is then read backwards; the median edge keeps its unit length.
+
+    Args:
+        length: From :func:`local_lengths`, ``[M]``.
+        dissimilarity: One minus the correlation of the same pairs, ``[M]``.
+
+    Example:
+        >>> steps, dissimilarity = np.array([1.0, 1.0, 1.0, 2.0, 2.0]), np.array([0.1, 0.2, 0.4, 0.4, 0.4])
+        >>> stretched_lengths(steps, dissimilarity).round(2).tolist()
+        [0.5, 1.0, 2.0, 2.0, 2.0]
+    """
+    edge = length == 1
+    spread = np.log(np.maximum(dissimilarity, 1e-9))
+    if edge.all():
+        return length
+    exponent = np.polyfit(np.log(length), spread, 1)[0]
+    if exponent < _FLAT:
+        return length
+    return np.clip(np.exp((spread - np.median(spread[edge])) / exponent), 0.05, None)
 
 
 def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Generator) -> np.ndarray:
@@ -95,7 +127,8 @@ def robust_stress(
         residual = np.linalg.norm(pos[i] - pos[j], axis=1) - length
         robust = weight / (1 + (residual / scale) ** 2) ** 2
         laplacian = (gather @ sp.diags(robust) @ gather.T + anchor * sp.eye(num_nodes)).tocsc()
-        factor = splu(laplacian)
+        # symmetric and diagonally dominant: minimum degree on A + A^T, no pivoting
+        factor = splu(laplacian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         for _ in range(steps):
             offset = pos[i] - pos[j]
             distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-9)
@@ -103,8 +136,15 @@ def robust_stress(
     return pos
 
 
-def layout(edges: np.ndarray, num_nodes: int, dim: int, dense: bool, generator: np.random.Generator) -> np.ndarray:
-    """Coordinates ``[N, d]`` of a connected graph, unit distance along its edges.
+def layout(
+    edges: np.ndarray,
+    num_nodes: int,
+    dim: int,
+    dense: bool,
+    generator: np.random.Generator,
+    dissimilarity: Dissimilarity | None = None,
+) -> np.ndarray:
+    """Coordinates ``[N, d]`` of a connected graph, unit distance along its edges or, if given, by dissimilarity.
 
     Cost: :math:`O(384\\, N \\log N)` for geodesics from at most 384 landmarks, then the local stress.
 
@@ -114,10 +154,13 @@ def layout(edges: np.ndarray, num_nodes: int, dim: int, dense: bool, generator: 
         dim: Intrinsic dimension; the result has more columns where the geometry closes on itself.
         dense: Whether triangles are part of the geometry.
         generator: Source of the landmarks.
+        dissimilarity: Dissimilarity of any pairs ``[2, M]``, where lengths differ (:func:`stretched_lengths`).
     """
     if num_nodes < 3:
         return np.pad(np.arange(num_nodes, dtype=float)[:, None], [(0, 0), (0, dim - 1)])
     pairs, length = local_lengths(adjacency_of(edges, num_nodes), dense)
+    if dissimilarity is not None:
+        length = stretched_lengths(length, dissimilarity(pairs))
     graph = sp.csr_matrix((length, (pairs[0], pairs[1])), (num_nodes, num_nodes))
     graph = graph + graph.T
     pos = _landmark_scaling(graph, dim, generator)
@@ -128,6 +171,24 @@ def layout(edges: np.ndarray, num_nodes: int, dim: int, dense: bool, generator: 
         np.r_[length, 0.96 * far_length],
         np.r_[np.ones(len(length)), np.full(len(far_length), 0.1)],
     )
+
+
+def side_by_side(pos: np.ndarray, pairs: np.ndarray, dim: int) -> np.ndarray:
+    """Whether two nodes lie no further apart than 1.5 times what is usual around them, ``[E]`` bool.
+
+    Usual is the geometric mean of both nodes' mean distance to their ``2 dim`` nearest.
+
+    Cost: :math:`O(N \\log N + E)`.
+
+    Example:
+        >>> chain = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
+        >>> side_by_side(chain, np.array([[1, 1], [2, 3]]), dim=1).tolist()
+        [True, False]
+    """
+    nearest = cKDTree(pos).query(pos, k=min(2 * dim + 1, len(pos)))[0]
+    usual = nearest[:, 1:].mean(1) if len(pos) > 1 else np.zeros(len(pos))
+    length = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1)
+    return length <= _SIDE_BY_SIDE * np.sqrt(usual[pairs[0]] * usual[pairs[1]])
 
 
 def _reach(graph: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:

@@ -10,11 +10,13 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 __all__ = [
+    "SIGNIFICANT",
     "Wiring",
     "adjacency_of",
+    "attach",
     "edges_of",
     "mutual_top",
-    "settle",
+    "partners",
     "strength_of",
     "strong_edges",
     "transitivity",
@@ -23,8 +25,7 @@ __all__ = [
 ]
 
 _TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
-_LONGEST, _LONGEST_DENSE = 1.25, 1.4  # longest edge: a grid's next distance is sqrt(2), a triangulation's sqrt(3)
-_SIGNIFICANT = 3.0  # couplings below this many noise deviations are no edges
+SIGNIFICANT = 3.0  # couplings below this many noise deviations are no edges
 _SPLIT = 8  # partners among which a node's direct neighbours are told from the rest
 
 
@@ -60,7 +61,7 @@ def edges_of(matrix: sp.spmatrix) -> np.ndarray:
     return np.stack([upper.row[order], upper.col[order]]).astype(np.int64)
 
 
-def _partners(coupling: sp.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
+def partners(coupling: sp.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Strongest ``k`` partners of each node and their couplings, ``[N, k]``; -1 and 0 where there are fewer."""
     num_nodes = coupling.shape[0]
     row = np.repeat(np.arange(num_nodes), np.diff(coupling.indptr))
@@ -76,7 +77,7 @@ def _partners(coupling: sp.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def mutual_top(coupling: sp.csr_matrix, k: int) -> np.ndarray:
     """Pairs in which each node is among the other's ``k`` strongest partners, ``[2, E]``."""
-    index, _ = _partners(coupling, k)
+    index, _ = partners(coupling, k)
     row = np.repeat(np.arange(len(index)), k)[index.ravel() >= 0]
     chosen = sp.csr_matrix((np.ones(len(row)), (row, index.ravel()[index.ravel() >= 0])), coupling.shape)
     return edges_of(chosen.multiply(chosen.T))
@@ -88,7 +89,7 @@ def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
     The split is Otsu's (1979) threshold between two classes among a node's eight strongest couplings; a pair must
     exceed the geometric mean of its two ends' thresholds, and three times the noise.
     """
-    _, value = _partners(coupling, _SPLIT)
+    _, value = partners(coupling, _SPLIT)
     total = value.cumsum(1)
     size = np.arange(1, _SPLIT)
     above = total[:, :-1] / size
@@ -98,7 +99,7 @@ def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
     threshold = (value[node, cut] + value[node, cut + 1]) / 2
     pairs = mutual_top(coupling, _SPLIT)
     strength = strength_of(coupling, pairs)
-    limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), _SIGNIFICANT * noise)
+    limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), SIGNIFICANT * noise)
     return pairs[:, strength > limit]
 
 
@@ -135,7 +136,7 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
     limit = 2 * dim
     edges = mutual_top(coupling, limit + 1)
     strength = strength_of(coupling, edges)
-    edges, strength = edges[:, strength > _SIGNIFICANT * noise], strength[strength > _SIGNIFICANT * noise]
+    edges, strength = edges[:, strength > SIGNIFICANT * noise], strength[strength > SIGNIFICANT * noise]
 
     evident = noise * math.sqrt(4 * math.log(num_nodes))  # beyond the largest of N^2 / 2 normal variables
 
@@ -164,7 +165,7 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
                 break
             admitted[chosen] = True
     doubtful, edges = edges[:, first & ~admitted], edges[:, admitted]
-    return Wiring(edges, _attach(coupling, edges, noise), trusted, doubtful, dense)
+    return Wiring(edges, attach(coupling, edges, noise), trusted, doubtful, dense)
 
 
 def wiring_from_edges(edges: np.ndarray, num_nodes: int) -> Wiring:
@@ -207,29 +208,9 @@ def _strongest_joins(pending: np.ndarray, part: np.ndarray, edges: np.ndarray, s
     return np.unique(edge[order][first])
 
 
-def _attach(coupling: sp.csr_matrix, edges: np.ndarray, noise: float) -> np.ndarray:
+def attach(coupling: sp.csr_matrix, edges: np.ndarray, noise: float) -> np.ndarray:
     """Link each node that has no edge to its strongest partner, if that coupling stands out of the noise."""
     degree = np.bincount(edges.ravel(), minlength=coupling.shape[0])
-    index, value = _partners(coupling, 1)
-    lonely = np.flatnonzero((degree == 0) & (value[:, 0] > _SIGNIFICANT * noise))
+    index, value = partners(coupling, 1)
+    lonely = np.flatnonzero((degree == 0) & (value[:, 0] > SIGNIFICANT * noise))
     return np.stack([lonely, index[lonely, 0]])
-
-
-def settle(coupling: sp.csr_matrix, noise: float, dim: int, pos: np.ndarray, wiring: Wiring) -> np.ndarray:
-    """Edges ``[2, E]`` that the map agrees with: candidates whose ends lie side by side.
-
-    Args:
-        coupling: Symmetric sparse coupling ``[N, N]``.
-        noise: Standard deviation of the coupling between unrelated nodes.
-        dim: Intrinsic dimension.
-        pos: Coordinates with unit distance between nearest nodes, ``[N, d]``.
-        wiring: What the coupling alone said.
-    """
-    if pos.shape[1] > dim:
-        return wiring.edges  # a ring or torus is bent, and its chords say little about lengths
-    pairs = mutual_top(coupling, 2 * dim + (0 if wiring.dense else 1))
-    pairs = pairs[:, strength_of(coupling, pairs) > _SIGNIFICANT * noise]
-    if not wiring.dense:
-        pairs = np.unique(np.concatenate([pairs, wiring.edges], 1).T, axis=0).T
-    length = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1)
-    return pairs[:, length < (_LONGEST_DENSE if wiring.dense else _LONGEST)]

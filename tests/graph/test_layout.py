@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial import Delaunay
 
-from scge_pyg.graph.layout import layout, local_lengths, robust_stress
+from scge_pyg.graph.layout import layout, local_lengths, robust_stress, side_by_side, stretched_lengths
 from scge_pyg.graph.wiring import adjacency_of
 from scge_pyg.metrics import procrustes_error
 
@@ -160,3 +160,45 @@ def test_robust_stress_finds_the_lengths_again():
     start = cells * 0.7 + np.random.default_rng(1).normal(0, 0.1, cells.shape)
     pos = robust_stress(start, pairs, length, np.ones(len(length)))
     np.testing.assert_allclose(lengths(pos, pairs), length, atol=1e-2)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
+def test_stretched_lengths_invert_a_power_of_the_distance(exponent):
+    """Spacing doubles from left to right; the dissimilarity knows, the steps don't."""
+    rng = np.random.default_rng(0)
+    steps = np.repeat([1.0, 2.0, math.sqrt(3)], 400)
+    true = steps * np.tile(np.geomspace(0.5, 2.0, 401)[rng.permutation(401)][:400], 3)
+    found = stretched_lengths(steps, 0.07 * true**exponent)
+    np.testing.assert_allclose(found, true / np.median(true[:400]), rtol=1e-4)
+
+
+def test_dissimilarity_that_is_flat_says_nothing():
+    steps = np.array([1.0, 1.0, 2.0, 2.0])
+    assert np.array_equal(stretched_lengths(steps, np.array([0.3, 0.4, 0.35, 0.36])), steps)
+    assert np.array_equal(stretched_lengths(steps[:2], np.array([0.3, 0.4])), steps[:2])
+
+
+def test_a_foveated_map_keeps_its_proportions():
+    radius = np.geomspace(1, 9, 12)
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    points = np.stack([np.outer(radius, np.cos(angle)), np.outer(radius, np.sin(angle))], -1).reshape(-1, 2)
+    points += np.random.default_rng(0).normal(0, 0.02, points.shape)
+    triangles = Delaunay(points).simplices
+    edges = np.unique(
+        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), 1), axis=0
+    ).T
+    rim = np.linalg.norm(points[edges].mean(0), axis=1)
+    edges = edges[:, lengths(points, edges) < 0.5 * rim + 0.3]
+    flat = layout(edges, len(points), 2, True, np.random.default_rng(0))
+    true = layout(edges, len(points), 2, True, np.random.default_rng(0), lambda p: 0.1 * lengths(points, p) ** 0.7)
+    assert error(true, points) < 0.05 < error(flat, points)
+
+
+def test_side_by_side_against_brute_force():
+    pos = np.random.default_rng(0).random((60, 2)) ** 2
+    pairs = np.stack(np.triu_indices(60, 1))
+    distance = np.linalg.norm(pos[:, None] - pos[None], axis=-1)
+    usual = [np.mean(sorted(row)[1:5]) for row in distance]
+    expected = [distance[i, j] <= 1.5 * math.sqrt(usual[i] * usual[j]) for i, j in pairs.T]
+    assert side_by_side(pos, pairs, dim=2).tolist() == expected
+    assert 0 < sum(expected) < len(expected)

@@ -8,7 +8,6 @@ from scge_pyg.graph.wiring import (
     adjacency_of,
     edges_of,
     mutual_top,
-    settle,
     strength_of,
     strong_edges,
     transitivity,
@@ -177,24 +176,3 @@ def test_what_noise_could_be_is_no_edge():
 def test_no_coupling_at_all():
     wiring = wire(sp.csr_matrix((10, 10)), 0.0, 2)
     assert wiring.edges.shape == wiring.attached.shape == wiring.strong.shape == (2, 0)
-
-
-def test_settle_keeps_the_candidates_that_lie_side_by_side(grid_coupling):
-    cells = grid(9, 9)
-    coupling = grid_coupling(cells).toarray()
-    coupling[4, 76] = coupling[76, 4] = 0.15
-    coupling = sp.csr_matrix(coupling)
-    wiring = wire(coupling, NOISE, 2)
-    edges = settle(coupling, NOISE, 2, cells.astype(float), wiring)
-    assert as_set(edges) == as_set(true_edges(cells))
-
-
-def test_settle_drops_what_the_map_tears_apart(grid_coupling):
-    cells = grid(9, 9)
-    coupling = grid_coupling(cells)
-    pos = cells.astype(float)
-    pos[cells[:, 0] > 4, 0] += 2
-    edges = settle(coupling, NOISE, 2, pos, wire(coupling, NOISE, 2))
-    crossing = (cells[edges[0], 0] == 4) & (cells[edges[1], 0] == 5)
-    assert not crossing.any()
-    assert edges.shape[1] == true_edges(cells).shape[1] - 9
