@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from discovery_tables import missed, tables
+from memory import peak_gigabytes
 from modalities import ROWS, Modality, Row
 from peers import run_peers
 from report import Records
@@ -30,7 +31,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg import SharedGraph, discover
-from scge_pyg.graph import knn
+from scge_pyg.graph import Lattice, knn
 from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges, trustworthiness
 from scge_pyg.transforms import ShuffleNodes
 
@@ -56,9 +57,20 @@ def measure(row: Row, run: int, with_peers: bool) -> dict[str, Any]:
                 guess = SharedGraph(torch.zeros(x.shape[1], 2), peer.edge_index)
                 found = edge_scores(guess, grid_edges(truth.cells[order]), truth.mask[order])
                 record["peers"][name] |= {"precision": found.precision, "recall": found.recall}
+                record["peers"][name]["cells"] = peer_cells(peer.cell, truth.cells[order], truth.mask[order])
         if row.kind == "speed":
             record["ratio"] = seconds / record["peers"]["t-SNE"]["seconds"]
     return record
+
+
+def peer_cells(cell: Tensor, true: Tensor, mask: Tensor) -> float:
+    """Cell accuracy of cells ``[N, 2]`` with -1 where there are none."""
+    placed = cell[:, 0] >= 0
+    if not placed.any():
+        return 0.0
+    lattice = Lattice(cell, (cell.amax(0) + 1).tolist())
+    graph = SharedGraph(cell.float(), torch.empty(2, 0, dtype=torch.int64), lattice=lattice)
+    return float(cell_accuracy(graph, true, mask))
 
 
 def score(graph: SharedGraph, row: Row, truth: Modality, order: Tensor, warned: list[str]) -> dict[str, float]:
@@ -100,18 +112,6 @@ def measure_alone(row: Row, run: int) -> dict[str, Any]:
         raise RuntimeError(f"{row.name}, run {run}: the process ended with {done.returncode}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def peak_gigabytes() -> float:
-    """Peak resident memory of this process: python, torch, the samples and all."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # not ru_maxrss, which on Linux a new process takes over from the one that started it
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024**2
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 ** (3 if sys.platform == "darwin" else 2)
 
 
 def main() -> int:

@@ -83,16 +83,18 @@ def _peer_table(by_row: list[tuple[Row, list[dict[str, Any]]]]) -> str:
         compared = [r for r in found if r.get("peers")]
         if not compared or row.kind == "speed":
             continue
-        own = {"precision": [], "recall": [], "seconds": []}
+        own = ("precision", "recall", "cells", "seconds")
         entries = {"discover": [{key: r[key] for key in own} for r in compared]}
         entries |= {name: [r["peers"][name] for r in compared] for name in compared[0]["peers"]}
         for name, values in entries.items():
             shares = [
-                f"{min(v[k] for v in values):.3f} / {mean(v[k] for v in values):.3f}" for k in ("precision", "recall")
+                f"{min(v[k] for v in values):.3f} / {mean(v[k] for v in values):.3f}"
+                for k in ("precision", "recall", "cells")
             ]
             seconds = f"{median(v['seconds'] for v in values):.1f}"
             lines.append([row.what, f"{row.samples:,}", name, str(len(values)), *shares, seconds])
-    head = ["data", "samples", "method", "runs", "edge precision, min / mean", "edge recall, min / mean", "seconds"]
+    head = ["data", "samples", "method", "runs", "edge precision, min / mean", "edge recall, min / mean"]
+    head += ["cells, min / mean", "seconds"]
     return markdown_table(head, lines) if lines else ""
 
 

@@ -7,19 +7,25 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from scge_pyg.graph import knn
+from scge_pyg.graph.snapping import find_cells
+from scge_pyg.graph.wiring import wire
 
 __all__ = ["PEERS", "PeerResult", "correlation_distance", "run_peers", "tsne", "umap"]
 
+_KEPT = 32
+
 
 class PeerResult(NamedTuple):
-    """Edges ``[2, E]``, an embedding ``[N, 2]`` if the method makes one, and seconds without the shared distances."""
+    """Edges ``[2, E]``, cells ``[N, 2]`` by our snapping (-1: none), and seconds without distances and snapping."""
 
     edge_index: Tensor
-    embedding: Tensor | None
+    cell: Tensor
     seconds: float
 
 
@@ -39,11 +45,31 @@ def _nearest_four(embedding: Tensor) -> Tensor:
     return _symmetric(knn(embedding, embedding, 4, exclude_self=True)[1])
 
 
-def covariance_top4(x: Tensor, distance: Tensor, seed: int) -> tuple[Tensor, None]:
-    """Symmetric top-4 of the covariance, as in brain-bzh/MCNN."""
+def _snapped(affinity: Tensor) -> Tensor:
+    """Cells ``[N, 2]`` that our lattice search finds for an affinity ``[N, N]``, -1 where it finds none."""
+    nodes = affinity.shape[0]
+    value, index = affinity.clamp_min(0).fill_diagonal_(0).double().topk(_KEPT)
+    row = torch.arange(nodes).repeat_interleave(_KEPT)
+    coupling = sp.csr_matrix((value.flatten().numpy(), (row.numpy(), index.flatten().numpy())), (nodes, nodes))
+    coupling = coupling.maximum(coupling.T).tocsr()
+    coupling.eliminate_zeros()
+    wiring = wire(coupling, 0.0, 2)
+    found = find_cells(coupling, wiring, np.arange(nodes), 2, np.random.default_rng(0))
+    return torch.full((nodes, 2), -1) if found is None else torch.from_numpy(found.cell)
+
+
+def _affinity(embedding: Tensor) -> Tensor:
+    """Affinity of places: a Gaussian with each node's distance to its fourth neighbour as its width."""
+    distance = torch.cdist(embedding, embedding)
+    width = distance.kthvalue(5, dim=1).values.clamp_min(1e-12)
+    return torch.exp(-distance.square() / (width.unsqueeze(0) * width.unsqueeze(1)))
+
+
+def covariance_top4(x: Tensor, distance: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Symmetric top-4 of the covariance, as in brain-bzh/MCNN, and the covariance."""
     centred = (x - x.mean(0)).transpose(1, 2).flatten(0, 1)
     covariance = (centred.T @ centred).fill_diagonal_(-torch.inf)
-    return _symmetric(covariance.topk(4).indices), None
+    return _symmetric(covariance.topk(4).indices), covariance
 
 
 def isomap(x: Tensor, distance: Tensor, seed: int) -> Tensor:
@@ -68,7 +94,7 @@ def umap(x: Tensor, distance: Tensor, seed: int) -> Tensor:
     return torch.from_numpy(UMAP(metric="precomputed", random_state=seed).fit_transform(distance.numpy()))
 
 
-PEERS: dict[str, Callable[..., Tensor | tuple[Tensor, None]]] = {
+PEERS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
     "covariance top-4": covariance_top4,
     "Isomap": isomap,
     "t-SNE": tsne,
@@ -91,10 +117,10 @@ def run_peers(x: Tensor, seed: int) -> dict[str, PeerResult]:
                 seconds = time.perf_counter() - start
             except ImportError:
                 continue
-        if isinstance(found, tuple):
-            results[name] = PeerResult(nodes[found[0]], None, seconds)
-            continue
-        embedding = torch.full((live.numel(), 2), torch.nan)
-        embedding[live] = found.float()
-        results[name] = PeerResult(nodes[_nearest_four(found.double())], embedding, seconds)
+        edges, affinity = (
+            found if isinstance(found, tuple) else (_nearest_four(found.double()), _affinity(found.double()))
+        )
+        cell = torch.full((live.numel(), 2), -1)
+        cell[live] = _snapped(affinity)
+        results[name] = PeerResult(nodes[edges], cell, seconds)
     return results

@@ -94,31 +94,40 @@ def build(name: str, split: Split, run: int) -> tuple[torch.nn.Module, dict[str,
     return lower_to_conv(SCGEClassifier(channels, _CLASSES, graph), strict=True), note
 
 
-def measure(name: str, run: int, split: Split, epochs: int) -> dict[str, Any]:
+def measure(name: str, run: int, split: Split, epochs: int, device: torch.device) -> dict[str, Any]:
     """Train and test one network."""
     model, note = build(name, split, run)
+    model = model.to(device)
     seen: Callable[[Tensor], Tensor] = (lambda x: x) if name == _REFERENCE else split.shuffle
     fit = fit_classifier(
-        model, seen(split.x), split.y, epochs=epochs, batch_size=_BATCH, seed=run, progress=f"run {run}, {name}"
+        model,
+        seen(split.x).to(device),
+        split.y.to(device),
+        epochs=epochs,
+        batch_size=_BATCH,
+        seed=run,
+        progress=f"run {run}, {name}",
     )
-    scores = {key: accuracy(model, seen(x), y) for key, (x, y) in split.tests.items()}
+    scores = {key: accuracy(model, seen(x).to(device), y.to(device)) for key, (x, y) in split.tests.items()}
     sizes = {key: y.numel() for key, (_, y) in split.tests.items()}
     overall = sum(scores[key] * sizes[key] for key in scores) / sum(sizes.values())
     record = {"run": run, "model": name, "accuracy": overall, "loss": fit.loss, "seconds": round(fit.seconds, 1)}
     return record | {f"accuracy_{key}": value for key, value in scores.items()} | note
 
 
-def measure_speed(run: int, split: Split, repeats: int) -> dict[str, Any]:
+def measure_speed(run: int, split: Split, repeats: int, device: torch.device) -> dict[str, Any]:
     """Time per training step of the lowered network and of the CNN, by turns."""
-    models = {name: build(name, split, run)[0] for name in (_REFERENCE, "scge-lattice", "scge-free")}
-    batches = {name: (split.x if name == _REFERENCE else split.shuffle(split.x))[:_BATCH] for name in models}
+    models = {name: build(name, split, run)[0].to(device) for name in (_REFERENCE, "scge-lattice", "scge-free")}
+    batches = {name: (split.x if name == _REFERENCE else split.shuffle(split.x))[:_BATCH].to(device) for name in models}
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     seconds: dict[str, list[float]] = {name: [] for name in models}
-    steps = {name: _training_step(model, batches[name], split.y[:_BATCH]) for name, model in models.items()}
+    steps = {name: _training_step(model, batches[name], split.y[:_BATCH].to(device)) for name, model in models.items()}
     for repeat in tqdm(range(repeats + 1), desc="time per step", leave=False):
         for name, step in steps.items():
             start = time.perf_counter()
             for _ in range(_STEPS_PER_REPEAT):
                 step()
+            wait()
             if repeat:
                 seconds[name].append((time.perf_counter() - start) / _STEPS_PER_REPEAT)
     return {"run": run, "model": "speed", "seconds": seconds}
@@ -179,6 +188,10 @@ def _with_error(differences: list[float]) -> str:
     return f"{mean(differences):+.2f} ± {stdev(differences) / sqrt(len(differences)):.2f}"
 
 
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer images, epochs and runs")
@@ -186,6 +199,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="number of the first run")
     parser.add_argument("--models", nargs="+", choices=list(_LABELS), default=list(_LABELS), help="networks to train")
     parser.add_argument("--no-speed", action="store_true", help="leave out the time per step")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"), help="where the networks train")
     parser.add_argument("--resume", action="store_true", help="keep the runs of an interrupted start")
     parser.add_argument(
         "--output", type=Path, help="where the JSON goes; default: results/shuffled_classification*.json"
@@ -197,7 +211,7 @@ def main() -> None:
     default = f"results/shuffled_classification{'_quick' if options.quick else ''}.json"
     records = Records(
         options.output or Path(default),
-        {**size, "batch_size": _BATCH, "first_seed": options.first_seed},
+        {**size, "batch_size": _BATCH, "first_seed": options.first_seed, "device": _name(options.device)},
         resume=options.resume,
     )
     count = options.runs or size["runs"]
@@ -205,9 +219,9 @@ def main() -> None:
         split = Split(run, size["train"])
         for name in options.models:
             if records.find(run=run, model=name) is None:
-                records.add(measure(name, run, split, size["epochs"]))
+                records.add(measure(name, run, split, size["epochs"], options.device))
         if run == options.first_seed and not options.no_speed and records.find(model="speed") is None:
-            records.add(measure_speed(run, split, size["repeats"]))
+            records.add(measure_speed(run, split, size["repeats"], options.device))
     print(table(records.items))
 
 

@@ -19,6 +19,7 @@ _ROUNDS = 5
 _RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first leaves faults
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _MAX_NODES = 8192  # the search holds one byte per pair of nodes
+_HOPELESS = 0.3  # share at which the first map is given up: an axis of L cells that closes on itself makes 1 / L
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
 
 
@@ -106,6 +107,8 @@ def _search(
     """Grow a map, close its periodic axes, and mend it with evidence from itself until that stops helping."""
     board = _best_start(evidence_from_graph(bins, strong, dim), strong, dim)
     if board is None:
+        return None
+    if board.faults(strong).shape[1] > _HOPELESS * strong.shape[1]:
         return None
     budget = 2 * len(bins)
     board.mend(strong, generator, budget)

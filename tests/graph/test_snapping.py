@@ -191,3 +191,15 @@ def test_same_seed_same_cells(grid_coupling):
     first, second = snap(coupling, 2, seed=4), snap(coupling, 2, seed=4)
     assert np.array_equal(first.cell, second.cell)
     assert np.array_equal(first.confidence, second.confidence)
+
+
+def test_a_hopeless_map_is_given_up_before_it_is_mended(grid_coupling, monkeypatch):
+    """Half of the nodes carry the coupling of other nodes: nothing that regrowth could mend."""
+    cells = grid(14, 14)
+    matrix = grid_coupling(cells).toarray()
+    mixed = np.arange(196)
+    mixed[::2] = np.random.default_rng(0).permutation(mixed[::2])
+    coupling = sp.csr_matrix((matrix + matrix[np.ix_(mixed, mixed)]) / 2)
+    monkeypatch.setattr("scge_pyg.graph.snapping.Board.mend", None)
+    wiring = replace(wire(coupling, NOISE, 2), dense=False)
+    assert find_cells(coupling, wiring, np.arange(196), 2, np.random.default_rng(0)) is None
