@@ -26,7 +26,7 @@ def twins(module, x, device):
     results = []
     for where, dtype in ((torch.device("cpu"), torch.float64), (device, torch.float32)):
         copy = module.to(where, dtype)
-        values = x.to(where, dtype).requires_grad_()
+        values = x.to(where, dtype, copy=True).requires_grad_()
         copy.zero_grad()
         y = copy(values)
         y.square().sum().backward()
