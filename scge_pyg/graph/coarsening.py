@@ -8,7 +8,7 @@ from torch import Tensor
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 
-__all__ = ["coarsen_lattice", "coarsen_points"]
+__all__ = ["coarsen_lattice", "coarsen_points", "farthest_points"]
 
 
 def coarsen_lattice(lattice: Lattice, stride: int) -> tuple[Lattice, Tensor]:
@@ -31,6 +31,27 @@ def coarsen_lattice(lattice: Lattice, stride: int) -> tuple[Lattice, Tensor]:
     return Lattice(block, shape, lattice.periodic, lattice.origin, coarse_stride), cluster
 
 
+def farthest_points(pos: Tensor, count: int) -> list[int]:
+    """Indices of ``count`` points, each the farthest from those before it (Gonzalez, 1985), the first from the mean.
+
+    Cost: :math:`O(N M d)` for ``M = count``.
+
+    Example:
+        >>> farthest_points(torch.tensor([[0.0], [1.0], [5.0], [9.0]]), 3)
+        [3, 0, 2]
+    """
+    if not 1 <= count <= pos.shape[0]:
+        raise ValueError(f"coarsen: num_nodes must lie in 1..{pos.shape[0]} (live nodes), got {count}")
+    distance = (pos - pos.mean(0)).square().sum(1)
+    chosen: list[int] = []
+    nearest = torch.full_like(distance, torch.inf)
+    for _ in range(count):
+        chosen.append(int(distance.argmax()))
+        nearest = torch.minimum(nearest, (pos - pos[chosen[-1]]).square().sum(1))
+        distance = nearest
+    return chosen
+
+
 def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Tensor]:
     """k-means from farthest points: no random number, and the order of the points does not matter.
 
@@ -39,16 +60,7 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Te
     Returns:
         Centres ``[M, d]`` and the centre of each point ``[N]``.
     """
-    if not 1 <= count <= pos.shape[0]:
-        raise ValueError(f"coarsen: num_nodes must lie in 1..{pos.shape[0]} (live nodes), got {count}")
-    distance = (pos - pos.mean(0)).square().sum(1)
-    chosen = []
-    nearest = torch.full_like(distance, torch.inf)
-    for _ in range(count):
-        chosen.append(int(distance.argmax()))
-        nearest = torch.minimum(nearest, (pos - pos[chosen[-1]]).square().sum(1))
-        distance = nearest
-    centres = pos[chosen]
+    centres = pos[farthest_points(pos, count)]
     assignment = knn(pos, centres, 1)[1].squeeze(1)
     for _ in range(steps):
         total = torch.zeros_like(centres).index_add_(0, assignment, pos)

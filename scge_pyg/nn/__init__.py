@@ -1,6 +1,7 @@
 """Layers on a shared graph."""
 
 from scge_pyg.nn.lowering import lower_to_conv
+from scge_pyg.nn.node_embedding import NodeEmbedding
 from scge_pyg.nn.norm import NodeBatchNorm
 from scge_pyg.nn.on_shared_graph import OnSharedGraph
 from scge_pyg.nn.pool import ClusterPool, ClusterUnpool, NodeMean
@@ -10,6 +11,7 @@ __all__ = [
     "ClusterPool",
     "ClusterUnpool",
     "NodeBatchNorm",
+    "NodeEmbedding",
     "NodeMean",
     "OnSharedGraph",
     "SCGEConv",

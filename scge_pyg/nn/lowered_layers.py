@@ -147,7 +147,7 @@ def _block_size(fine: SharedGraph, coarse: SharedGraph, cluster: Tensor) -> tupl
     block = _whole(ratio, "blocks are no whole number of cells")
     shape = tuple(-(-n // b) for n, b in zip(fine_lattice.shape, block, strict=True))
     active = active_nodes(fine)
-    own = cluster[active]
+    own = cluster.to(active.device)[active]  # the layer may have moved; the graphs stay where they were
     wanted = fine_lattice.cell[active] // torch.tensor(block, device=own.device)
     if shape != coarse_lattice.shape or bool((own < 0).any()) or not torch.equal(coarse_lattice.cell[own], wanted):
         raise CannotLowerError("its clusters are not the blocks of the lattice")

@@ -1,0 +1,137 @@
+"""`NodeEmbedding`: the trainable places of a node set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from scge_pyg.graph import SharedGraph
+from scge_pyg.graph.coarsening import coarsen_points, farthest_points
+
+__all__ = ["NodeEmbedding"]
+
+
+class NodeEmbedding(torch.nn.Module):
+    r"""A table :math:`\mathbf{E} \in \mathbb{R}^{N \times d}` with one trainable place for each node of a modality.
+
+    It belongs to the modality, not to the sample, and several layers may share one table. Places are measured in units
+    of node spacing, as :attr:`SharedGraph.pos`: kernel points are one unit apart.
+
+    A node that isn't live has no row, so no gradient and no NaN can reach it; its place reads as zero.
+
+    Args:
+        num_nodes: Number of nodes N.
+        dim: Dimension d of the places.
+        live: Nodes that have a place ``[N]``. Default: all.
+        seed: Seed of the start: uniform in a cube of volume N, so that the mean spacing is 1.
+
+    Attributes:
+        weight: Places of the live nodes ``[L, d]``, a parameter.
+        live: ``[N]`` bool, a buffer.
+
+    Raises:
+        ValueError: If a size is not positive, or ``live`` has another length or fewer than one node.
+
+    Example:
+        >>> import torch
+        >>> embedding = NodeEmbedding(1024, 2)
+        >>> embedding
+        NodeEmbedding(1024, 2)
+        >>> embedding().shape
+        torch.Size([1024, 2])
+        >>> NodeEmbedding.from_grid((4, 5))()[6].tolist()
+        [1.0, 1.0]
+    """
+
+    live: Tensor
+
+    def __init__(self, num_nodes: int, dim: int = 2, *, live: Tensor | None = None, seed: int = 0) -> None:
+        super().__init__()
+        for name, value in (("num_nodes", num_nodes), ("dim", dim)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"NodeEmbedding: {name} must be a positive integer, got {value!r}")
+        live = torch.ones(num_nodes, dtype=torch.bool) if live is None else live.detach().clone().bool().cpu()
+        if live.shape != (num_nodes,) or not live.any():
+            raise ValueError(
+                f"NodeEmbedding: live must be a bool tensor [{num_nodes}] with at least one node, got "
+                f"{list(live.shape)} with {int(live.sum())}"
+            )
+        self.num_nodes, self.dim, self.seed = num_nodes, dim, seed
+        self.register_buffer("live", live)
+        self.register_buffer("start", None, persistent=False)
+        self.weight = torch.nn.Parameter(torch.empty(int(live.sum()), dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Back to the start: the places it was made from, or the random ones of ``seed``."""
+        with torch.no_grad():
+            if self.start is not None:
+                self.weight.copy_(self.start)
+                return
+            generator = torch.Generator().manual_seed(self.seed)
+            uniform = torch.rand(self.weight.shape, generator=generator, dtype=torch.float64) - 0.5
+            self.weight.copy_(uniform * self.weight.shape[0] ** (1 / self.dim))
+
+    def forward(self) -> Tensor:
+        """Places of all nodes ``[N, d]``, zero where a node isn't live."""
+        if self.weight.shape[0] == self.num_nodes:
+            return self.weight
+        row = self.live.nonzero().squeeze(1)
+        return self.weight.new_zeros(self.num_nodes, self.dim).index_copy(0, row, self.weight)
+
+    @classmethod
+    def from_points(cls, points: Tensor, live: Tensor | None = None) -> NodeEmbedding:
+        """Start from known places ``[N, d]``; rows with NaN are nodes that are not live.
+
+        Example:
+            >>> NodeEmbedding.from_points(torch.tensor([[0.0, 0.0], [float("nan"), 0.0], [1.0, 0.0]])).live.tolist()
+            [True, False, True]
+        """
+        if points.dim() != 2 or not points.is_floating_point():
+            raise ValueError(f"from_points: points must be floats [N, d], got {points.dtype} {list(points.shape)}")
+        known = points.isfinite().all(1).cpu()
+        live = known if live is None else live.cpu() & known
+        embedding = cls(points.shape[0], points.shape[1], live=live)
+        embedding.to(points.device, points.dtype)
+        embedding.start = points.detach()[embedding.live].clone()
+        embedding.reset_parameters()
+        return embedding
+
+    @classmethod
+    def from_graph(cls, graph: SharedGraph, dim: int | None = None) -> NodeEmbedding:
+        """Start from ``graph.pos``; with a larger ``dim``, further axes start at small random values.
+
+        Raises:
+            ValueError: If ``dim`` is smaller than that of the coordinates.
+        """
+        pos = torch.where(graph.live.unsqueeze(1), graph.pos, 0.0)
+        extra = 0 if dim is None else dim - pos.shape[1]
+        if extra < 0:
+            raise ValueError(f"from_graph: dim must be at least {pos.shape[1]}, that of graph.pos, got {dim}")
+        generator = torch.Generator().manual_seed(0)
+        noise = 0.01 * torch.randn(pos.shape[0], extra, generator=generator).to(pos)
+        return cls.from_points(torch.cat([pos, noise], 1), graph.live)
+
+    @classmethod
+    def from_grid(cls, shape: Sequence[int]) -> NodeEmbedding:
+        """Start from the row-major cells of a grid."""
+        return cls.from_graph(SharedGraph.from_grid(tuple(shape)))
+
+    def coarsen(self, num_nodes: int, method: str = "kmeans") -> NodeEmbedding:
+        """A coarser node set in the same frame, for bipartite layers: k-means centres or farthest points of this one.
+
+        Raises:
+            ValueError: If there are fewer live nodes than ``num_nodes``, or the method is another.
+        """
+        points = self.weight.detach()
+        if method == "kmeans":
+            return NodeEmbedding.from_points(coarsen_points(points, num_nodes)[0])
+        if method == "farthest":
+            return NodeEmbedding.from_points(points[farthest_points(points, num_nodes)])
+        raise ValueError(f"coarsen: method must be 'kmeans' or 'farthest', got {method!r}")
+
+    def extra_repr(self) -> str:
+        dead = self.num_nodes - self.weight.shape[0]
+        return f"{self.num_nodes}, {self.dim}{f', dead={dead}' if dead else ''}"
