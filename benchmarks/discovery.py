@@ -51,9 +51,9 @@ def measure(row: Row, run: int, with_peers: bool) -> dict[str, Any]:
     record |= {key: float(value) for key, value in score(graph, row, truth, order, record["warnings"]).items()}
     if with_peers:
         record["peers"] = {}
-        for name, peer in run_peers(x, run).items():
+        for name, peer in run_peers(x, run, snap=row.kind == "grid").items():
             record["peers"][name] = {"seconds": round(peer.seconds, 3)}
-            if truth.cells is not None:
+            if row.kind == "grid":
                 guess = SharedGraph(torch.zeros(x.shape[1], 2), peer.edge_index)
                 found = edge_scores(guess, grid_edges(truth.cells[order]), truth.mask[order])
                 record["peers"][name] |= {"precision": found.precision, "recall": found.recall}
@@ -154,7 +154,7 @@ def main() -> int:
         tiny = torch.randn(200, 36, 1, generator=torch.Generator().manual_seed(0)).cumsum(1)
         discover(tiny)  # imports, thread pools, and what a peer compiles, happen before the clock starts
         if any(with_peers for *_, with_peers in plan):
-            run_peers(tiny, 0)
+            run_peers(tiny, 0, snap=True)
     failed = []
     with tqdm(plan, unit="run", file=sys.stderr) as bar:
         for row, run, with_peers in bar:

@@ -102,8 +102,11 @@ PEERS: dict[str, Callable[..., Tensor | tuple[Tensor, Tensor]]] = {
 }
 
 
-def run_peers(x: Tensor, seed: int) -> dict[str, PeerResult]:
-    """Every peer that is installed, on shuffled samples ``[S, N, C]``. A peer sees nodes with any variance only."""
+def run_peers(x: Tensor, seed: int, snap: bool) -> dict[str, PeerResult]:
+    """Every peer that is installed, on shuffled samples ``[S, N, C]``. A peer sees nodes with any variance only.
+
+    Without ``snap`` no cells are looked for.
+    """
     live = (x.std(0) > 0).any(1)
     nodes = live.nonzero().squeeze(1)
     distance = correlation_distance(x[:, live])
@@ -121,6 +124,7 @@ def run_peers(x: Tensor, seed: int) -> dict[str, PeerResult]:
             found if isinstance(found, tuple) else (_nearest_four(found.double()), _affinity(found.double()))
         )
         cell = torch.full((live.numel(), 2), -1)
-        cell[live] = _snapped(affinity)
+        if snap:
+            cell[live] = _snapped(affinity)
         results[name] = PeerResult(nodes[edges], cell, seconds)
     return results
