@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from scge_pyg.graph import Lattice, SharedGraph
 from scge_pyg.nn.grid_modules import GridFill, GridMeanOf, GridPad, GridSize
 from scge_pyg.nn.grid_view import grid_mask
-from scge_pyg.nn.kernel import active_nodes, shared_lattices, tap_spacing
 from scge_pyg.nn.pool import ClusterPool, ClusterUnpool
 from scge_pyg.nn.scge_conv import SCGEConv
+from scge_pyg.nn.tap_product import TapProduct
+from scge_pyg.nn.tap_table import active_nodes, shared_lattices, tap_spacing
 
 __all__ = ["CannotLowerError", "lowered_conv", "lowered_pool", "lowered_unpool"]
 
@@ -56,6 +57,17 @@ def lowered_conv(layer: SCGEConv) -> tuple[list[nn.Module], Any]:
     """
     if type(layer) is not SCGEConv:
         raise CannotLowerError(f"{type(layer).__name__} is a subclass, which may compute something else")
+    for reason, applies in (
+        ("its embedding is trained", layer.trainable),
+        ("its weights depend on content", getattr(layer.product, "content", None) is not None),
+        ("its neighbours are not the support of fixed kernel points", not isinstance(layer.product, TapProduct)),
+        ("its nodes mix several kernels", layer.num_bases > 1),
+        ("it has a root weight", layer.root is not None),
+    ):
+        if applies:
+            raise CannotLowerError(reason)
+    assert isinstance(layer.source, SharedGraph)
+    assert isinstance(layer.target, SharedGraph)
     source, target = _lattices(layer.source, layer.target)
     step = torch.tensor([source.stride, target.stride], dtype=torch.float64)
     shift = torch.tensor(target.origin, dtype=torch.float64) - torch.tensor(source.origin, dtype=torch.float64)

@@ -12,11 +12,11 @@ from torch import nn
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.grid_modules import CentreTap, ChannelsLast, GridBatchNorm, GridFill, GridMean
 from scge_pyg.nn.grid_view import GridView, grid_mask
-from scge_pyg.nn.kernel import active_nodes
 from scge_pyg.nn.lowered_layers import CannotLowerError, lowered_conv, lowered_pool, lowered_unpool
 from scge_pyg.nn.norm import NodeBatchNorm
 from scge_pyg.nn.pool import ClusterPool, ClusterUnpool, NodeMean
 from scge_pyg.nn.scge_conv import SCGEConv
+from scge_pyg.nn.tap_table import active_nodes
 
 __all__ = ["lower_to_conv"]
 
@@ -157,6 +157,8 @@ class _Lowering:
             if module not in self.convs:
                 self.convs[module] = lowered_conv(module)
             layers, conv = self.convs[module]
+            assert isinstance(module.source, SharedGraph)
+            assert isinstance(module.target, SharedGraph)
             rest = CentreTap(conv) if module.source is module.target else None
             return _Step(layers, module.source, module.target, needs=0.0, rest=rest)
         if type(module) is ClusterPool:

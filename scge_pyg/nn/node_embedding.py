@@ -46,6 +46,7 @@ class NodeEmbedding(torch.nn.Module):
     """
 
     live: Tensor
+    start: Tensor | None
 
     def __init__(self, num_nodes: int, dim: int = 2, *, live: Tensor | None = None, seed: int = 0) -> None:
         super().__init__()

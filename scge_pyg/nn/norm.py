@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.batching import as_batch, as_given
-from scge_pyg.nn.kernel import active_nodes
+from scge_pyg.nn.tap_table import active_nodes
 
 __all__ = ["NodeBatchNorm", "masked_batch_norm"]
 

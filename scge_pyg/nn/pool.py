@@ -7,7 +7,7 @@ from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.batching import as_batch, as_given
-from scge_pyg.nn.kernel import active_nodes
+from scge_pyg.nn.tap_table import active_nodes
 
 __all__ = ["ClusterPool", "ClusterUnpool", "NodeMean"]
 

@@ -8,13 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scge_pyg.nn.kernel import TapTable
+from scge_pyg.nn.tap_table import TapTable
 
-__all__ = ["TapProduct"]
+__all__ = ["TapProduct", "Wiring"]
 
 _MIN_INNER = 64
 _NUM_BLOCKS = 8
 _MIN_BLOCK = 64
+
+
+class Wiring(NamedTuple):
+    """A layer's edges ``[2, E]``, attention weights ``[E]`` or ``[B, E, H]``, and kernel weights ``[E, P]`` or None."""
+
+    edge_index: Tensor
+    alpha: Tensor
+    phi: Tensor | None
 
 
 class TapProduct(torch.nn.Module):
@@ -28,7 +36,7 @@ class TapProduct(torch.nn.Module):
     lattice); memory for the input, the output and one gathered tap.
 
     Args:
-        table: Interpolation weights from :func:`scge_pyg.nn.kernel.build_taps`.
+        table: Interpolation weights from :func:`scge_pyg.nn.tap_table.build_taps`.
     """
 
     index: Tensor
@@ -60,6 +68,16 @@ class TapProduct(torch.nn.Module):
         if bias is not None:
             y = y.add_(bias)
         return y.view(self.targets, x.shape[0], weight.shape[2]).transpose(0, 1)
+
+    def wiring(self) -> Wiring:
+        """Edges with their weights at all taps."""
+        row = torch.repeat_interleave(self.pointer.diff())
+        tap, target = row // self.targets, row % self.targets
+        key, edge = torch.unique(target * self.sources + self.index, return_inverse=True)
+        phi = self.phi.new_zeros(key.numel(), self.taps)
+        phi[edge, tap] = self.phi
+        edge_index = torch.stack([key % self.sources, key // self.sources])
+        return Wiring(edge_index, phi.new_ones(key.numel()), phi)
 
 
 class _Block(NamedTuple):

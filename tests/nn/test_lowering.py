@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from scge_pyg import lower_to_conv
+from scge_pyg import NodeEmbedding, lower_to_conv
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeBatchNorm, NodeMean, SCGEConv
 from scge_pyg.nn.grid_view import GridView
@@ -249,3 +249,22 @@ def test_second_derivatives_and_vmap():
     assert torch.autograd.gradgradcheck(lowered, (x,))
     jacobian = torch.func.jacrev(lambda x: lowered(x.view(6, 1)).flatten())(x.detach().flatten())
     assert jacobian.shape == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"content": "dot"}, "its weights depend on content"),
+        ({"k": 5}, "its neighbours are not the support of fixed kernel points"),
+        ({"kernel": "mlp"}, "its neighbours are not the support of fixed kernel points"),
+        ({"num_bases": 2}, "its nodes mix several kernels"),
+        ({"root_weight": True}, "it has a root weight"),
+        ({"nodes": NodeEmbedding.from_grid((4, 5))}, "its embedding is trained"),
+    ],
+)
+def test_what_is_no_convolution_stays_and_is_named(options, reason):
+    layer = SCGEConv(3, 4, **{"nodes": SharedGraph.from_grid((4, 5)), **options})
+    with pytest.raises(ValueError, match=reason):
+        lower_to_conv(layer, strict=True)
+    x = torch.randn(2, 20, 3)
+    assert torch.equal(lower_to_conv(layer)(x), layer(x))

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.nn.kernel import build_taps, kernel_points
+from scge_pyg.nn.kernel import kernel_points
+from scge_pyg.nn.tap_table import build_taps
 
 
 def dense(table):

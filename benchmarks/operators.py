@@ -1,0 +1,280 @@
+"""What the layer costs: beside nn.Conv2d, beside layers that search neighbours per sample, beside a dense adjacency.
+
+Everything in a row is measured side by side in one run: medians of paired repeats, forward and backward with a random
+upstream gradient; memory is the peak of what is allocated during one such step.
+
+    python benchmarks/operators.py --quick           # 11 repeats, smaller peers
+    python benchmarks/operators.py                   # 21 repeats
+    python benchmarks/operators.py --device cuda
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from memory import peak_allocation
+from report import Records, markdown_table
+from torch import Tensor
+from torch_geometric.nn import EdgeConv
+from tqdm import tqdm
+
+from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
+
+_CHANNELS, _TAPS = 64, 9
+
+
+class DynamicEdge(torch.nn.Module):
+    """Exact k-NN between the features of each sample, then PyG's EdgeConv: what DynamicEdgeConv does."""
+
+    def __init__(self, channels: int, k: int) -> None:
+        super().__init__()
+        self.k = k
+        self.conv = EdgeConv(torch.nn.Linear(2 * channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, nodes, _ = x.shape
+        near = torch.stack([torch.cdist(one, one).topk(self.k, largest=False).indices for one in x.detach()])
+        source = (near + torch.arange(batch, device=x.device).view(-1, 1, 1) * nodes).flatten()
+        target = torch.arange(batch * nodes, device=x.device).repeat_interleave(self.k)
+        return self.conv(x.flatten(0, 1), torch.stack([source, target])).view_as(x)
+
+
+class DenseAdjacency(torch.nn.Module):
+    """A learned N x N adjacency with the k largest entries of each row, as in MTGNN (Wu et al., 2020)."""
+
+    def __init__(self, channels: int, nodes: int, k: int, dim: int = 16) -> None:
+        super().__init__()
+        self.k = k
+        self.first, self.second = (torch.nn.Parameter(torch.randn(nodes, dim) / 4) for _ in range(2))
+        self.linear = torch.nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = self.first @ self.second.T
+        adjacency = torch.relu(torch.tanh(score - score.T))
+        mask = torch.zeros_like(adjacency).scatter_(1, adjacency.topk(self.k, 1).indices, 1.0)
+        adjacency = adjacency * mask
+        adjacency = adjacency / adjacency.sum(1, keepdim=True).clamp_min(1e-6)
+        return self.linear(adjacency @ x)
+
+
+def grid(side: int, jitter: float = 0.0) -> SharedGraph:
+    """A square of nodes, moved by up to ``jitter`` spacings."""
+    if not jitter:
+        return SharedGraph.from_grid((side, side))
+    cells = torch.cartesian_prod(torch.arange(side), torch.arange(side)).double()
+    noise = torch.rand(cells.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return SharedGraph.from_pos((cells + jitter * (2 * noise - 1)).float())
+
+
+def trainable_layer(graph: SharedGraph) -> SCGEConv:
+    """The layer with an embedding that starts at the places of ``graph``."""
+    return SCGEConv(_CHANNELS, _CHANNELS, NodeEmbedding.from_graph(graph), k=_TAPS)
+
+
+def step_of(module: torch.nn.Module, shape: tuple[int, ...], device: torch.device) -> Callable[[], None]:
+    """One forward and backward pass on random input with a random upstream gradient."""
+    module = module.to(device)
+    x = torch.randn(shape, device=device, requires_grad=True)
+    upstream = torch.randn_like(module(x))
+
+    def step() -> None:
+        x.grad = None
+        module.zero_grad()
+        module(x).backward(upstream)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def paired(steps: dict[str, Callable[[], None]], repeats: int, title: str) -> dict[str, list[float]]:
+    """Seconds of each step, by turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in tqdm(range(repeats + 2), desc=title, leave=False):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if repeat >= 2:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds: dict[str, list[float]], name: str, reference: str) -> float:
+    """Median of paired ratios."""
+    return median(a / b for a, b in zip(seconds[name], seconds[reference], strict=True))
+
+
+def beside_conv(repeats: int, device: torch.device, batch: int = 64, side: int = 32) -> list[dict[str, Any]]:
+    """Layers with 3x3 taps beside nn.Conv2d on the same sizes."""
+    nodes, irregular = side * side, grid(side, 0.3)
+    lattice = SCGEConv(_CHANNELS, _CHANNELS, grid(side))
+    layers = {
+        "nodes on a lattice, not lowered": (lattice, 2.0),
+        "jittered places, interpolated": (SCGEConv(_CHANNELS, _CHANNELS, irregular), 3.0),
+        "lowered": (lower_to_conv(lattice, strict=True), 1.05),
+        "fixed graph, k = 9": (SCGEConv(_CHANNELS, _CHANNELS, irregular, k=_TAPS), None),
+        "trainable embedding, k = 9": (
+            SCGEConv(_CHANNELS, _CHANNELS, NodeEmbedding.from_graph(irregular), k=_TAPS),
+            None,
+        ),
+    }
+    conv = torch.nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1)
+    steps = {"nn.Conv2d": step_of(conv, (batch, _CHANNELS, side, side), device)}
+    steps |= {name: step_of(layer, (batch, nodes, _CHANNELS), device) for name, (layer, _) in layers.items()}
+    seconds = paired(steps, repeats, "beside nn.Conv2d")
+    memory = {name: peak_allocation(step, device) for name, step in steps.items()}
+    rows = []
+    for name, (_, goal) in layers.items():
+        rows.append(
+            {
+                "row": name,
+                "peer": "nn.Conv2d",
+                "ms": 1000 * median(seconds[name]),
+                "time": ratio(seconds, name, "nn.Conv2d"),
+                "memory": memory[name] / memory["nn.Conv2d"],
+                "goal": ""
+                if goal is None
+                else f"at most {goal:g} times the time" + (", 3 times the memory" if goal == 2.0 else ""),
+                "met": goal is None or ratio(seconds, name, "nn.Conv2d") <= goal,
+            }
+        )
+    trainable, fixed = "trainable embedding, k = 9", "fixed graph, k = 9"
+    overhead = ratio(seconds, trainable, fixed)
+    rows.append(
+        {
+            "row": "trainable embedding",
+            "peer": "the same layer on a fixed graph",
+            "ms": 1000 * median(seconds[trainable]),
+            "time": overhead,
+            "memory": memory[trainable] / memory[fixed],
+            "goal": "at most 1.3 times the time",
+            "met": overhead <= 1.3,
+        }
+    )
+    return rows
+
+
+def beside_peer(
+    name: str,
+    make: Callable[[int], torch.nn.Module],
+    nodes: int,
+    batch: int,
+    goal: float,
+    repeats: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """A trainable layer beside a peer: ``time`` and ``memory`` say how many times more the peer takes."""
+    own = trainable_layer(grid(math.isqrt(nodes), 0.3))
+    shape = (batch, nodes, _CHANNELS)
+    steps = {"own": step_of(own, shape, device), "peer": step_of(make(nodes), shape, device)}
+    seconds = paired(steps, repeats, name)
+    memory = {key: peak_allocation(step, device) for key, step in steps.items()}
+    factor, saved = ratio(seconds, "peer", "own"), memory["peer"] / memory["own"]
+    return {
+        "row": f"trainable embedding, N = {nodes:,}, B = {batch}",
+        "peer": name,
+        "ms": 1000 * median(seconds["own"]),
+        "time": factor,
+        "memory": saved,
+        "goal": f"{goal:g} times faster, 10 times less memory",
+        "met": factor >= goal and saved >= 10,
+    }
+
+
+def growth(repeats: int, device: torch.device, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Fitted exponent of the cost in N at fixed k."""
+    steps = {}
+    for nodes in sizes:
+        layer = SCGEConv(_CHANNELS, _CHANNELS, NodeEmbedding(nodes, 2), k=_TAPS)
+        steps[str(nodes)] = step_of(layer, (4, nodes, _CHANNELS), device)
+    seconds = paired(steps, repeats, "growth with N")
+    logs = torch.tensor([[math.log(n), math.log(median(seconds[str(n)]))] for n in sizes], dtype=torch.float64)
+    centred = logs - logs.mean(0)
+    exponent = float((centred[:, 0] @ centred[:, 1]) / centred[:, 0].square().sum())
+    return {
+        "row": f"trainable embedding, N from {sizes[0]:,} to {sizes[-1]:,}, B = 4",
+        "peer": "itself",
+        "ms": 1000 * median(seconds[str(sizes[-1])]),
+        "time": exponent,
+        "memory": float("nan"),
+        "goal": "exponent at most 1.1",
+        "met": exponent <= 1.1,
+    }
+
+
+def exactness() -> dict[str, Any]:
+    """Largest difference between a convolution and the layer made from it, over all settings, in float64."""
+    worst, settings = 0.0, 0
+    for kernel in (1, 3, 5):
+        for stride in (1, 2):
+            for padding in (0, 1, 2):
+                for dilation in (1, 2):
+                    conv = torch.nn.Conv2d(3, 4, kernel, stride, padding, dilation).double()
+                    x = torch.randn(2, 3, 13, 17, dtype=torch.float64)
+                    with torch.no_grad():
+                        y = SCGEConv.from_conv2d(conv, (13, 17))(x.flatten(2).mT).mT
+                        worst = max(worst, float((y - conv(x).flatten(2)).abs().max()))
+                    settings += 1
+    return {"row": "exactness", "settings": settings, "difference": worst}
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """The tables, in Markdown."""
+    lines = [
+        [
+            r["row"],
+            r["peer"],
+            f"{r['ms']:.1f}",
+            f"{r['time']:.2f}",
+            f"{r['memory']:.2f}",
+            r["goal"],
+            "yes" if r["met"] else "no",
+        ]
+        for r in records
+        if r["row"] != "exactness"
+    ]
+    text = markdown_table(["layer", "beside", "ms", "time ratio", "memory ratio", "goal", "met"], lines)
+    for r in records:
+        if r["row"] == "exactness":
+            text += f"\n\nfrom_conv2d, float64, {r['settings']} settings: largest difference {r['difference']:.1e}"
+    return text
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, smaller peers")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: 2)")
+    parser.add_argument("--output", type=Path, help="default: results/operators.json or results/operators-quick.json")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    repeats = 11 if args.quick else 21
+    output = args.output or Path("results") / f"operators{'-quick' if args.quick else ''}.json"
+    records = Records(output, {"quick": args.quick, "device": str(args.device)}, resume=False)
+    records.add(exactness())
+    for row in beside_conv(repeats, args.device):
+        records.add(row)
+    few = min(repeats, 11)
+    knn = "k-NN in every sample + EdgeConv"
+    records.add(beside_peer(knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 1024, 8, 8.0, few, args.device))
+    if not args.quick:
+        records.add(beside_peer(knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 4096, 4, 20.0, few, args.device))
+    dense = "dense N x N adjacency (MTGNN)"
+    make = lambda n: DenseAdjacency(_CHANNELS, n, _TAPS)  # noqa: E731
+    records.add(beside_peer(dense, make, 4096, 4, 1.0, few, args.device))
+    records.add(growth(few, args.device, (256, 1024, 4096) if args.quick else (256, 1024, 4096, 16384)))
+    print(table(records.items))
+    print(f"records: {output}")
+
+
+if __name__ == "__main__":
+    main()

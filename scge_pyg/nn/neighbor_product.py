@@ -1,0 +1,93 @@
+"""The product of a layer whose neighbours may change at every step, in blocks of targets that stay in the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["neighbor_product"]
+
+_BLOCK = 2**19  # values gathered at once
+
+
+def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
+    r"""Node-major :math:`\mathbf{Y}_i = \sum_p \bigl(\sum_k m_{ikp} \mathbf{X}_{n(i,k)}\bigr) \mathbf{W}_p`.
+
+    Differentiable in ``columns``, ``mix`` and ``weight``, any number of times.
+
+    Cost: :math:`O(N B (K P C + P C C'))` time; memory for input, output and one block of gathered neighbours, where
+    plain indexing would hold :math:`N K B C` values until the backward pass. Under a compiler, which fuses what it can,
+    it is plain indexing.
+
+    Args:
+        columns: Features ``[N_s, B * C]``: for each node those of all samples.
+        index: Neighbours ``[N_t, K]``.
+        mix: Weight of each neighbour at each tap ``[N_t, K, P]``.
+        weight: Matrices ``[P * C, F]``, tap by tap.
+
+    Returns:
+        ``[N_t, B, F]``.
+    """
+    if torch.compiler.is_compiling():
+        return _plain(columns, index, mix, weight)
+    return _NeighborProduct.apply(columns, index, mix, weight)
+
+
+def _met(columns: Tensor, index: Tensor, mix: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Gathered neighbours ``[n, K, B * C]`` and what the taps meet ``[n * B, P * C]``."""
+    near = columns[index]
+    met = (mix.transpose(1, 2) @ near).unflatten(2, (-1, channels)).transpose(1, 2)
+    return near, met.reshape(-1, met.shape[2] * channels)
+
+
+def _plain(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
+    met = _met(columns, index, mix, weight.shape[0] // mix.shape[2])[1]
+    return (met @ weight).view(index.shape[0], -1, weight.shape[1])
+
+
+class _NeighborProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(columns, index, mix, weight)
+        channels = weight.shape[0] // mix.shape[2]
+        y = columns.new_empty(index.shape[0], columns.shape[1] // channels, weight.shape[1])
+        for rows in _blocks(columns, index):
+            met = _met(columns, index[rows], mix[rows], channels)[1]
+            torch.mm(met, weight, out=y[rows].flatten(0, 1))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        columns, index, mix, weight = ctx.saved_tensors
+        upstream = grads[0]
+        if torch.is_grad_enabled():  # the gradient itself is to be differentiated
+            wanted = [t for t in (columns, mix, weight) if t.requires_grad]
+            found = iter(torch.autograd.grad(_plain(columns, index, mix, weight), wanted, upstream, create_graph=True))
+            one, two, three = (next(found) if t.requires_grad else None for t in (columns, mix, weight))
+            return one, None, two, three
+        channels, taps = weight.shape[0] // mix.shape[2], mix.shape[2]
+        needs_columns, _, needs_mix, needs_weight = ctx.needs_input_grad
+        grad_columns = torch.zeros_like(columns) if needs_columns else None
+        grad_mix = torch.empty_like(mix) if needs_mix else None
+        grad_weight = torch.zeros_like(weight) if needs_weight else None
+        for rows in _blocks(columns, index):
+            up = upstream[rows].flatten(0, 1)
+            if grad_weight is not None or grad_mix is not None:
+                near, met = _met(columns, index[rows], mix[rows], channels)
+            if grad_weight is not None:
+                grad_weight.addmm_(met.t(), up)
+            if grad_columns is None and grad_mix is None:
+                continue
+            back = (up @ weight.t()).view(len(mix[rows]), -1, taps, channels).transpose(1, 2).flatten(2)
+            if grad_mix is not None:
+                torch.bmm(near, back.transpose(1, 2), out=grad_mix[rows])
+            if grad_columns is not None:
+                grad_columns.index_add_(0, index[rows].flatten(), (mix[rows] @ back).flatten(0, 1))
+        return grad_columns, None, grad_mix, grad_weight
+
+
+def _blocks(columns: Tensor, index: Tensor) -> list[slice]:
+    step = max(1, _BLOCK // max(1, index.shape[1] * columns.shape[1]))
+    return [slice(first, first + step) for first in range(0, index.shape[0], step)]

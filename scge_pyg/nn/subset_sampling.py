@@ -1,0 +1,111 @@
+"""Choosing k of M: exact top-k with fair ties, Plackett-Luce probabilities, relaxed k-hot vectors, mutual choice."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["gumbel_noise", "mutual", "plackett_luce_log_prob", "relaxed_k_hot", "topk_random_ties"]
+
+
+def topk_random_ties(scores: Tensor, k: int, generator: torch.Generator | None = None) -> Tensor:
+    """Indices ``[T, k]`` of the k largest scores of each row ``[T, M]``, the largest first, ties in random order.
+
+    ``torch.topk`` alone favours low indices among equal scores, which is fatal where scores saturate.
+
+    Cost: :math:`O(T M \\log M)`.
+
+    Args:
+        scores: Scores ``[T, M]``.
+        k: How many, at most M.
+        generator: Of the order among ties, on the device of the scores. Default: torch's own.
+
+    Example:
+        >>> topk_random_ties(torch.tensor([[0.0, 2.0, 1.0]]), 2).tolist()
+        [[1, 2]]
+    """
+    shuffle = torch.rand(scores.shape, generator=generator, device=scores.device).argsort(dim=1)
+    order = scores.detach().gather(1, shuffle).argsort(stable=True, dim=1, descending=True)[:, :k]
+    return shuffle.gather(1, order)
+
+
+def gumbel_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard Gumbel noise of the shape of ``like``."""
+    uniform = torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+    tiny = torch.finfo(like.dtype).tiny
+    return -(-uniform.clamp_min(tiny).log()).clamp_min(tiny).log()
+
+
+def plackett_luce_log_prob(scores: Tensor, order: Tensor) -> Tensor:
+    r"""Log-probability ``[T]`` of drawing ``order [T, k]`` one after another without replacement.
+
+    .. math::
+        \log p = \sum_{r=1}^{k} \Bigl( s_{o_r} - \log \sum_{j \notin \{o_1, \dots, o_{r-1}\}} e^{s_j} \Bigr)
+
+    Draws of scores of minus infinity (padding) count nothing.
+
+    Example:
+        >>> plackett_luce_log_prob(torch.zeros(1, 4), torch.tensor([[2, 0]])).exp().item()  # 1/4 * 1/3
+        0.0833333...
+    """
+    total = scores.new_zeros(scores.shape[0])
+    open_ = torch.isfinite(scores)
+    for drawn in order.unbind(1):
+        counts = open_.gather(1, drawn.unsqueeze(1)).squeeze(1)
+        kept = torch.where(open_, scores, -torch.inf)
+        norm = torch.logsumexp(torch.where(counts.unsqueeze(1), kept, 0.0), 1)
+        own = torch.where(open_, scores, 0.0).gather(1, drawn.unsqueeze(1)).squeeze(1)
+        total = total + torch.where(counts, own - norm, 0.0)
+        open_ = open_.scatter(1, drawn.unsqueeze(1), False)
+    return total
+
+
+def relaxed_k_hot(scores: Tensor, k: int, temperature: float) -> Tensor:
+    r"""Relaxed k-hot vectors ``[T, M]`` that sum to k (Xie and Ermon, 2019, "Reparameterizable Subset Sampling").
+
+    .. math::
+        \mathbf{a}^1 = \mathbf{s}, \quad \mathbf{p}^r = \mathrm{softmax}(\mathbf{a}^r / t), \quad
+        \mathbf{a}^{r+1} = \mathbf{a}^r + \log(1 - \mathbf{p}^r), \quad \mathbf{v} = \sum_{r=1}^{k} \mathbf{p}^r
+
+    Rows with fewer than k finite scores sum to the number of those.
+
+    Args:
+        scores: Scores ``[T, M]``, minus infinity for padding.
+        k: Size of the subset.
+        temperature: Towards 0 the vectors become k-hot.
+    """
+    valid = torch.isfinite(scores)
+    state = torch.where(valid, scores, 0.0)
+    tiny = torch.finfo(scores.dtype).eps
+    hot = torch.zeros_like(state)
+    rounds = valid.sum(1, keepdim=True)
+    for turn in range(k):
+        logits = torch.where(valid, state / temperature, -torch.inf)
+        top = logits.amax(1, keepdim=True).detach().clamp_min(torch.finfo(scores.dtype).min)
+        share = torch.where(valid, (logits - top).exp(), 0.0)
+        share = share / share.sum(1, keepdim=True).clamp_min(tiny)
+        hot = hot + torch.where(turn < rounds, share, 0.0)
+        state = state + torch.where(valid, torch.log1p(-share.clamp_max(1 - tiny)), 0.0)
+    return hot
+
+
+def mutual(index: Tensor, valid: Tensor) -> Tensor:
+    """Where the choice is mutual: row i lists j and row j lists i, ``[N, K]`` bool. Sorting, no N x N matrix.
+
+    Args:
+        index: Chosen nodes ``[N, K]``, no valid one twice in a row.
+        valid: Entries that count ``[N, K]``.
+
+    Example:
+        >>> index = torch.tensor([[1, 2], [0, 2], [2, 1]])
+        >>> mutual(index, torch.ones(3, 2, dtype=torch.bool)).tolist()
+        [[True, False], [True, True], [True, True]]
+    """
+    nodes = index.shape[0]
+    own = torch.arange(nodes, device=index.device).unsqueeze(1)
+    # entries that don't count get keys of their own, which no pair has
+    outside = nodes * nodes + torch.arange(index.numel(), device=index.device).view_as(index)
+    keys = torch.where(valid, own * nodes + index, outside).flatten().sort().values
+    wanted = (index * nodes + own).flatten()
+    place = torch.searchsorted(keys, wanted).clamp_max(keys.numel() - 1)
+    return (keys[place] == wanted).view_as(index) & valid
