@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_geometric.nn import GATConv
 
-from scge_pyg import OnSharedGraph, SCGEConv, SharedGraph, discover, lower_to_conv
+from scge_pyg import NodeEmbedding, OnSharedGraph, SCGEConv, SharedGraph, discover, lower_to_conv
 from scge_pyg.models import SCGEClassifier
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -46,6 +46,26 @@ def test_layers_agree_with_the_cpu(device, graph):
     ):
         for exact, found in twins(module, x, device):
             torch.testing.assert_close(found, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"kernel": "mlp", "num_bases": 2}, {"content": "dot", "heads": 2}, {"content": "gat", "kernel": None}],
+    ids=["points", "bases", "dot", "gat"],
+)
+def test_trainable_layers_agree_with_the_cpu(device, options):
+    torch.manual_seed(0)
+    layer = SCGEConv(2, 5, NodeEmbedding.from_graph(jittered()), k=6, **options)
+    for exact, found in twins(layer, torch.randn(3, 64, 2), device):
+        torch.testing.assert_close(found, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
+    layer.refresh()
+
+
+@pytest.mark.parametrize("estimator", ["topk", "soft", "straight_through", "gumbel", "reinforce"])
+def test_estimators_run_everywhere(device, estimator):
+    layer = SCGEConv(2, 5, num_nodes=30, k=4, estimator=estimator).to(device)
+    for _ in range(3):
+        assert layer(torch.randn(2, 30, 2, device=device)).isfinite().all()
 
 
 def test_lowered_layers_move(device):

@@ -62,8 +62,8 @@ class TapProduct(torch.nn.Module):
         columns = x.transpose(0, 1).reshape(self.sources, -1)
         forth = (self.index, self.pointer, self.phi.to(x.dtype))
         back = (self.back_index, self.back_pointer, self.back_phi.to(x.dtype))
-        # a compiled graph unrolls the loop over blocks, and gains nothing by it
-        blocks = self.whole if torch.compiler.is_compiling() else self.blocks
+        # blocks serve a processor's cache; a compiled graph would unroll the loop, a GPU has kernels to launch
+        blocks = self.whole if torch.compiler.is_compiling() or x.is_cuda else self.blocks
         y = _Taps.apply(columns, weight, *forth, *back, *blocks)
         if bias is not None:
             y = y.add_(bias)
