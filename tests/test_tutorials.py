@@ -1,0 +1,84 @@
+"""Every tutorial runs from its first cell to its last and shows what its text claims."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
+# prints the numbers that a script leaves in `results`, after whatever it prints itself
+RUNNER = """
+import json, runpy, sys
+results = runpy.run_path(sys.argv[1], run_name="__main__").get("results", {})
+print(json.dumps([[list(key), values] for key, values in results.items()] if results else []))
+"""
+
+
+def run(path, folder, **variables):
+    """What a script prints, and its results, in quick mode."""
+    environment = {
+        **os.environ,
+        "SCGE_QUICK": "1",
+        "MPLBACKEND": "Agg",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        **variables,
+    }
+    strict = ["-W", "error", "-W", "ignore:`torch.jit.script` is deprecated:DeprecationWarning"]
+    done = subprocess.run(
+        [sys.executable, *strict, "-c", RUNNER, str(path)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    text, _, last = done.stdout.rstrip().rpartition("\n")
+    return text, {tuple(key): values for key, values in json.loads(last)}
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Each script runs once."""
+    cache = {}
+
+    def output(name):
+        if name not in cache:
+            folder = tmp_path_factory.mktemp(name)
+            picture = folder / "picture.png"
+            cache[name] = (*run(ROOT / "tutorials" / f"{name}.py", folder, SCGE_PICTURE=str(picture)), picture)
+        return cache[name]
+
+    return output
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_it_runs(path, outputs):
+    text, _, _ = outputs(path.stem)
+    assert text.strip()
+    assert path.read_text().count("# %% [markdown]") >= 3
+
+
+def test_mix_into_pyg_shows_what_it_claims(outputs):
+    text, results, picture = outputs("mix_into_pyg")
+    operators = ("GATConv", "GINConv", "SAGEConv")
+    versions = ("no graph", "discovered graph", "SCGEConv in front")
+    assert set(results) == {(name, version) for name in operators for version in versions}
+    mean = {key: sum(values) / len(values) for key, values in results.items()}
+    for name in operators:
+        assert mean[name, "discovered graph"] > mean[name, "no graph"] + 0.05
+        assert mean[name, "SCGEConv in front"] > mean[name, "no graph"] + 0.05
+    front, graph = (sum(mean[name, version] for name in operators) for version in reversed(versions[1:]))
+    assert front > graph
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
+    assert [row[0].strip() for row in rows] == ["version", "---", *versions]
+    for row in rows[2:]:
+        for name, entry in zip(operators, row[1:], strict=True):
+            assert float(entry.split("±")[0]) == pytest.approx(100 * mean[name, row[0].strip()], abs=0.06)
+    assert picture.read_bytes().startswith(b"\x89PNG")
