@@ -1,9 +1,9 @@
 """Bias and spread of the gradient estimators on a problem small enough to enumerate.
 
 One target chooses k = 2 of 4 candidates by a Plackett-Luce draw and hears each with weight 1/2; the loss is not linear
-in the weights. The exact gradient of the expected loss comes from all ordered draws. Bias is the norm of the mean estimate
-less the exact gradient, relative to the latter's norm, with the standard error of that norm; spread is the standard
-deviation of a single estimate, relative likewise. `straight_through` is deterministic and uses no draw.
+in the weights. The exact gradient of the expected loss comes from all ordered draws. Bias is the norm of the mean
+estimate less the exact gradient, relative to the latter's norm, with the standard error of that norm; spread is the
+standard deviation of a single estimate, relative likewise. `straight_through` is deterministic and uses no draw.
 
     python benchmarks/estimator_bias.py
 """
