@@ -43,8 +43,16 @@ def _softmax(scores: Tensor) -> Tensor:
     """Softmax over the finite scores of a row; zero where there is none, and no gradient is NaN."""
     valid = torch.isfinite(scores)
     top = scores.amax(1, keepdim=True).detach().clamp_min(torch.finfo(scores.dtype).min)
-    weight = torch.where(valid, (torch.where(valid, scores, 0.0) - top).exp(), 0.0)
+    # padding stands at the top until it is masked: anywhere else its exponential may overflow, and 0 * inf is NaN
+    weight = torch.where(valid, (torch.where(valid, scores, top) - top).exp(), 0.0)
     return weight / weight.sum(1, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)
+
+
+def _check(name: str, scores: Tensor) -> None:
+    if scores.dim() != 2:
+        raise ValueError(f"{name}: scores must be [T, M], got {list(scores.shape)}; one row for each target")
+    if not scores.is_floating_point():
+        raise TypeError(f"{name}: scores must be floats, got {scores.dtype}; convert them with scores.float()")
 
 
 def _every(scores: Tensor) -> Tensor:
@@ -100,8 +108,12 @@ class _Choice(torch.nn.Module):
 
     def best(self, scores: Tensor) -> Tensor:
         """The k best candidates ``[T, k]``; ties in random order, except inside a compiled graph."""
+        _check(type(self).__name__, scores)
         if scores.shape[1] < self.k:
-            raise ValueError(f"{type(self).__name__}: k={self.k} is more than the {scores.shape[1]} candidates")
+            raise ValueError(
+                f"{type(self).__name__}: k={self.k} is more than the {scores.shape[1]} candidates; use a smaller k, or "
+                f"pad the scores with -inf"
+            )
         if torch.compiler.is_compiling():
             return scores.detach().topk(self.k, 1).indices
         return topk_random_ties(scores, self.k, self._generator(scores.device))
@@ -118,6 +130,13 @@ class TopK(_Choice):
     Args:
         k: Neighbours.
         seed: Seed of the order among ties.
+
+    Shapes:
+        - **input:** scores :math:`(T, M)`
+        - **output:** slot and weight :math:`(T, k)`
+
+    Raises:
+        ValueError: If k is not positive, or more than M.
 
     Example:
         >>> slot, weight = TopK(2)(torch.tensor([[0.0, 1.0, -torch.inf, 1.5]]))
@@ -137,6 +156,13 @@ class Soft(torch.nn.Module):
     Args:
         max_sources: More candidates are refused, since the weights are dense.
 
+    Shapes:
+        - **input:** scores :math:`(T, M)`
+        - **output:** slot and weight :math:`(T, M)`
+
+    Raises:
+        ValueError: If ``max_sources`` is not positive, or M is more.
+
     Example:
         >>> Soft()(torch.zeros(1, 4)).weight.tolist()
         [[0.25, 0.25, 0.25, 0.25]]
@@ -144,16 +170,22 @@ class Soft(torch.nn.Module):
 
     def __init__(self, max_sources: int = 4096) -> None:
         super().__init__()
+        if isinstance(max_sources, bool) or not isinstance(max_sources, int) or max_sources < 1:
+            raise ValueError(f"Soft: max_sources must be a positive integer, got {max_sources!r}")
         self.max_sources = max_sources
 
     def forward(self, scores: Tensor) -> Selection:
         """Weigh all candidates of scores ``[T, M]``."""
+        _check("Soft", scores)
         if scores.shape[1] > self.max_sources:
             raise ValueError(
                 f"Soft: {scores.shape[1]} sources are more than max_sources={self.max_sources}; dense weights grow as "
                 f"N^2, so use estimator='topk' with k neighbours"
             )
         return Selection(_every(scores), _softmax(scores))
+
+    def extra_repr(self) -> str:
+        return f"max_sources={self.max_sources}"
 
 
 class StraightThrough(_Choice):
@@ -167,6 +199,17 @@ class StraightThrough(_Choice):
     Args:
         k: Neighbours.
         seed: Seed of the order among ties.
+
+    Shapes:
+        - **input:** scores :math:`(T, M)`
+        - **output:** slot and weight :math:`(T, M)`
+
+    Raises:
+        ValueError: If k is not positive, or more than M.
+
+    Example:
+        >>> StraightThrough(2)(torch.tensor([[0.0, 1.0, -torch.inf, 1.5]])).weight.tolist()
+        [[0.0, 0.5, 0.0, 0.5]]
     """
 
     def forward(self, scores: Tensor) -> Selection:
@@ -191,6 +234,13 @@ class Gumbel(_Choice):
         steps: Length of the schedule.
         hard: Discrete weights going forward.
         seed: Seed of the noise.
+
+    Shapes:
+        - **input:** scores :math:`(T, M)`
+        - **output:** slot and weight :math:`(T, M)`, in evaluation mode :math:`(T, k)`
+
+    Raises:
+        ValueError: If k, a temperature or ``steps`` is not positive, or k is more than M.
 
     Example:
         >>> slot, weight = Gumbel(2, temperature=0.1)(torch.zeros(1, 4))
@@ -244,7 +294,8 @@ class Gumbel(_Choice):
         return Selection(_every(scores), weight)
 
     def extra_repr(self) -> str:
-        return f"k={self.k}, temperature={self.temperature:g}{', hard' if self.hard else ''}"
+        schedule = f" to {self.final:g} in {self.steps} steps" if self.final != self.start else ""
+        return f"k={self.k}, temperature={self.start:g}{schedule}{', hard' if self.hard else ''}"
 
 
 class Reinforce(_Choice):
@@ -266,6 +317,21 @@ class Reinforce(_Choice):
             the losses of earlier steps.
         decay: Of the moving average.
         seed: Seed of the draws.
+
+    Shapes:
+        - **input:** scores :math:`(T, M)`
+        - **output:** slot and weight :math:`(T, k)`
+
+    Raises:
+        ValueError: If k is not positive or more than M, the baseline is another, or ``decay`` is not in [0, 1).
+
+    Example:
+        >>> chooser = Reinforce(2)
+        >>> scores = torch.zeros(1, 4, requires_grad=True)
+        >>> losses = torch.stack([chooser(scores).slot.sum().float() for _ in range(4)])
+        >>> chooser.surrogate(losses).backward()
+        >>> scores.grad.shape
+        torch.Size([1, 4])
     """
 
     level: Tensor
@@ -275,6 +341,8 @@ class Reinforce(_Choice):
         super().__init__(k, seed)
         if baseline not in ("loo", "learned"):
             raise ValueError(f"Reinforce: baseline must be 'loo' or 'learned', got {baseline!r}")
+        if not 0 <= decay < 1:
+            raise ValueError(f"Reinforce: decay must be at least 0 and less than 1, got {decay!r}")
         self.baseline, self.decay = baseline, decay
         self.register_buffer("level", torch.zeros(()))
         self.register_buffer("seen", torch.zeros((), dtype=torch.bool))
@@ -335,12 +403,23 @@ class Reinforce(_Choice):
 def make_estimator(estimator: str | torch.nn.Module, k: int, **kwargs: Any) -> torch.nn.Module:
     """An estimator by name, or the module itself.
 
+    Args:
+        estimator: ``"topk"``, ``"soft"``, ``"straight_through"``, ``"gumbel"``, ``"reinforce"``, or a module.
+        k: Neighbours; a module keeps its own, and ``"soft"`` hears all.
+        kwargs: Further arguments of the class; ignored for a module.
+
+    Raises:
+        ValueError: If the name is another.
+        TypeError: If it is neither a name nor a module.
+
     Example:
         >>> make_estimator("topk", 5)
         TopK(k=5)
     """
     if isinstance(estimator, torch.nn.Module):
         return estimator
+    if not isinstance(estimator, str):
+        raise TypeError(f"make_estimator: estimator must be a name or a module, got {type(estimator).__name__}")
     if estimator == "soft":
         return Soft(**kwargs)
     made = {"topk": TopK, "straight_through": StraightThrough, "gumbel": Gumbel, "reinforce": Reinforce}

@@ -20,10 +20,15 @@ def topk_random_ties(scores: Tensor, k: int, generator: torch.Generator | None =
         k: How many, at most M.
         generator: Of the order among ties, on the device of the scores. Default: torch's own.
 
+    Raises:
+        ValueError: If k is more than M.
+
     Example:
         >>> topk_random_ties(torch.tensor([[0.0, 2.0, 1.0]]), 2).tolist()
         [[1, 2]]
     """
+    if k > scores.shape[1]:
+        raise ValueError(f"topk_random_ties: k={k} is more than the {scores.shape[1]} candidates; use a smaller k")
     values, order = scores.detach().topk(min(k + 1, scores.shape[1]), 1)
     if not bool((values[:, 1:] == values[:, :-1]).any()):
         return order[:, :k]
@@ -76,20 +81,36 @@ def relaxed_k_hot(scores: Tensor, k: int, temperature: float) -> Tensor:
         scores: Scores ``[T, M]``, minus infinity for padding.
         k: Size of the subset.
         temperature: Towards 0 the vectors become k-hot.
+
+    Example:
+        >>> relaxed_k_hot(torch.tensor([[3.0, -torch.inf, 2.0, 0.0]]), 2, temperature=0.1).round(decimals=4).tolist()
+        [[1.0, 0.0, 1.0, 0.0]]
     """
     valid = torch.isfinite(scores)
     state = torch.where(valid, scores, 0.0)
-    tiny = torch.finfo(scores.dtype).eps
+    tiny = torch.finfo(scores.dtype).tiny
     hot = torch.zeros_like(state)
     rounds = valid.sum(1, keepdim=True)
     for turn in range(k):
         logits = torch.where(valid, state / temperature, -torch.inf)
-        top = logits.amax(1, keepdim=True).detach().clamp_min(torch.finfo(scores.dtype).min)
-        share = torch.where(valid, (logits - top).exp(), 0.0)
-        share = share / share.sum(1, keepdim=True).clamp_min(tiny)
+        logits = logits - _top(logits)
+        mass = logits.exp()
+        total = mass.sum(1, keepdim=True).clamp_min(tiny)
+        share = mass / total
         hot = hot + torch.where(turn < rounds, share, 0.0)
-        state = state + torch.where(valid, torch.log1p(-share.clamp_max(1 - tiny)), 0.0)
+        # 1 - p of the largest share drowns in rounding, so its logarithm comes from the others' sum
+        first = torch.zeros_like(valid).scatter(1, logits.argmax(1, keepdim=True), True)
+        others = logits.masked_fill(first, -torch.inf)
+        second = _top(others)
+        rest = second + (others - second).exp().sum(1, keepdim=True).clamp_min(tiny).log() - total.log()
+        left = torch.where(first, rest, torch.log1p(-share.masked_fill(first, 0.0)))
+        state = state + torch.where(valid & (rounds > 1), left, 0.0)
     return hot
+
+
+def _top(logits: Tensor) -> Tensor:
+    """Largest logit of each row ``[T, 1]`` as a constant, finite also where all are minus infinity."""
+    return logits.amax(1, keepdim=True).detach().clamp_min(torch.finfo(logits.dtype).min)
 
 
 def mutual(index: Tensor, valid: Tensor) -> Tensor:

@@ -21,6 +21,11 @@ ALL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    torch.manual_seed(0)
+
+
 @pytest.fixture(params=ALL)
 def estimator(request):
     return ALL[request.param]()
@@ -207,6 +212,26 @@ def test_relaxation_hardens_with_the_temperature():
     assert (relaxed_k_hot(scores, 2, 5.0) - expected).abs().max() > 0.3
 
 
+def test_relaxation_never_chooses_one_candidate_twice():
+    """Where scores lie far apart, 1 - p is smaller than the resolution of float32 around 1."""
+    scores = torch.tensor([[0.0, -30.0, -60.0, -90.0], [-500.0, 0.0, -900.0, -torch.inf], [7.0, *[-torch.inf] * 3]])
+    exact = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    for dtype in (torch.float32, torch.float64):
+        for temperature in (0.5, 0.1):
+            hot = relaxed_k_hot(scores.to(dtype), 2, temperature)
+            torch.testing.assert_close(hot, exact.to(dtype), atol=1e-4, rtol=0)
+
+
+def test_relaxation_against_its_definition():
+    scores = torch.randn(3, 6, dtype=torch.float64)
+    for temperature in (0.3, 1.0, 3.0):
+        state, expected = scores, torch.zeros_like(scores)
+        for _ in range(4):
+            share = (state / temperature).softmax(1)
+            state, expected = state + (1 - share).log(), expected + share
+        torch.testing.assert_close(relaxed_k_hot(scores, 4, temperature), expected, rtol=1e-10, atol=1e-12)
+
+
 def test_schedule():
     chooser = Gumbel(2, temperature=4.0, final_temperature=0.25, steps=4)
     temperatures = []
@@ -254,6 +279,25 @@ def test_padding_never_speaks(estimator):
             assert grad.isfinite().all()
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+def test_no_step_of_the_gradient_is_nan(estimator):
+    """Not even one that is masked later: anomaly detection would stop there."""
+    scores = torch.tensor([[-2000.0, -2001.0, -torch.inf], [-torch.inf] * 3, [-4000.0, -torch.inf, -torch.inf]])
+    leaf = scores.requires_grad_()
+    with torch.autograd.set_detect_anomaly(True):
+        weight = estimator(leaf).weight
+        loss = weight.square().sum() + sum(getattr(estimator, "_log_probs", ()))
+        loss.backward()
+    assert weight.isfinite().all()
+    assert leaf.grad.isfinite().all()
+
+
+def test_no_targets(estimator):
+    slot, weight = estimator(torch.zeros(0, 4))
+    assert slot.shape == weight.shape
+    assert slot.shape[0] == 0
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_in_evaluation_the_best_are_heard(estimator, dtype):
     scores = torch.randn(4, 6, dtype=dtype)
@@ -298,6 +342,9 @@ def test_by_name():
         "Gumbel(k=3, temperature=1)",
         "Reinforce(k=3, baseline='loo')",
     ]
+    assert repr(make_estimator("soft", 3)) == "Soft(max_sources=4096)"
+    annealed = make_estimator("gumbel", 3, final_temperature=0.1, steps=50, hard=True)
+    assert repr(annealed) == "Gumbel(k=3, temperature=1 to 0.1 in 50 steps, hard)"
     module = TopK(2)
     assert make_estimator(module, 5) is module
 
@@ -310,8 +357,25 @@ def test_by_name():
         (lambda: TopK(5)(torch.zeros(1, 4)), "k=5 is more than the 4 candidates"),
         (lambda: Gumbel(2, temperature=0.0), "must be positive"),
         (lambda: Reinforce(2, "none"), "baseline must be 'loo' or 'learned'"),
+        (lambda: Reinforce(2, decay=2.0), "decay must be at least 0 and less than 1, got 2.0"),
+        (lambda: Soft(0), "max_sources must be a positive integer, got 0"),
+        (lambda: TopK(2)(torch.zeros(3)), r"TopK: scores must be \[T, M\], got \[3\]"),
+        (lambda: Soft()(torch.zeros(3)), r"Soft: scores must be \[T, M\], got \[3\]"),
+        (lambda: topk_random_ties(torch.zeros(1, 3), 5), "k=5 is more than the 3 candidates"),
     ],
 )
 def test_bad_arguments(make, match):
     with pytest.raises(ValueError, match=match):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: make_estimator(["topk"], 3), "estimator must be a name or a module, got list"),
+        (lambda: TopK(2)(torch.zeros(2, 3, dtype=torch.long)), "TopK: scores must be floats, got torch.int64"),
+    ],
+)
+def test_bad_types(make, match):
+    with pytest.raises(TypeError, match=match):
         make()
