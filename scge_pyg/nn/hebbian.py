@@ -15,6 +15,8 @@ from scge_pyg.nn.streaming_coupling import StreamingCoupling
 __all__ = ["HebbianLoss"]
 
 _SMOOTH = 0.01  # square of the error, in spacings, below which the absolute error turns quadratic
+_NEAR = 2  # longest leg of a short walk
+_LATEST = 0.1  # share of the latest error in its running mean
 _APART = math.sqrt(2.0)  # nodes that are no partners keep at least a cell's diagonal apart
 
 
@@ -27,14 +29,17 @@ class HebbianLoss(torch.nn.Module):
     alone:
 
     .. math::
-        \mathcal{L} = \frac{1}{|W|} \sum_{(i, j, \ell) \in W}
-            \frac{\sqrt{(\lVert e_i - e_j \rVert - \ell)^2 + \varepsilon}}{\ell}
-          + \frac{\gamma}{|R|} \sum_{(i, j) \in R} \max(0, \sqrt 2 - \lVert e_i - e_j \rVert)
+        \mathcal{L} = D(W_r) + \kappa \Bigl( D(W_2) + \frac{\gamma}{|R|} \sum_{(i, j) \in R}
+            \max(0, \sqrt 2 - \lVert e_i - e_j \rVert) \Bigr), \qquad
+        D(W) = \frac{1}{|W|} \sum_{(i, j, \ell) \in W} \sqrt{(\lVert e_i - e_j \rVert - \ell)^2 + \varepsilon}
 
-    * :math:`W` are pairs of nodes joined by a random walk over coupled partners and the distance
-      :math:`\ell` that the walk covers (:class:`StraightWalks`; 1 for partners), drawn anew in each step. The absolute
-      error shrugs off pairs that a wrong partner misled.
+    * :math:`W_r` are pairs of nodes joined by a random walk over coupled partners and the distance :math:`\ell` that
+      the walk covers (:class:`StraightWalks`; 1 for partners), legs up to r steps, drawn anew in each step. The
+      absolute error shrugs off pairs that a wrong partner misled. Long walks unfold, short ones :math:`W_2` settle
+      who is nearest.
     * :math:`R` are random pairs that are no partners: the spreading term.
+    * :math:`\kappa = 1 / (1 + \bar D^2)`, with a running mean :math:`\bar D` of :math:`D(W_r)`: nearness counts as far
+      as the whole is in place, or else nodes could not pass each other.
 
     Embeddings move by the optimiser's steps only. A step costs :math:`O(N (w \log r + q))` for walks and random pairs;
     every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m))`.
@@ -50,7 +55,7 @@ class HebbianLoss(torch.nn.Module):
         candidates: Candidate partners m of a node, 24 to 64.
         memory: Standardised signals R that are kept; a sample of C channels adds C of them.
         every: Steps between refreshes of the coupling.
-        walks: Walks w from each node in each step.
+        walks: Long and short walks w from each node in each step.
         reach: Longest leg r of a walk. Default: the side of a square sheet of nodes, :math:`\lceil\sqrt N\rceil`.
         spread: Weight :math:`\gamma` of the spreading term.
         negatives: Random pairs q a node in each step.
@@ -76,12 +81,13 @@ class HebbianLoss(torch.nn.Module):
         ...     optimizer.zero_grad()
         ...     loss.backward()
         ...     optimizer.step()
-        >>> bool(hebbian(batch) < 0.3)
+        >>> bool(loss < 1)
         True
     """
 
     step: Tensor
     since: Tensor
+    error: Tensor
 
     def __init__(
         self,
@@ -116,7 +122,8 @@ class HebbianLoss(torch.nn.Module):
         self.coupling = StreamingCoupling(live, candidates, memory, seed).to(embedding.weight)
         self.register_buffer("step", torch.tensor(0))
         self.register_buffer("since", torch.tensor(0))
-        self.to(embedding.weight.device)
+        self.register_buffer("error", torch.tensor(torch.inf))
+        self.to(embedding.weight)
         self._walks: StraightWalks | None = None
         self.register_load_state_dict_post_hook(lambda module, _: setattr(module, "_walks", None))
 
@@ -136,15 +143,20 @@ class HebbianLoss(torch.nn.Module):
         if int(self.coupling.refreshes) == 0:
             return place.sum() * 0.0
         generator = torch.Generator(place.device).manual_seed(self.seed * 1_000_003 + int(self.step))
-        return self._attraction(place, generator) + self.spread * self._spreading(place, generator)
+        far = self._attraction(place, self.reach, generator)
+        if self.training:
+            latest = far.detach()
+            self.error.copy_(torch.where(self.error.isinf(), latest, self.error.lerp(latest, _LATEST)))
+        near = self._attraction(place, min(self.reach, _NEAR), generator)
+        settled = 1 / (1 + self.error.square())
+        return far + settled * (near + self.spread * self._spreading(place, generator))
 
-    def _attraction(self, place: Tensor, generator: torch.Generator) -> Tensor:
+    def _attraction(self, place: Tensor, reach: int, generator: torch.Generator) -> Tensor:
         if self._walks is None or self._walks.partner.device != place.device:
             self._walks = StraightWalks(self.coupling.partner)
-        start, end, length = self._walks.sample(self.walks, self.reach, generator)
-        length = length.to(place.dtype)
-        error = safe_norm(place[start] - place[end]) - length
-        return ((error.square() + _SMOOTH).sqrt() / length).sum() / max(1, length.numel())
+        start, end, length = self._walks.sample(self.walks, reach, generator)
+        error = safe_norm(place[start] - place[end]) - length.to(place.dtype)
+        return (error.square() + _SMOOTH).sqrt().sum() / max(1, length.numel())
 
     def _spreading(self, place: Tensor, generator: torch.Generator) -> Tensor:
         partner = self.coupling.partner
