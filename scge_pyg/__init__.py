@@ -1,7 +1,16 @@
 """Find the geometry of measurements with no known graph, and run PyTorch Geometric models on it."""
 
 from scge_pyg.graph import SharedGraph, discover
-from scge_pyg.nn import NodeEmbedding, OnSharedGraph, SCGEConv, lower_to_conv
+from scge_pyg.nn import HebbianLoss, NodeEmbedding, OnSharedGraph, SCGEConv, fit_embedding, lower_to_conv
 
-__all__ = ["NodeEmbedding", "OnSharedGraph", "SCGEConv", "SharedGraph", "discover", "lower_to_conv"]
+__all__ = [
+    "HebbianLoss",
+    "NodeEmbedding",
+    "OnSharedGraph",
+    "SCGEConv",
+    "SharedGraph",
+    "discover",
+    "fit_embedding",
+    "lower_to_conv",
+]
 __version__ = "0.1.0"
