@@ -153,7 +153,7 @@ class HebbianLoss(torch.nn.Module):
 
     def _attraction(self, place: Tensor, reach: int, generator: torch.Generator) -> Tensor:
         if self._walks is None or self._walks.partner.device != place.device:
-            self._walks = StraightWalks(self.coupling.partner, self.coupling.likeness)
+            self._walks = StraightWalks(self.coupling.partner)
         start, end, length = self._walks.sample(self.walks, reach, generator)
         error = safe_norm(place[start] - place[end]) - length.to(place.dtype)
         return (error.square() + _SMOOTH).sqrt().sum() / max(1, length.numel())

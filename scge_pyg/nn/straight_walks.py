@@ -16,19 +16,17 @@ class StraightWalks:
 
     Two nodes with one partner in common lie straight across it; with two in common they lie across a corner. So a
     walk can keep its direction although no node knows where it is: it goes on to a partner of the node ahead that has
-    only that node in common with the one behind, and to the least alike if there are several, which happens where
-    partners were missed. A walk of ``a`` steps, one turn at a corner and ``b`` further steps
+    only that node in common with the one behind. A walk of ``a`` steps, one turn at a corner and ``b`` further steps
     spans a triangle, whose third side is
 
     .. math::
         \ell = \sqrt{a^2 + b^2 + 2 c\, a b}
 
     with c = 0 where corners are right angles (few triangles among partners) and c = 1/2 where partners form triangles.
-    Where partners were missed or places are irregular, walks waver, and lengths are too long.
+    Among irregular places walks waver, and lengths are a little too long.
 
     Args:
         partner: Partners of each node ``[N, K]``, symmetric, -1 where there are fewer.
-        likeness: Likeness of each node and its partners' partners ``[N, K, K]``. Default: all are alike.
 
     Example:
         >>> import torch
@@ -39,7 +37,7 @@ class StraightWalks:
         True
     """
 
-    def __init__(self, partner: Tensor, likeness: Tensor | None = None) -> None:
+    def __init__(self, partner: Tensor) -> None:
         num_nodes, width = partner.shape
         self.partner = partner
         onward, corner, closed, paths = [], [], 0, 0
@@ -55,9 +53,6 @@ class StraightWalks:
             onward.append((apart & (common == 1)).view(-1, width))
             corner.append((apart & (common > 1)).view(-1, width))
         self.onward, self.corner = torch.cat(onward), torch.cat(corner)  # [N * K, K]: by directed edge, next partner
-        if likeness is not None:
-            rank = likeness.view(-1, width).masked_fill(~self.onward, torch.inf).argmin(1, keepdim=True)
-            self.onward &= torch.zeros_like(self.onward).scatter(1, rank, True)
         self.cosine = 0.5 if closed > _TRIANGULATED * paths else 0.0
 
     def sample(self, walks: int, reach: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -50,7 +50,6 @@ class StreamingCoupling(torch.nn.Module):
     Shapes:
         - **input:** activations :math:`[B, N, C]`
         - **partner:** :math:`[N, 8]` int64, -1 where there are fewer
-        - **likeness:** :math:`[N, 8, 8]`, second moments of a node and its partners' partners
 
     Example:
         >>> import torch
@@ -73,7 +72,6 @@ class StreamingCoupling(torch.nn.Module):
     ridge: Tensor
     refreshes: Tensor
     partner: Tensor
-    likeness: Tensor
 
     def __init__(self, num_nodes: int, candidates: int = 24, memory: int = 1024, seed: int = 0) -> None:
         super().__init__()
@@ -90,7 +88,6 @@ class StreamingCoupling(torch.nn.Module):
         self.register_buffer("ridge", torch.tensor(float(_RIDGES[6])))
         self.register_buffer("refreshes", torch.tensor(0))
         self.register_buffer("partner", torch.full((num_nodes, _PARTNERS), -1))
-        self.register_buffer("likeness", torch.zeros(num_nodes, _PARTNERS, _PARTNERS))
 
     @property
     def filled(self) -> int:
@@ -112,7 +109,7 @@ class StreamingCoupling(torch.nn.Module):
                 f"HebbianLoss: x must keep its {self.mean.shape[1]} channels over {self.num_nodes} nodes, got "
                 f"{x.shape[2]} channels; use one loss for each layer whose activations it follows"
             )
-        if not x.shape[0]:
+        if x.shape[0] == 0:
             return
         self._update_moments(x)
         deviation = self.variance.sqrt()
@@ -160,15 +157,6 @@ class StreamingCoupling(torch.nn.Module):
             beta[rows] = torch.where(same.any(2), before + rate * (beta[rows] - before), beta[rows])
         self.index, self.beta = index, beta
         self.partner = self._partners()
-        self.likeness = self._two_steps(signal)
-
-    def _two_steps(self, signal: Tensor) -> Tensor:
-        """Second moment of each node with its partners' partners ``[N, 8, 8]``, of any value where there is none."""
-        parts = []
-        for rows in torch.arange(self.num_nodes, device=signal.device).split(64):
-            end = self.partner[self.partner[rows].clamp_min(0)].clamp_min(0).flatten(1)
-            parts.append((signal[end] @ signal[rows].unsqueeze(2)).squeeze(2) / signal.shape[1])
-        return torch.cat(parts).view_as(self.likeness)
 
     def _choose_ridge(self, signal: Tensor, index: Tensor) -> float:
         probe = torch.randperm(self.num_nodes, generator=self._generator())[:_PROBES].sort().values.to(signal.device)
