@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from scge_pyg.nn.content import ContentScore, gathered
-from scge_pyg.nn.estimators import mutual
 from scge_pyg.nn.neighbor_product import neighbor_product
 from scge_pyg.nn.neighborhood import Neighborhood
+from scge_pyg.nn.selection import masked_softmax
+from scge_pyg.nn.subset_sampling import mutual
 from scge_pyg.nn.tap_product import Wiring
 
-__all__ = ["Heard", "NeighborAttention", "masked_softmax"]
+__all__ = ["Heard", "NeighborAttention"]
 
 
 class Heard(NamedTuple):
@@ -37,21 +38,6 @@ class Heard(NamedTuple):
         source = slot if self.source is None else self.source[target, slot]
         alpha = self.alpha[target, slot] if self.alpha.dim() == 2 else self.alpha[:, target, slot]
         return Wiring(torch.stack([source, target]), alpha, None if self.phi is None else self.phi[target, slot])
-
-
-def masked_softmax(logits: Tensor, valid: Tensor, dim: int) -> Tensor:
-    """Softmax over the valid entries; 0 elsewhere, and where no entry is valid. No gradient is NaN.
-
-    Example:
-        >>> valid = torch.tensor([[True, True, False], [False, False, False]])
-        >>> masked_softmax(torch.tensor([[0.0, 0.0, 9.0], [1.0, 1.0, 1.0]]), valid, 1)
-        tensor([[0.5000, 0.5000, 0.0000],
-                [0.0000, 0.0000, 0.0000]])
-    """
-    kept = torch.where(valid, logits, -torch.inf)
-    top = kept.amax(dim, keepdim=True).detach().clamp_min(torch.finfo(logits.dtype).min)
-    weight = torch.where(valid, (kept - top).exp(), 0.0)
-    return weight / weight.sum(dim, keepdim=True).clamp_min(torch.finfo(logits.dtype).tiny)
 
 
 class NeighborAttention(torch.nn.Module):

@@ -3,13 +3,14 @@
 import copy
 import itertools
 import math
+import pickle
 
 import pytest
 import torch
 from scipy.stats import chi2, norm
 
-from scge_pyg.nn.estimators import Gumbel, Reinforce, Soft, StraightThrough, TopK, make_estimator, mutual
-from scge_pyg.nn.subset_sampling import plackett_luce_log_prob, relaxed_k_hot, topk_random_ties
+from scge_pyg.nn.estimators import Gumbel, Reinforce, Soft, StraightThrough, TopK, make_estimator
+from scge_pyg.nn.subset_sampling import mutual, plackett_luce_log_prob, relaxed_k_hot, topk_random_ties
 
 ALL = {
     "topk": lambda: TopK(2),
@@ -315,6 +316,32 @@ def test_copies_go_on_with_the_same_random_numbers(estimator):
     twin = copy.deepcopy(estimator)
     assert torch.equal(dense(twin(scores), 6), dense(estimator(scores), 6))
     torch.save(estimator.state_dict(), "/dev/null")
+
+
+def test_draws_that_nobody_asks_for_do_not_pile_up():
+    chooser = Reinforce(2)
+    scores = torch.zeros(1, 4, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"256 draws wait .* add estimator\.surrogate"):
+        for _ in range(300):
+            chooser(scores)
+    losses = torch.stack([chooser(scores).slot.sum().float() for _ in range(2)])
+    chooser.surrogate(losses)
+    for _ in range(300):
+        chooser(scores.detach())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_straight_through_weighs_its_k_alike(training):
+    scores = torch.randn(4, 6)
+    weight = dense(StraightThrough(2).train(training)(scores), 6)
+    torch.testing.assert_close(weight, torch.zeros(4, 6).scatter(1, scores.topk(2, 1).indices, 0.5))
+
+
+def test_pickled(estimator):
+    scores = torch.randn(4, 6, requires_grad=True)
+    estimator(scores)
+    twin = pickle.loads(pickle.dumps(estimator))
+    assert torch.equal(dense(twin(scores), 6), dense(estimator(scores), 6))
 
 
 @pytest.mark.parametrize("name", ["topk", "soft"])
