@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.content import ContentScore
-from scge_pyg.nn.estimators import make_estimator
+from scge_pyg.nn.estimators import Soft, make_estimator
 from scge_pyg.nn.kernel import KernelMLP, KernelPoints, kernel_points
 from scge_pyg.nn.neighbor_attention import NeighborAttention
 from scge_pyg.nn.neighborhood import FixedPlaces, Neighborhood, edge_table, support_table
@@ -22,7 +22,6 @@ from scge_pyg.nn.tap_table import build_taps, shared_lattices, tap_spacing
 __all__ = ["Engine", "NodeSet", "build_engine", "resolve_nodes"]
 
 NodeSet = SharedGraph | NodeEmbedding
-_DENSE = ("soft",)
 
 
 class Engine(NamedTuple):
@@ -45,13 +44,14 @@ def resolve_nodes(
     nodes: NodeSet | tuple[NodeSet, NodeSet] | None, num_nodes: int | None, embedding_dim: int
 ) -> tuple[NodeSet, NodeSet]:
     """The pair (source, target) that a user means; the same object twice for a square layer."""
-    if (nodes is None) == (num_nodes is None):
+    if nodes is None and num_nodes is not None:
+        fresh = NodeEmbedding(num_nodes, embedding_dim)
+        return fresh, fresh
+    if nodes is None or num_nodes is not None:
         raise ValueError(
             f"SCGEConv: give either nodes or num_nodes (a fresh NodeEmbedding), got nodes={nodes!r} and "
             f"num_nodes={num_nodes!r}"
         )
-    if nodes is None:
-        nodes = NodeEmbedding(num_nodes, embedding_dim)  # type: ignore[arg-type]
     pair = nodes if isinstance(nodes, tuple) else (nodes, nodes)
     if len(pair) != 2 or not all(isinstance(one, SharedGraph | NodeEmbedding) for one in pair):
         raise TypeError(
@@ -65,17 +65,11 @@ def _dim(nodes: NodeSet) -> int:
     return nodes.dim if isinstance(nodes, NodeEmbedding) else nodes.pos.shape[1]
 
 
-def _modules(source: NodeSet, target: NodeSet) -> tuple[torch.nn.Module, torch.nn.Module]:
-    fixed = isinstance(source, SharedGraph) and isinstance(target, SharedGraph)
-    spacing = torch.ones(_dim(source), dtype=torch.float64)
-    if fixed and shared_lattices(source, target) is None:  # type: ignore[arg-type]
-        spacing = tap_spacing(source, target)  # type: ignore[arg-type]
-    made: list[torch.nn.Module] = []
-    for nodes in (source, target):
-        if made and target is source:
-            return made[0], made[0]
-        made.append(nodes if isinstance(nodes, NodeEmbedding) else FixedPlaces(nodes.pos, nodes.live, spacing))
-    return made[0], made[1]
+def _graphs(source: NodeSet, target: NodeSet) -> tuple[SharedGraph, SharedGraph] | None:
+    """Both node sets, if both are fixed."""
+    if isinstance(source, SharedGraph) and isinstance(target, SharedGraph):
+        return source, target
+    return None
 
 
 def build_engine(
@@ -99,52 +93,80 @@ def build_engine(
     candidates: int | None,
 ) -> Engine:
     """Check the arguments of :class:`scge_pyg.SCGEConv` against each other and build what they mean."""
-    fixed = isinstance(source, SharedGraph) and isinstance(target, SharedGraph)
+    graphs = _graphs(source, target)
     if neighbors is None:
-        neighbors = "support" if fixed and k is None else "nearest"
-    _check(source, target, fixed, neighbors, kernel, k, tau, symmetric)
-    lattices = shared_lattices(source, target) if fixed else None  # type: ignore[arg-type]
-    dim = _dim(source) if lattices is None else lattices[0].dim
-    plain = fixed and neighbors == "support" and kernel == "points" and not train_points and content is None
-    points = kernel_points(kernel_size, dim if plain else _dim(source), dilation)
-    per_axis = [(v,) * points.shape[1] if isinstance(v, int) else tuple(v) for v in (kernel_size, dilation)]
-    if plain:
-        return Engine(TapProduct(build_taps(source, target, points)), per_axis[0], per_axis[1], 1.0)  # type: ignore[arg-type]
-    modules = _modules(source, target)
+        neighbors = "nearest" if graphs is None or k is not None else "support"
+    _check(source, target, graphs is not None, neighbors, kernel, k, tau, symmetric)
+    if graphs is not None and neighbors == "support" and kernel == "points" and not train_points and content is None:
+        lattices = shared_lattices(*graphs)
+        points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
+        product = TapProduct(build_taps(*graphs, points))
+        return Engine(product, _per_axis(kernel_size, points), _per_axis(dilation, points), 1.0)
+    points = kernel_points(kernel_size, _dim(source), dilation)
     reach = points.abs().amax(0) + 1
     function: torch.nn.Module | None = None
     if kernel == "points":
         function = KernelPoints(points, train_points)
     elif kernel == "mlp":
         function = KernelMLP(points.shape[1], points.shape[0], float(reach.norm()))
-    live = [(source.live if one is source else target.live).cpu() for one in (source, target)]
-    tau = (1.0 if neighbors == "nearest" else math.inf) if tau is None else tau
-    score = None if content is None else ContentScore(content, in_channels, heads, head_channels)
+    places = _places(source, target, graphs)
     chooser: torch.nn.Module | None = None
-    if neighbors == "nearest":
-        k = min(points.shape[0] if k is None else k, int(live[0].sum()))
-        every = estimator in _DENSE or k == int(live[0].sum())
-        chooser = make_estimator("soft", k, max_sources=2**62) if every and estimator != "soft" else None
-        chooser = make_estimator(estimator, k) if chooser is None else chooser
-        width = int(live[0].sum()) if every else min(int(live[0].sum()), max(k, candidates or 4 * k))
-        table = (
-            None
-            if every and bool(live[0].all()) and bool(live[1].all())
-            else _nearest(width, modules, live, source is target)
-        )
+    if neighbors == "nearest" or graphs is None:
+        k = min(points.shape[0] if k is None else k, int(source.live.sum()))
+        chooser, width = _chooser(estimator, k, int(source.live.sum()), candidates)
+        complete = width == source.num_nodes and bool(target.live.all())
+        table = None if complete else _empty_table(width, source, target)
         count = k
     else:
         if neighbors == "support":
-            index, valid = support_table(modules[1](), modules[0](), live[1], live[0], reach.double())
+            hears, speaks = target.live.cpu(), source.live.cpu()
+            index, valid = support_table(places[1](), places[0](), hears, speaks, reach.double())
         else:
-            index, valid = edge_table(_wiring(source, self_loops), target.num_nodes)  # type: ignore[arg-type]
-        table = Neighborhood(*_with_own(index, valid, live, source is target))
+            index, valid = edge_table(_wiring(graphs[0], self_loops), target.num_nodes)
+        table = Neighborhood(*_with_own(index, valid, source, target))
         count = table.index.shape[1]
-    normalised = content is not None or chooser is not None
+    score = None if content is None else ContentScore(content, in_channels, heads, head_channels)
+    tau = (1.0 if neighbors == "nearest" else math.inf) if tau is None else tau
     taps = 1 if function is None else points.shape[0]
-    gain = math.sqrt(taps * min(count, taps)) if normalised else 1.0
-    product = NeighborAttention(*modules, table, function, chooser, tau, score, symmetric)
-    return Engine(product, per_axis[0], per_axis[1], gain)
+    gain = 1.0 if score is None and chooser is None else math.sqrt(taps * min(count, taps))
+    attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric)
+    return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+
+
+def _per_axis(value: int | Sequence[int], points: Tensor) -> tuple[int, ...]:
+    return (value,) * points.shape[1] if isinstance(value, int) else tuple(value)
+
+
+def _places(
+    source: NodeSet, target: NodeSet, graphs: tuple[SharedGraph, SharedGraph] | None
+) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Modules that give the places of both ends, in units of node spacing."""
+    spacing = torch.ones(_dim(source), dtype=torch.float64)
+    if graphs is not None and shared_lattices(*graphs) is None:
+        spacing = tap_spacing(*graphs)
+
+    def module(nodes: NodeSet) -> torch.nn.Module:
+        return nodes if isinstance(nodes, NodeEmbedding) else FixedPlaces(nodes.pos, nodes.live, spacing)
+
+    first = module(source)
+    return first, first if source is target else module(target)
+
+
+def _chooser(
+    estimator: str | torch.nn.Module, k: int, sources: int, candidates: int | None
+) -> tuple[torch.nn.Module, int]:
+    """The estimator, and how many candidates it chooses from. All of them need no choice, only weights."""
+    if estimator == "topk" and k == sources:
+        return make_estimator("soft", k, max_sources=sources), sources
+    chooser = make_estimator(estimator, k)
+    if isinstance(chooser, Soft):
+        if sources > chooser.max_sources:
+            raise ValueError(
+                f"SCGEConv: estimator='soft' has dense weights and takes at most {chooser.max_sources} sources, got "
+                f"{sources}; use 'topk' with k neighbours, or Soft(max_sources={sources})"
+            )
+        return chooser, sources
+    return chooser, min(sources, max(k, candidates or 4 * k))
 
 
 def _check(
@@ -180,21 +202,17 @@ def _check(
         raise ValueError("SCGEConv: symmetric goes with one node set and neighbours by distance")
 
 
-def _nearest(
-    width: int, modules: tuple[torch.nn.Module, torch.nn.Module], live: list[Tensor], square: bool
-) -> Neighborhood:
-    index = torch.zeros(live[1].numel(), width, dtype=torch.long)
-    table = Neighborhood(*_with_own(index, torch.zeros_like(index, dtype=torch.bool), live, square))
-    places, query = (module().detach().cpu() for module in modules)
-    table.search(query, places, live[1], live[0])
-    return table
+def _empty_table(width: int, source: NodeSet, target: NodeSet) -> Neighborhood:
+    """A table for the nearest sources, which the layer searches when it resets its parameters."""
+    index = torch.zeros(target.num_nodes, width, dtype=torch.long)
+    return Neighborhood(*_with_own(index, torch.zeros_like(index, dtype=torch.bool), source, target), nearest=True)
 
 
-def _with_own(index: Tensor, valid: Tensor, live: list[Tensor], square: bool) -> tuple[Tensor, Tensor]:
+def _with_own(index: Tensor, valid: Tensor, source: NodeSet, target: NodeSet) -> tuple[Tensor, Tensor]:
     """In a square layer, a node that isn't live hears itself alone."""
-    dead = (~live[1]).nonzero().squeeze(1)
-    if square and dead.numel():
-        index, valid = index.cpu().clone(), valid.cpu().clone()
+    dead = (~target.live.cpu()).nonzero().squeeze(1)
+    if source is target and dead.numel():
+        index, valid = index.clone(), valid.clone()
         index[dead], valid[dead] = 0, False
         index[dead, 0], valid[dead, 0] = dead, True
     return index, valid

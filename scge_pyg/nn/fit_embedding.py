@@ -10,6 +10,7 @@ import torch
 from scge_pyg.graph.discovery import discover
 from scge_pyg.graph.shared_graph import SharedGraph
 from scge_pyg.nn.node_embedding import NodeEmbedding
+from scge_pyg.nn.scge_conv import SCGEConv
 
 __all__ = ["fit_embedding"]
 
@@ -22,7 +23,8 @@ def fit_embedding(layer: torch.nn.Module, loader: Any, **options: Any) -> Shared
     .. math::
         e_i \leftarrow (\mathrm{pos}_i, \epsilon_i), \qquad \epsilon_i \in \mathbb{R}^{D - d} \text{ small and random,}
 
-    so that optimisers, and layers that share the table, keep their reference to it. Nodes that have no coordinates,
+    so that optimisers, and layers that share the table, keep their reference to it; the layers look for new candidates.
+    Nodes that have no coordinates,
     because they are constant in these samples, stay where they are.
 
     Args:
@@ -73,6 +75,9 @@ def fit_embedding(layer: torch.nn.Module, loader: Any, **options: Any) -> Shared
         live = embedding.live.cpu()
         known = graph.live.cpu()[live].to(embedding.weight.device)
         embedding.weight[known] = places[graph.live.cpu() & live].to(embedding.weight)
+    for module in layer.modules():
+        if isinstance(module, SCGEConv) and embedding in (module.source, module.target):
+            module.refresh()
     return graph
 
 

