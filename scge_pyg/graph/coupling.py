@@ -10,6 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from scge_pyg.graph.candidate_regression import (
+    RIDGES,
+    best_ridge,
+    candidate_moments,
+    held_out_gain,
+    ridge_regression,
+)
 from scge_pyg.graph.neighbors import knn
 
 __all__ = [
@@ -23,7 +30,6 @@ __all__ = [
 ]
 
 _KEPT = 32  # strongest couplings that are kept for each node
-_RIDGES = 10.0 ** np.arange(-3.5, 1.01, 0.25)
 
 
 @dataclass(frozen=True)
@@ -108,26 +114,11 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
         first: Correlation matrix of one half of the samples, on which the regressions are fitted.
         second: Correlation matrix of the other half, on which they are judged.
     """
-    scores: dict[int, float] = {}
-
-    def score(step: int) -> float:
-        if step not in scores:
-            scores[step] = pseudo_likelihood(first, second, float(_RIDGES[step]))
-        return scores[step]
-
-    return _walk(score)
+    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge))
+    return float(RIDGES[step]) / 2, gain
 
 
-def _walk(score: Callable[[int], float], start: int = 6) -> tuple[float, float]:
-    step = start
-    while True:
-        best = max((s for s in (step, step - 1, step + 1) if 0 <= s < len(_RIDGES)), key=score)
-        if best == step:
-            return float(_RIDGES[step]) / 2, score(step)
-        step = best
-
-
-def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray, samples: int) -> Coupling:
+def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray) -> Coupling:
     """Ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
 
     Cost: about ten Cholesky inverses and products, :math:`O(N^3)`, and :math:`O(N^2)` memory.
@@ -174,18 +165,12 @@ def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT)
     even, odd = signal[:, ::2].contiguous(), signal[:, 1::2].contiguous()
     generator = torch.Generator().manual_seed(seed)
     probe = torch.randperm(num_nodes, generator=generator)[:1024].sort().values
-    fit, check = _gram(even, probe, index[probe]), _gram(odd, probe, index[probe])
-
-    def score(step: int) -> float:
-        beta, variance = _regress(*fit, float(_RIDGES[step]))
-        gram, cross, own = check
-        error = own - 2 * (beta * cross).sum(1) + torch.einsum("ni,nij,nj->n", beta, gram, beta)
-        return float((-variance.log() - error / variance + 1).mean() / 2)
-
-    ridge, gain = _walk(score)
+    fit, check = (candidate_moments(half, probe, index[probe]) for half in (even, odd))
+    step, gain = best_ridge(lambda ridge: held_out_gain(fit, check, ridge))
+    ridge = float(RIDGES[step]) / 2
     beta = torch.empty(index.shape, dtype=torch.float64)
     for rows in torch.arange(num_nodes).split(512):
-        beta[rows] = _regress(*_gram(signal, rows, index[rows]), ridge)[0]
+        beta[rows] = ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0]
     row = np.repeat(np.arange(num_nodes), candidates)
     shape = (num_nodes, num_nodes)
     forward = sp.csr_matrix((np.maximum(beta.numpy(), 0).ravel(), (row, index.numpy().ravel())), shape)
@@ -200,25 +185,3 @@ def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor, block: int 
     """One minus the correlation of pairs ``[2, E]`` of standardised signals ``[N, S]``."""
     parts = [(signal[i] - signal[j]).square().mean(1, dtype=torch.float64) / 2 for i, j in pairs.split(block, 1)]
     return torch.cat(parts).numpy() if parts else np.zeros(0)
-
-
-_Gram = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-def _gram(signal: torch.Tensor, rows: torch.Tensor, index: torch.Tensor) -> _Gram:
-    """Second moments among the candidates of each row, with the row itself, and of the row."""
-    grams, crosses = [], []
-    for part in range(0, len(rows), 64):
-        near = signal[index[part : part + 64]]
-        grams.append(near @ near.transpose(1, 2))
-        crosses.append(torch.bmm(near, signal[rows[part : part + 64]].unsqueeze(2)).squeeze(2))
-    samples = signal.shape[1]
-    own = signal[rows].square().sum(1)
-    return torch.cat(grams).double() / samples, torch.cat(crosses).double() / samples, own.double() / samples
-
-
-def _regress(gram: torch.Tensor, cross: torch.Tensor, own: torch.Tensor, ridge: float) -> tuple[torch.Tensor, ...]:
-    eye = torch.eye(gram.shape[1], dtype=gram.dtype)
-    beta = torch.linalg.solve(gram + ridge * eye, cross)
-    variance = (own + ridge - (beta * cross).sum(1)).clamp_min(1e-9)
-    return beta, variance

@@ -166,7 +166,7 @@ def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, np.ndarray, int, t
     whole = Moments(*halves[0].mean.shape).merge(halves[0]).merge(halves[1])
     order, twins = _canonical(np.flatnonzero(live), whole.rank[live])
     first, second, both = (m.correlation()[np.ix_(order, order)] for m in (*halves, whole))
-    return direct_coupling(first, second, both, count), order, twins, len(live), block.dtype
+    return direct_coupling(first, second, both), order, twins, len(live), block.dtype
 
 
 def _canonical(nodes: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ from scipy.special import expit
 from scge_pyg.graph.assembly import Map, map_components
 from scge_pyg.graph.coupling import Coupling
 from scge_pyg.graph.layout import side_by_side
-from scge_pyg.graph.wiring import SIGNIFICANT, Wiring, attach, mutual_top, partners, strength_of
+from scge_pyg.graph.thresholds import SIGNIFICANT
+from scge_pyg.graph.wiring import Wiring, attach, mutual_top, partners, strength_of
 
 __all__ = ["settle"]
 

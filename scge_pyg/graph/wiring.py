@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.graph.thresholds import SIGNIFICANT, SPLIT, TRIANGULATED, split_threshold
+
 __all__ = [
-    "SIGNIFICANT",
     "Wiring",
     "adjacency_of",
     "attach",
@@ -23,10 +24,6 @@ __all__ = [
     "wire",
     "wiring_from_edges",
 ]
-
-_TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
-SIGNIFICANT = 3.0  # couplings below this many noise deviations are no edges
-_SPLIT = 8  # partners among which a node's direct neighbours are told from the rest
 
 
 @dataclass(frozen=True)
@@ -86,18 +83,11 @@ def mutual_top(coupling: sp.csr_matrix, k: int) -> np.ndarray:
 def strong_edges(coupling: sp.csr_matrix, noise: float) -> np.ndarray:
     """Pairs above the split that each end sees between its direct neighbours and the rest, ``[2, E]``.
 
-    The split is Otsu's (1979) threshold between two classes among a node's eight strongest couplings; a pair must
+    The split is that of a node's eight strongest couplings (:func:`split_threshold`); a pair must
     exceed the geometric mean of its two ends' thresholds, and three times the noise.
     """
-    _, value = partners(coupling, _SPLIT)
-    total = value.cumsum(1)
-    size = np.arange(1, _SPLIT)
-    above = total[:, :-1] / size
-    below = (total[:, -1:] - total[:, :-1]) / (_SPLIT - size)
-    cut = (size * (_SPLIT - size) * (above - below) ** 2).argmax(1)
-    node = np.arange(len(value))
-    threshold = (value[node, cut] + value[node, cut + 1]) / 2
-    pairs = mutual_top(coupling, _SPLIT)
+    threshold = split_threshold(partners(coupling, SPLIT)[1])
+    pairs = mutual_top(coupling, SPLIT)
     strength = strength_of(coupling, pairs)
     limit = np.maximum(np.sqrt(threshold[pairs[0]] * threshold[pairs[1]]), SIGNIFICANT * noise)
     return pairs[:, strength > limit]
@@ -145,7 +135,7 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
 
     first = contains(mutual_top(coupling, limit))
     strong = first & contains(strong_edges(coupling, noise))
-    dense = transitivity(adjacency_of(edges[:, strong], num_nodes)) > _TRIANGULATED
+    dense = transitivity(adjacency_of(edges[:, strong], num_nodes)) > TRIANGULATED
     trusted = edges[:, strong]
     strong = first if dense else strong
     admitted = strong & (strength >= np.quantile(strength[first], 0.2)) if first.any() else strong
@@ -172,7 +162,7 @@ def wiring_from_edges(edges: np.ndarray, num_nodes: int) -> Wiring:
     """The wiring of a known graph with edges ``[2, E]``: nothing in doubt, nothing attached."""
     adjacency = adjacency_of(edges, num_nodes)
     pairs = edges_of(adjacency)
-    return Wiring(pairs, pairs[:, :0], pairs, pairs[:, :0], transitivity(adjacency) > _TRIANGULATED)
+    return Wiring(pairs, pairs[:, :0], pairs, pairs[:, :0], transitivity(adjacency) > TRIANGULATED)
 
 
 def _closes_short_cycle(adjacency: sp.csr_matrix, edges: np.ndarray, dense: bool) -> np.ndarray:

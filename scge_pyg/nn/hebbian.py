@@ -125,7 +125,7 @@ class HebbianLoss(torch.nn.Module):
         self.register_buffer("error", torch.tensor(torch.inf))
         self.to(embedding.weight)
         self._walks: StraightWalks | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: setattr(module, "_walks", None))
+        self.register_load_state_dict_post_hook(_forget_walks)
 
     def forward(self, x: Tensor) -> Tensor:
         """The loss after taking in activations ``x`` (in training mode; in evaluation mode ``x`` changes nothing)."""
@@ -190,3 +190,8 @@ class HebbianLoss(torch.nn.Module):
 
     def extra_repr(self) -> str:
         return f"every={self.every}, walks={self.walks}, reach={self.reach}, spread={self.spread}"
+
+
+def _forget_walks(module: HebbianLoss, _: object) -> None:
+    """Walks are drawn on partners, and a loaded state has others."""
+    module._walks = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.thresholds import TRIANGULATED
+
 __all__ = ["StraightWalks"]
 
-_TRIANGULATED = 0.03  # transitivity above which triangles belong to the geometry: at most 0.01 on grids, 0.05 off them
 _BLOCK = 1024
 
 
@@ -53,7 +54,7 @@ class StraightWalks:
             onward.append((apart & (common == 1)).view(-1, width))
             corner.append((apart & (common > 1)).view(-1, width))
         self.onward, self.corner = torch.cat(onward), torch.cat(corner)  # [N * K, K]: by directed edge, next partner
-        self.cosine = 0.5 if closed > _TRIANGULATED * paths else 0.0
+        self.cosine = 0.5 if closed > TRIANGULATED * paths else 0.0
 
     def sample(self, walks: int, reach: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Ends and lengths of about ``walks`` walks from each node that has a partner.

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.candidate_regression import (
+    RIDGES,
+    best_ridge,
+    candidate_moments,
+    held_out_gain,
+    ridge_regression,
+)
 from scge_pyg.graph.coupling import stabilize
 from scge_pyg.graph.neighbors import knn
+from scge_pyg.graph.thresholds import SIGNIFICANT, SPLIT, split_threshold
 
 __all__ = ["StreamingCoupling"]
 
-_PARTNERS = 8  # partners among which a node's direct neighbours are told from the rest
-_SIGNIFICANT = 3.0  # couplings below this many noise deviations are no partners
 _CLIP = 10.0  # deviations at which a standardised signal is clipped: early statistics may be far too small
 _CONSTANT = 1e-5  # a deviation below this share of the node's mean and of the usual deviation is rounding
 _AVERAGED = 8  # refreshes over which a coefficient is averaged
-_RIDGES = 10.0 ** torch.arange(-3.5, 1.01, 0.25, dtype=torch.float64)
 _PROBES = 512
 _BLOCK = 1024
 
@@ -85,9 +92,9 @@ class StreamingCoupling(torch.nn.Module):
         self.register_buffer("written", torch.tensor(0))
         self.register_buffer("index", torch.full((num_nodes, self.candidates), -1))
         self.register_buffer("beta", torch.zeros(num_nodes, self.candidates))
-        self.register_buffer("ridge", torch.tensor(float(_RIDGES[6])))
+        self.register_buffer("ridge", torch.tensor(float(RIDGES[6])))
         self.register_buffer("refreshes", torch.tensor(0))
-        self.register_buffer("partner", torch.full((num_nodes, _PARTNERS), -1))
+        self.register_buffer("partner", torch.full((num_nodes, SPLIT), -1))
 
     @property
     def filled(self) -> int:
@@ -147,7 +154,10 @@ class StreamingCoupling(torch.nn.Module):
         self.ridge.fill_(self._choose_ridge(signal, index))
         everyone = torch.arange(self.num_nodes, device=signal.device)
         beta = torch.cat(
-            [_regress(*_moments(signal, rows, index[rows]), float(self.ridge))[0] for rows in everyone.split(_BLOCK)]
+            [
+                ridge_regression(candidate_moments(signal, rows, index[rows]), float(self.ridge))[0]
+                for rows in everyone.split(_BLOCK)
+            ]
         ).to(self.beta)
         self.refreshes += 1
         rate = 1 / min(int(self.refreshes), _AVERAGED)
@@ -160,23 +170,9 @@ class StreamingCoupling(torch.nn.Module):
 
     def _choose_ridge(self, signal: Tensor, index: Tensor) -> float:
         probe = torch.randperm(self.num_nodes, generator=self._generator())[:_PROBES].sort().values.to(signal.device)
-        fit, check = (_moments(half, probe, index[probe]) for half in (signal[:, ::2], signal[:, 1::2]))
-        scores: dict[int, float] = {}
-
-        def score(step: int) -> float:
-            if step not in scores:
-                beta, variance = _regress(*fit, float(_RIDGES[step]))
-                gram, cross, own = check
-                error = own - 2 * (beta * cross).sum(1) + torch.einsum("ni,nij,nj->n", beta, gram, beta)
-                scores[step] = float((-variance.log() - error / variance).mean())
-            return scores[step]
-
-        step = int((_RIDGES.log() - self.ridge.double().cpu().log()).abs().argmin())
-        while True:
-            best = max((s for s in (step, step - 1, step + 1) if 0 <= s < len(_RIDGES)), key=score)
-            if best == step:
-                return float(_RIDGES[step])
-            step = best
+        fit, check = (candidate_moments(half, probe, index[probe]) for half in (signal[:, ::2], signal[:, 1::2]))
+        start = int(np.abs(np.log(RIDGES) - math.log(float(self.ridge))).argmin())
+        return float(RIDGES[best_ridge(lambda ridge: held_out_gain(fit, check, ridge), start)[0]])
 
     def coupling(self) -> Tensor:
         """Coupling :math:`P` of each node with its candidates ``[N, m]``."""
@@ -190,11 +186,11 @@ class StreamingCoupling(torch.nn.Module):
     def _partners(self) -> Tensor:
         coupling = self.coupling()
         noise = self.beta[:, self.candidates // 2 :].square().median().sqrt() / 0.6745
-        kept = min(_PARTNERS, self.candidates)
+        kept = min(SPLIT, self.candidates)
         value, slot = coupling.topk(kept, dim=1)
         other = self.index.gather(1, slot)
-        threshold = _split(value)
-        limit = (threshold.unsqueeze(1) * threshold[other]).sqrt().clamp_min(float(_SIGNIFICANT * noise))
+        threshold = torch.from_numpy(split_threshold(value.double().cpu().numpy())).to(value)
+        limit = (threshold.unsqueeze(1) * threshold[other]).sqrt().clamp_min(float(SIGNIFICANT * noise))
         strong = (value > limit) & (value >= value[other, -1])
         partner = torch.full_like(self.partner, -1)
         partner[:, :kept] = torch.where(strong, other, -1)
@@ -206,34 +202,3 @@ class StreamingCoupling(torch.nn.Module):
             if stored is not None and stored.dim() == 2:
                 setattr(self, name, getattr(self, name).new_zeros(self.num_nodes, stored.shape[1]))
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def _split(value: Tensor) -> Tensor:
-    """Otsu's (1979) threshold between two classes among the descending values ``[N, k]`` of each row, ``[N]``."""
-    many = value.shape[1]
-    if many < 2:
-        return value.new_zeros(value.shape[0])
-    total = value.cumsum(1)
-    size = torch.arange(1, many, device=value.device)
-    above = total[:, :-1] / size
-    below = (total[:, -1:] - total[:, :-1]) / (many - size)
-    cut = (size * (many - size) * (above - below).square()).argmax(1, keepdim=True)
-    return ((value.gather(1, cut) + value.gather(1, cut + 1)) / 2).squeeze(1)
-
-
-def _moments(signal: Tensor, rows: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Second moments among the candidates of each row ``[n, m, m]``, with the row itself ``[n, m]``, and its own."""
-    grams, crosses = [], []
-    for part in torch.arange(rows.numel(), device=rows.device).split(64):
-        near = signal[index[part]]
-        grams.append(near @ near.transpose(1, 2))
-        crosses.append((near @ signal[rows[part]].unsqueeze(2)).squeeze(2))
-    own = signal[rows].square().mean(1).double()
-    return torch.cat(grams).double() / signal.shape[1], torch.cat(crosses).double() / signal.shape[1], own
-
-
-def _regress(gram: Tensor, cross: Tensor, own: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Ridge coefficients ``[n, m]`` and residual variances ``[n]``."""
-    eye = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    beta = torch.linalg.solve(gram + ridge * eye, cross)
-    return beta, (own + ridge - (beta * cross).sum(1)).clamp_min(1e-9)

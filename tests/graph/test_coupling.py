@@ -102,7 +102,7 @@ def test_more_samples_need_less_ridge(grid_field):
 
 def test_direct_coupling_keeps_the_positive_part(grid_field):
     parts = halves_and_whole(grid_field((5, 6), 600).x.numpy())
-    coupling = direct_coupling(*parts, samples=600)
+    coupling = direct_coupling(*parts)
     partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
     np.testing.assert_allclose(coupling.matrix.toarray(), partial, atol=1e-14)
     assert (coupling.matrix != coupling.matrix.T).nnz == 0
@@ -111,7 +111,7 @@ def test_direct_coupling_keeps_the_positive_part(grid_field):
 def test_direct_coupling_keeps_the_strongest_partners(grid_field):
     """A node keeps 32 partners, and those that count it among theirs."""
     parts = halves_and_whole(grid_field((8, 9), 600).x.numpy())
-    coupling = direct_coupling(*parts, samples=600)
+    coupling = direct_coupling(*parts)
     partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
     kept = partial >= np.sort(partial, 1)[:, [-32]]
     np.testing.assert_allclose(coupling.matrix.toarray(), np.where(kept | kept.T, partial, 0), atol=1e-14)
@@ -119,7 +119,7 @@ def test_direct_coupling_keeps_the_strongest_partners(grid_field):
 
 def test_noise_is_the_spread_between_unrelated_nodes():
     x = np.random.default_rng(0).standard_normal((2000, 60))
-    coupling = direct_coupling(*halves_and_whole(x), samples=2000)
+    coupling = direct_coupling(*halves_and_whole(x))
     partial = partial_correlation(np.corrcoef(x.T), coupling.ridge)
     assert coupling.noise == pytest.approx(partial[np.triu_indices(60, 1)].std(), rel=0.1)
 
@@ -127,8 +127,8 @@ def test_noise_is_the_spread_between_unrelated_nodes():
 def test_gain_tells_signal_from_noise(grid_field):
     x = grid_field((5, 6), 600).x.numpy()
     independent = np.random.default_rng(0).standard_normal((600, 30))
-    assert direct_coupling(*halves_and_whole(x), samples=600).gain > 0.1
-    assert direct_coupling(*halves_and_whole(independent), samples=600).gain <= 0
+    assert direct_coupling(*halves_and_whole(x)).gain > 0.1
+    assert direct_coupling(*halves_and_whole(independent)).gain <= 0
     assert local_coupling(torch.from_numpy(independent.T).float().contiguous()).gain <= 0
 
 
