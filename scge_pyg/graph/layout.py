@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg import eigh
 from scipy.sparse.csgraph import dijkstra
-from scipy.sparse.linalg import eigsh, splu
+from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from scge_pyg.graph.wiring import adjacency_of
@@ -83,7 +84,8 @@ def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Gener
     mean = square[:, landmark].mean(1)
     gram = -0.5 * (square[:, landmark] - mean[:, None] - mean[None, :] + mean.mean())
     wanted = min(2 * dim + 1, count - 1)
-    value, vector = eigsh(gram, k=wanted, which="LA", v0=generator.standard_normal(count))
+    # dense: on a Gram matrix of low rank, Lanczos would restart from random vectors of its own
+    value, vector = eigh(gram, subset_by_index=(count - wanted, count - 1))
     value, vector = value[::-1], vector[:, ::-1]
     axes = dim
     while axes < min(2 * dim, wanted) and value[axes] > 0.6 * value[0]:

@@ -123,6 +123,14 @@ def test_same_generator_same_bits():
     assert np.array_equal(first, second)
 
 
+def test_chains_repeat_themselves_bit_for_bit():
+    """Their Gram matrix has rank one, on which an iterative eigensolver restarts from random vectors of its own."""
+    for count in range(3, 60):
+        edges = np.stack([np.arange(count - 1), np.arange(1, count)])
+        first, second = (lay_out(edges, count, 1) for _ in range(2))
+        assert np.array_equal(first, second), count
+
+
 @pytest.mark.parametrize(("dense", "corner"), [(False, math.sqrt(2)), (True, math.sqrt(3))])
 def test_local_lengths_of_pairs_two_steps_apart(dense, corner):
     cells = grid(4, 5)
