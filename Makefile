@@ -20,6 +20,10 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/discovery.py --quick
 	$(BIN)/python benchmarks/shuffled_classification.py --quick
+	$(BIN)/python benchmarks/wiring.py --quick
+	$(BIN)/python benchmarks/operators.py --quick
+	$(BIN)/python benchmarks/estimator_bias.py --quick
+	$(BIN)/python benchmarks/loading.py
 
 # torch-scatter lives in a folder of its own, so that `make test` goes on running without it
 test-scatter: $(SCATTER)/.built

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 __all__ = ["neighbor_product"]
 
@@ -18,8 +19,8 @@ def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor
     Differentiable in ``columns``, ``mix`` and ``weight``, any number of times.
 
     Cost: :math:`O(N B (K P C + P C C'))` time; memory for input, output and one block of gathered neighbours, where
-    plain indexing would hold :math:`N K B C` values until the backward pass. Under a compiler, which fuses what it can,
-    it is plain indexing.
+    plain indexing would hold :math:`N K B C` values until the backward pass. One tap needs no gathered neighbours at
+    all: ``embedding_bag`` sums them where they are. Under a compiler, which fuses what it can, it is plain indexing.
 
     Args:
         columns: Features ``[N_s, B * C]``: for each node those of all samples.
@@ -47,11 +48,32 @@ def _plain(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tenso
     return (met @ weight).view(index.shape[0], -1, weight.shape[1])
 
 
+def _summed(columns: Tensor, index: Tensor, mix: Tensor) -> Tensor:
+    """What a single tap meets ``[N_t, B * C]``."""
+    return F.embedding_bag(index, columns, per_sample_weights=mix.squeeze(2), mode="sum")
+
+
+def _one_tap_backward(
+    columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor, upstream: Tensor, needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    up = upstream.flatten(0, 1)
+    with torch.enable_grad():
+        leaves = [t.detach().requires_grad_(need) for t, need in ((columns, needs[0]), (mix, needs[2]))]
+        met = _summed(leaves[0], index, leaves[1])
+    grad_weight = met.detach().view(-1, weight.shape[0]).t() @ up if needs[3] else None
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = iter(torch.autograd.grad(met, wanted, (up @ weight.t()).view_as(met)) if wanted else ())
+    grad_columns, grad_mix = (next(found) if leaf.requires_grad else None for leaf in leaves)
+    return grad_columns, None, grad_mix, grad_weight
+
+
 class _NeighborProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(columns, index, mix, weight)
         channels = weight.shape[0] // mix.shape[2]
+        if mix.shape[2] == 1:
+            return (_summed(columns, index, mix).view(-1, channels) @ weight).view(len(index), -1, weight.shape[1])
         y = columns.new_empty(index.shape[0], columns.shape[1] // channels, weight.shape[1])
         for rows in _blocks(columns, index):
             met = _met(columns, index[rows], mix[rows], channels)[1]
@@ -67,6 +89,8 @@ class _NeighborProduct(torch.autograd.Function):
             found = iter(torch.autograd.grad(_plain(columns, index, mix, weight), wanted, upstream, create_graph=True))
             one, two, three = (next(found) if t.requires_grad else None for t in (columns, mix, weight))
             return one, None, two, three
+        if mix.shape[2] == 1:
+            return _one_tap_backward(columns, index, mix, weight, upstream, ctx.needs_input_grad)
         channels, taps = weight.shape[0] // mix.shape[2], mix.shape[2]
         needs_columns, _, needs_mix, needs_weight = ctx.needs_input_grad
         grad_columns = torch.zeros_like(columns) if needs_columns else None

@@ -52,13 +52,14 @@ def product_inputs(targets=7, neighbors=3, taps=2, batch=2, channels=3, out=4):
     return draw(6, batch * channels), index, draw(targets, neighbors, taps), draw(taps * channels, out)
 
 
-def test_neighbor_product_against_loops_and_finite_differences(monkeypatch):
-    columns, index, mix, weight = product_inputs()
+@pytest.mark.parametrize("taps", [1, 2])
+def test_neighbor_product_against_loops_and_finite_differences(taps, monkeypatch):
+    columns, index, mix, weight = product_inputs(taps=taps)
     y = neighbor_product(columns, index, mix, weight)
     expected = torch.zeros(7, 2, 4, dtype=torch.float64)
     for i in range(7):
         for k in range(3):
-            for p in range(2):
+            for p in range(taps):
                 x = columns[index[i, k]].view(2, 3)
                 expected[i] += mix[i, k, p] * x @ weight[3 * p : 3 * p + 3]
     torch.testing.assert_close(y, expected)
@@ -72,9 +73,10 @@ def test_neighbor_product_against_loops_and_finite_differences(monkeypatch):
     assert torch.autograd.gradgradcheck(function, (columns, mix, weight))
 
 
+@pytest.mark.parametrize("taps", [1, 2])
 @pytest.mark.parametrize("wanted", [0, 1, 2])
-def test_neighbor_product_gives_only_the_gradient_that_is_wanted(wanted):
-    columns, index, mix, weight = product_inputs()
+def test_neighbor_product_gives_only_the_gradient_that_is_wanted(wanted, taps):
+    columns, index, mix, weight = product_inputs(taps=taps)
     tensors = [columns, mix, weight]
     expected = torch.autograd.grad(neighbor_product(columns, index, mix, weight).sin().sum(), tensors[wanted])[0]
     alone = [t if k == wanted else t.detach() for k, t in enumerate(tensors)]
