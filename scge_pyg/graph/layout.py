@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from scge_pyg.graph.wiring import adjacency_of
+from scge_pyg.graph.wiring import adjacency_of, strength_of
 
 __all__ = ["Dissimilarity", "layout", "local_lengths", "robust_stress", "side_by_side", "stretched_lengths"]
 
@@ -21,6 +21,8 @@ Dissimilarity = Callable[[np.ndarray], np.ndarray]
 _LANDMARKS = 384
 _REACH = 4.9  # pairs up to this many steps apart hold the map in shape
 _SIDE_BY_SIDE = 1.5  # between the sides of a triangulation (1) and what lies across them (1.7)
+_ADJACENT = 1.2
+_FOLDED = 0.3  # share of nodes that lie on others; up to 0.25 where wrong edges bend a flat map
 _FLAT = 0.25  # a dissimilarity that grows more slowly with distance says too little about it
 
 
@@ -73,27 +75,29 @@ def stretched_lengths(length: np.ndarray, dissimilarity: np.ndarray) -> np.ndarr
 
 
 def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Generator) -> np.ndarray:
-    """Landmark multidimensional scaling (de Silva and Tenenbaum, 2004) of geodesics, in enough dimensions to unroll.
-
-    A further axis is kept while it carries at least 0.6 of the first axis' variance, so that a ring gets two.
-    """
+    """Landmark multidimensional scaling (de Silva and Tenenbaum, 2004) of geodesics, ``[N, 2 dim]`` by falling spread."""
     num_nodes = graph.shape[0]
     count = min(_LANDMARKS, num_nodes)
     landmark = np.sort(generator.permutation(num_nodes)[:count])
     square = dijkstra(graph, directed=False, indices=landmark) ** 2
     mean = square[:, landmark].mean(1)
     gram = -0.5 * (square[:, landmark] - mean[:, None] - mean[None, :] + mean.mean())
-    wanted = min(2 * dim + 1, count - 1)
+    wanted = min(2 * dim, count - 1)
     # dense: on a Gram matrix of low rank, Lanczos would restart from random vectors of its own
     value, vector = eigh(gram, subset_by_index=(count - wanted, count - 1))
     value, vector = value[::-1], vector[:, ::-1]
-    axes = dim
-    while axes < min(2 * dim, wanted) and value[axes] > 0.6 * value[0]:
-        axes += 1
-    spread = value[:axes] > 1e-6 * value[0]  # an axis without spread stays empty
-    scale = np.where(spread, 1 / np.sqrt(np.where(spread, value[:axes], 1.0)), 0.0)
-    pos = -0.5 * (square - mean[:, None]).T @ (vector[:, :axes] * scale)
-    return np.pad(pos, [(0, 0), (0, max(0, dim - pos.shape[1]))])
+    spread = value > 1e-6 * value[0]  # an axis without spread stays empty
+    scale = np.where(spread, 1 / np.sqrt(np.where(spread, value, 1.0)), 0.0)
+    pos = -0.5 * (square - mean[:, None]).T @ (vector * scale)
+    return np.pad(pos, [(0, 0), (0, 2 * dim - wanted)])
+
+
+def _folded(pos: np.ndarray, adjacency: sp.csr_matrix) -> bool:
+    """Whether many nodes lie on top of others that are more than four steps away."""
+    near = cKDTree(pos).query_pairs(_ADJACENT, output_type="ndarray").T
+    two_steps = adjacency @ adjacency + adjacency + sp.identity(len(pos), format="csr")
+    far = near[:, strength_of(two_steps @ two_steps, near) == 0]
+    return len(np.unique(far)) > _FOLDED * len(pos)
 
 
 def robust_stress(
@@ -148,6 +152,9 @@ def layout(
 ) -> np.ndarray:
     """Coordinates ``[N, d]`` of a connected graph, unit distance along its edges or, if given, by dissimilarity.
 
+    A geometry that closes on itself lies folded in ``dim`` columns: nodes far apart in the graph end up side by side.
+    It gets the fewest further columns, up to ``2 dim``, that unfold it: a ring and a cylinder one, a torus two.
+
     Cost: :math:`O(384\\, N \\log N)` for geodesics from at most 384 landmarks, then the local stress.
 
     Args:
@@ -160,19 +167,22 @@ def layout(
     """
     if num_nodes < 3:
         return np.pad(np.arange(num_nodes, dtype=float)[:, None], [(0, 0), (0, dim - 1)])
-    pairs, length = local_lengths(adjacency_of(edges, num_nodes), dense)
+    adjacency = adjacency_of(edges, num_nodes)
+    pairs, length = local_lengths(adjacency, dense)
     if dissimilarity is not None:
         length = stretched_lengths(length, dissimilarity(pairs))
     graph = sp.csr_matrix((length, (pairs[0], pairs[1])), (num_nodes, num_nodes))
     graph = graph + graph.T
-    pos = _landmark_scaling(graph, dim, generator)
+    start = _landmark_scaling(graph, dim, generator)
     far_pairs, far_length = _reach(graph)
-    return robust_stress(
-        pos,
-        np.concatenate([pairs, far_pairs], 1),
-        np.r_[length, 0.96 * far_length],
-        np.r_[np.ones(len(length)), np.full(len(far_length), 0.1)],
-    )
+    pairs = np.concatenate([pairs, far_pairs], 1)
+    weight = np.r_[np.ones(len(length)), np.full(len(far_length), 0.1)]
+    length = np.r_[length, 0.96 * far_length]
+    maps = (robust_stress(start[:, :axes], pairs, length, weight) for axes in range(dim, 2 * dim + 1))
+    flat = next(maps)
+    if not _folded(flat, adjacency):
+        return flat
+    return next((pos for pos in maps if not _folded(pos, adjacency)), flat)
 
 
 def side_by_side(pos: np.ndarray, pairs: np.ndarray, dim: int) -> np.ndarray:

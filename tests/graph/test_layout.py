@@ -81,13 +81,21 @@ def test_a_ring_is_a_circle_in_the_plane():
     np.testing.assert_allclose(lengths(pos, ring_edges(48)), 1.0, atol=0.05)
 
 
-def test_a_torus_takes_more_than_two_columns():
-    cells = grid(10, 10)
+@pytest.mark.parametrize(
+    ("shape", "closed", "columns"),
+    [((10, 32), (True, False), 3), ((32, 10), (True, False), 3), ((10, 10), (True, True), 4), ((9, 12), (True, True), 4)],
+    ids=["pipe", "hoop", "torus", "oblong torus"],
+)
+def test_what_closes_on_itself_gets_the_columns_to_unfold(shape, closed, columns):
+    """An open axis takes one column, a closed one two, however long the other axis is."""
+    cells = grid(*shape)
     step = np.abs(cells[:, None] - cells[None])
-    edges = np.stack(np.nonzero(np.triu(np.minimum(step, 10 - step).sum(-1) == 1)))
-    pos = lay_out(edges, 100, 2)
-    assert pos.shape[1] > 2
-    assert lengths(pos, edges).max() < 2
+    step = np.where(closed, np.minimum(step, np.array(shape) - step), step).sum(-1)
+    pos = lay_out(np.stack(np.nonzero(np.triu(step == 1))), len(cells), 2)
+    assert pos.shape[1] == columns
+    apart = np.linalg.norm(pos[:, None] - pos[None], axis=-1)
+    assert apart[step == 1].max() < 1.5
+    assert apart[step > 3].min() > 1.5
 
 
 def test_triangulation():

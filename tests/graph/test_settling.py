@@ -61,7 +61,7 @@ def test_weak_pairs_far_apart_that_the_map_took_for_neighbours_are_found_out(gri
     index = {tuple(cell): k for k, cell in enumerate(cells.tolist())}
     across = np.array([[index[r, c - 1], index[r, c + 1]] for r, c in holes.tolist()]).T
     matrix = grid_coupling(cells).toarray()
-    matrix[across[0], across[1]] = matrix[across[1], across[0]] = 0.07
+    matrix[across[0], across[1]] = matrix[across[1], across[0]] = 0.05
     coupling = coupling_of(matrix, cells)
     wiring = wire(coupling.matrix, NOISE, 2)
     squeezed = cells.astype(float)
@@ -69,10 +69,8 @@ def test_weak_pairs_far_apart_that_the_map_took_for_neighbours_are_found_out(gri
     squeezed[across[1], 1] -= 0.45
     assert (np.linalg.norm(squeezed[across[0]] - squeezed[across[1]], axis=1) < 1.25).all()
     edges, chart = settle(coupling, wiring, drawn(squeezed), 2, 0)
-    assert not as_set(edges) & as_set(across)
-    assert as_set(edges) >= as_set(true_edges(cells))
-    assert edges.shape[1] <= true_edges(cells).shape[1] + 3
-    assert np.linalg.norm(chart.pos[across[0]] - chart.pos[across[1]], axis=1).min() > 1.5
+    assert as_set(edges) == as_set(true_edges(cells))
+    assert np.linalg.norm(chart.pos[across[0]] - chart.pos[across[1]], axis=1).min() > 1.9
 
 
 def test_edges_of_a_triangulation_lie_side_by_side(grid_coupling):

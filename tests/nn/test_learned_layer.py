@@ -25,6 +25,7 @@ VARIANTS = {
     "all": {"content": "dot", "k": 18, "kernel": None},
     "soft": {"estimator": "soft"},
     "symmetric": {"symmetric": True},
+    "sharp": {"tau": 0.3},
 }
 
 
