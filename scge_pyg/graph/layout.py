@@ -75,7 +75,7 @@ def stretched_lengths(length: np.ndarray, dissimilarity: np.ndarray) -> np.ndarr
 
 
 def _landmark_scaling(graph: sp.csr_matrix, dim: int, generator: np.random.Generator) -> np.ndarray:
-    """Landmark multidimensional scaling (de Silva and Tenenbaum, 2004) of geodesics, ``[N, 2 dim]`` by falling spread."""
+    """Landmark multidimensional scaling (de Silva and Tenenbaum, 2004) of geodesics, axes by falling spread."""
     num_nodes = graph.shape[0]
     count = min(_LANDMARKS, num_nodes)
     landmark = np.sort(generator.permutation(num_nodes)[:count])

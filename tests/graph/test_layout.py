@@ -83,7 +83,7 @@ def test_a_ring_is_a_circle_in_the_plane():
 
 @pytest.mark.parametrize(
     ("shape", "closed", "columns"),
-    [((10, 32), (True, False), 3), ((32, 10), (True, False), 3), ((10, 10), (True, True), 4), ((9, 12), (True, True), 4)],
+    [((10, 32), (1, 0), 3), ((32, 10), (1, 0), 3), ((10, 10), (1, 1), 4), ((9, 12), (1, 1), 4)],
     ids=["pipe", "hoop", "torus", "oblong torus"],
 )
 def test_what_closes_on_itself_gets_the_columns_to_unfold(shape, closed, columns):
