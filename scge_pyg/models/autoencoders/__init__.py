@@ -1,5 +1,25 @@
 """Autoencoders with a small, deterministic bottleneck: SCGE and what it is compared with."""
 
 from scge_pyg.models.autoencoders.base import AutoEncoder
+from scge_pyg.models.autoencoders.conv import ConvAutoEncoder
+from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoEncoder
+from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
+from scge_pyg.models.autoencoders.scge import SCGEAutoEncoder
+from scge_pyg.models.autoencoders.training import (
+    AutoEncoderFit,
+    fit_autoencoder,
+    reconstruction_error,
+    summed_squared_error,
+)
 
-__all__ = ["AutoEncoder"]
+__all__ = [
+    "AutoEncoder",
+    "AutoEncoderFit",
+    "ConvAutoEncoder",
+    "LocallyConnectedAutoEncoder",
+    "MLPAutoEncoder",
+    "SCGEAutoEncoder",
+    "fit_autoencoder",
+    "reconstruction_error",
+    "summed_squared_error",
+]

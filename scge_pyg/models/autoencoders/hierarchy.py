@@ -1,0 +1,126 @@
+"""The skeleton of convolutional autoencoders on any node set: levels of ever fewer nodes, and a dense bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scge_pyg.graph import Lattice, SharedGraph
+from scge_pyg.models.autoencoders.base import AutoEncoder
+from scge_pyg.nn import NodeEmbedding
+from scge_pyg.nn.tap_table import active_nodes
+
+__all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "node_levels"]
+
+
+def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Dense layers from ``values`` numbers to the code, and their mirror image."""
+    down = nn.Sequential(nn.Linear(values, hidden), nn.ReLU(), nn.Linear(hidden, latent))
+    up = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, values), nn.ReLU())
+    return down, up
+
+
+def coarsened(graph: SharedGraph) -> SharedGraph:
+    r"""Blocks of two cells along each axis of a lattice, or one k-means centre for :math:`2^{\text{dim}}` nodes.
+
+    Coarse nodes sit in the middle of their blocks, so that a layer of four taps an axis is
+    ``Conv2d(kernel_size=4, stride=2, padding=1)``.
+
+    Example:
+        >>> coarsened(SharedGraph.from_grid((4, 6))).pos[0].tolist()
+        [0.5, 0.5]
+    """
+    if graph.lattice is None:
+        return graph.coarsen(num_nodes=max(1, round(int(graph.live.sum()) / 2**graph.dim)))[0]
+    coarse, _ = graph.coarsen(stride=2)
+    assert coarse.lattice is not None
+    fine, cells = graph.lattice, coarse.lattice
+    origin = [o + 0.5 * s for o, s in zip(fine.origin, fine.stride, strict=True)]
+    centred = Lattice(cells.cell, cells.shape, cells.periodic, origin, cells.stride)
+    return SharedGraph(centred.pos.to(graph.pos.dtype), coarse.edge_index, lattice=centred)
+
+
+def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor, list[SharedGraph | NodeEmbedding]]:
+    """The nodes that take part ``[N]`` bool, and ``count + 1`` ever coarser node sets, the first one of these nodes.
+
+    A graph leaves out nodes that are dead or have no cell on its lattice. An embedding takes part whole; its coarse
+    sets are k-means centres of its present places.
+    """
+    if isinstance(nodes, NodeEmbedding):
+        levels: list[SharedGraph | NodeEmbedding] = [nodes]
+        size = nodes.num_nodes
+        for _ in range(count):
+            size = max(1, round(size / 4))
+            levels.append(nodes.coarsen(size))
+        return torch.ones(nodes.num_nodes, dtype=torch.bool), levels
+    active = active_nodes(nodes)
+    lattice = nodes.lattice
+    if lattice is not None:
+        lattice = Lattice(lattice.cell[active], lattice.shape, lattice.periodic, lattice.origin, lattice.stride)
+    none = torch.zeros(2, 0, dtype=torch.long)  # layers read places, not edges
+    graph = SharedGraph(nodes.pos[active], none, dim=nodes.dim, lattice=lattice)
+    levels = [graph]
+    for _ in range(count):
+        graph = coarsened(graph)
+        levels.append(graph)
+    return active.cpu(), levels
+
+
+class HierarchicalAutoEncoder(AutoEncoder):
+    r"""Layers between ever coarser node sets down to a dense bottleneck, and their mirror image.
+
+    Nodes that take no part (dead, or without a cell) are reconstructed as constants that are learned.
+
+    Args:
+        nodes: The modality.
+        in_channels: Channels of a node.
+        latent: Size of the code.
+        channels: Channels of each coarser level.
+        hidden: Width of the dense layer before and after the code.
+        layer: Makes the layer from one level to the next finer or coarser one, from its channels in and out, source,
+            target, and the number of the finer of the two levels.
+    """
+
+    active: Tensor
+
+    def __init__(
+        self,
+        nodes: SharedGraph | NodeEmbedding,
+        in_channels: int,
+        latent: int,
+        channels: Sequence[int],
+        hidden: int,
+        layer: Callable[[int, int, Any, Any, int], nn.Module],
+    ) -> None:
+        super().__init__(nodes.num_nodes, in_channels, latent)
+        active, self.levels = node_levels(nodes, len(channels))
+        self.register_buffer("active", active, persistent=False)
+        resting = self.num_nodes - int(active.sum())
+        self.rest = nn.Parameter(torch.zeros(resting, in_channels)) if resting else None
+        widths = [in_channels, *channels]
+        down: list[nn.Module] = []
+        for level in range(len(channels)):
+            ends = self.levels[level], self.levels[level + 1]
+            down += [layer(widths[level], widths[level + 1], *ends, level), nn.ReLU()]
+        self.dense_down, self.dense_up = bottleneck(self.levels[-1].num_nodes * widths[-1], hidden, latent)
+        up: list[nn.Module] = []
+        for level in range(len(channels), 0, -1):
+            ends = self.levels[level], self.levels[level - 1]
+            up += [layer(widths[level], widths[level - 1], *ends, level - 1), nn.ReLU()]
+        self.down, self.up = nn.Sequential(*down), nn.Sequential(*up[:-1])
+
+    def _encode(self, x: Tensor) -> Tensor:
+        z: Tensor = self.dense_down(self.down(x if self.rest is None else x[:, self.active]).flatten(1))
+        return z
+
+    def _decode(self, z: Tensor) -> Tensor:
+        y: Tensor = self.up(self.dense_up(z).unflatten(1, (self.levels[-1].num_nodes, -1)))
+        if self.rest is None:
+            return y
+        x = y.new_zeros(len(y), self.num_nodes, self.in_channels)
+        x[:, self.active] = y
+        x[:, ~self.active] = self.rest.to(y.dtype)
+        return x

@@ -1,0 +1,94 @@
+"""The autoencoder of the package: it is told nothing about its nodes but their places, found or learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from scge_pyg.graph import SharedGraph
+from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder
+from scge_pyg.nn import NodeEmbedding, SCGEConv
+
+__all__ = ["SCGEAutoEncoder"]
+
+_TAU = 8.0  # of the score of learned places, in squared spacings: wide enough for all taps to be heard
+
+
+class SCGEAutoEncoder(HierarchicalAutoEncoder):
+    r"""Strided :class:`SCGEConv` layers down to a dense bottleneck, and transposed ones back.
+
+    * ``SCGEAutoEncoder(discover(x), ...)`` on a lattice: :func:`scge_pyg.lower_to_conv` turns it into dense
+      convolutions; on a full grid it is :class:`ConvAutoEncoder` with the same weights.
+    * ``discover(x, snap=False)``: coordinates alone, coarser levels by k-means, taps interpolated.
+    * a :class:`NodeEmbedding`: places learned from the task and, beside it, from :class:`scge_pyg.HebbianLoss`;
+      :meth:`regroup` renews the coarse levels while the places travel.
+    * ``content="dot"`` (or another score): the weights of the neighbours become the sample's.
+
+    Args:
+        nodes: The modality.
+        in_channels: Channels of a node.
+        latent: Size of the code.
+        channels: Channels of each coarser level. Default: ``(32, 64)``.
+        hidden: Width of the dense layer before and after the code. Default: 256.
+        kernel_size: Taps along each axis, a multiple of 2. Default: 4.
+        content: Score of features for :class:`SCGEConv`. Default: none.
+
+    Shapes:
+        - **input:** :math:`(B, N, C)`, flat :math:`(B N, C)` or one sample :math:`(N, C)`
+        - **code:** :math:`(B, \text{latent})`
+        - **output:** :math:`(B, N, C)`
+
+    Raises:
+        ValueError: If ``kernel_size`` is odd, or ``latent`` exceeds :math:`N C`.
+
+    Example:
+        >>> import torch
+        >>> model = SCGEAutoEncoder(SharedGraph.from_grid((8, 8)), 1, 4, channels=(8, 16), hidden=32)
+        >>> model.encode(torch.rand(3, 64, 1)).shape, model(torch.rand(3, 64, 1)).shape
+        (torch.Size([3, 4]), torch.Size([3, 64, 1]))
+    """
+
+    def __init__(
+        self,
+        nodes: SharedGraph | NodeEmbedding,
+        in_channels: int,
+        latent: int,
+        *,
+        channels: Sequence[int] = (32, 64),
+        hidden: int = 256,
+        kernel_size: int = 4,
+        content: str | None = None,
+    ) -> None:
+        if kernel_size < 2 or kernel_size % 2:
+            raise ValueError(
+                f"SCGEAutoEncoder: kernel_size must be even and at least 2, so that the taps of a coarse node in the "
+                f"middle of its block meet cells, got {kernel_size}"
+            )
+        layer = partial(_layer, kernel_size=kernel_size, content=content)
+        super().__init__(nodes, in_channels, latent, channels, hidden, layer)
+
+    def regroup(self) -> None:
+        """Place the coarse levels anew: k-means centres of the finest level's present places."""
+        finest, *coarse = self.levels
+        if not isinstance(finest, NodeEmbedding):
+            raise ValueError("SCGEAutoEncoder.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding")
+        for level in coarse:
+            assert isinstance(level, NodeEmbedding)
+            level.weight.data.copy_(finest.coarsen(level.num_nodes).weight)
+        for layer in self.modules():
+            if isinstance(layer, SCGEConv):
+                layer.refresh()
+
+
+def _layer(
+    in_channels: int, out_channels: int, source: Any, target: Any, level: int, *, kernel_size: int, content: str | None
+) -> nn.Module:
+    options: dict[str, Any] = {"kernel_size": kernel_size, "content": content}
+    if isinstance(source, NodeEmbedding):
+        strided, spacing = source.num_nodes > target.num_nodes, 2**level
+        options["k"] = (kernel_size if strided else kernel_size // 2) ** source.dim
+        options |= {"dilation": spacing, "tau": _TAU * spacing**2}
+    return SCGEConv(in_channels, out_channels, (source, target), **options)

@@ -1,0 +1,151 @@
+"""One training recipe for all autoencoders, and the error they are judged by."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from scge_pyg.models.autoencoders.base import AutoEncoder
+
+__all__ = ["AutoEncoderFit", "fit_autoencoder", "reconstruction_error", "summed_squared_error"]
+
+_DIVERGED = 10.0  # times the loss of answering zero
+
+
+@dataclass
+class AutoEncoderFit:
+    """What a training run did.
+
+    Args:
+        losses: Mean training loss of each finished epoch.
+        seconds: Wall-clock time of the training.
+        diverged: Whether it was stopped early, with the parameters of the last good epoch.
+    """
+
+    losses: list[float]
+    seconds: float
+    diverged: bool
+
+
+def summed_squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    r"""Mean over samples of :math:`\lVert x - r \rVert^2`, the square summed over nodes and channels.
+
+    Example:
+        >>> summed_squared_error(torch.ones(2, 3, 1), torch.zeros(2, 3, 1)).item()
+        3.0
+    """
+    return (x - reconstruction).square().flatten(1).sum(1).mean()
+
+
+def fit_autoencoder(
+    model: AutoEncoder,
+    x: Tensor,
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    lr: float = 2e-3,
+    seed: int = 0,
+    objective: Callable[[Tensor, Tensor], Tensor] = summed_squared_error,
+    parameters: Iterable[dict[str, Any]] | None = None,
+    after_step: Callable[[Tensor, int], None] | None = None,
+    progress: str | None = None,
+) -> AutoEncoderFit:
+    """Train ``model`` in place with Adam and a one-cycle learning rate.
+
+    A model that has ``initialize(x)`` is started by it. The order of the samples depends on ``seed`` alone; the last,
+    smaller batch of an epoch is left out. If the loss is no longer finite, or ten times that of answering zero, the
+    run stops with a warning, and the parameters of the last good epoch (or of the start) are restored.
+
+    Args:
+        model: The autoencoder.
+        x: Training samples ``[S, N, C]``, finite.
+        epochs: Passes over the samples.
+        batch_size: Samples of a step.
+        lr: Largest learning rate.
+        seed: Of the order of the samples.
+        objective: Loss of a batch and its reconstruction. Default: :func:`summed_squared_error`.
+        parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default: all, at ``lr``.
+        after_step: Called with the batch and the number of the step, 0 first.
+        progress: Title of a progress bar. Default: no bar.
+
+    Raises:
+        ValueError: If ``x`` is NaN or infinite somewhere, or holds fewer samples than a batch.
+
+    Warns:
+        UserWarning: If the run diverged.
+
+    Example:
+        >>> from scge_pyg.models.autoencoders import MLPAutoEncoder
+        >>> fit = fit_autoencoder(MLPAutoEncoder(6, 1, 2, hidden=(8,)), torch.rand(64, 6, 1), epochs=3, batch_size=16)
+        >>> len(fit.losses), fit.diverged
+        (3, False)
+    """
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError(
+            f"fit_autoencoder: x holds {int((~torch.isfinite(x)).sum())} NaN or infinite values; "
+            f"remove those samples or fill the gaps first"
+        )
+    if x.shape[0] < batch_size:
+        raise ValueError(f"fit_autoencoder: x must hold at least batch_size={batch_size} samples, got {x.shape[0]}")
+    initialize = getattr(model, "initialize", None)
+    if initialize is not None:
+        initialize(x)
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "lr": lr}]
+    if parameters is not None:
+        groups = list(parameters)
+    steps = x.shape[0] // batch_size
+    optimizer = torch.optim.Adam(groups)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [g["lr"] for g in groups], total_steps=steps * epochs)
+    generator = torch.Generator().manual_seed(seed)
+    limit = _DIVERGED * float(objective(x[:batch_size], torch.zeros_like(x[:batch_size])))
+    losses: list[float] = []
+    good = copy.deepcopy(model.state_dict())
+    model.train()
+    start = time.perf_counter()
+    with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
+        for epoch in range(epochs):
+            total = x.new_zeros(())
+            order = torch.randperm(x.shape[0], generator=generator)[: steps * batch_size].to(x.device)
+            for number, chosen in enumerate(order.split(batch_size)):
+                batch = x[chosen]
+                loss = objective(batch, model(batch))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                total += loss.detach()
+                if after_step is not None:
+                    after_step(batch, epoch * steps + number)
+                bar.update()
+            mean = float(total) / steps
+            if not mean < limit:
+                model.load_state_dict(good)
+                warnings.warn(
+                    f"fit_autoencoder: the loss of epoch {epoch + 1} is {mean:.3g}, worse than {limit:.3g}; stopped, "
+                    f"with the parameters of {f'epoch {epoch}' if epoch else 'the start'}. Try a smaller lr than {lr}",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                return AutoEncoderFit(losses, time.perf_counter() - start, diverged=True)
+            losses.append(mean)
+            good = copy.deepcopy(model.state_dict())
+            bar.set_postfix(loss=f"{mean:.3f}")
+    return AutoEncoderFit(losses, time.perf_counter() - start, diverged=False)
+
+
+def reconstruction_error(model: AutoEncoder, x: Tensor, batch_size: int = 500) -> float:
+    """Mean over samples ``[S, N, C]`` of the summed squared error, in evaluation mode and summed in float64."""
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        total = sum(float((part - model(part)).double().square().sum()) for part in x.split(batch_size))
+    model.train(training)
+    return total / x.shape[0]
