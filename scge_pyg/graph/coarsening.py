@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,13 +54,16 @@ def farthest_points(pos: Tensor, count: int) -> list[int]:
 
 
 def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Tensor]:
-    """k-means from farthest points: no random number, and the order of the points does not matter.
+    """k-means from farthest points: no random number, and the order of the points changes no bit of the result.
 
     Cost: :math:`O(N M d)` a step for ``M = count`` centres.
 
     Returns:
         Centres ``[M, d]`` and the centre of each point ``[N]``.
     """
+    order = np.lexsort(pos.detach().cpu().numpy().T)
+    canonical = torch.from_numpy(order).to(pos.device)
+    pos = pos[canonical]
     centres = pos[farthest_points(pos, count)]
     assignment = knn(pos, centres, 1)[1].squeeze(1)
     for _ in range(steps):
@@ -70,4 +74,4 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Te
         if torch.equal(renewed, assignment):
             break
         assignment = renewed
-    return centres, assignment
+    return centres, torch.empty_like(assignment).index_copy_(0, canonical, assignment)

@@ -142,8 +142,9 @@ def _places(
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Modules that give the places of both ends, in units of node spacing."""
     spacing = torch.ones(_dim(source), dtype=torch.float64)
-    if graphs is not None and shared_lattices(*graphs) is None:
-        spacing = tap_spacing(*graphs)
+    if graphs is not None:
+        found = tap_spacing(*graphs)
+        spacing = found if found.shape == spacing.shape else spacing  # an axis that closes has two columns in pos
 
     def module(nodes: NodeSet) -> torch.nn.Module:
         return nodes if isinstance(nodes, NodeEmbedding) else FixedPlaces(nodes.pos, nodes.live, spacing)

@@ -92,3 +92,12 @@ def test_bad_input_is_refused():
         graph.coarsen(17)
     with pytest.raises(ValueError, match=r"this graph has none; use coarsen\(num_nodes"):
         SharedGraph.from_pos(torch.rand(9, 2)).coarsen(stride=2)
+
+
+def test_the_order_of_the_points_changes_no_bit():
+    points = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(300, generator=torch.Generator().manual_seed(1))
+    centres, assignment = coarsen_points(points, 75)
+    shuffled, again = coarsen_points(points[order], 75)
+    assert torch.equal(shuffled, centres)
+    assert torch.equal(again, assignment[order])

@@ -439,6 +439,19 @@ def test_general_engine_on_a_lattice_is_the_convolution(options):
     assert torch.equal(general.edge_index, plain.edge_index)
 
 
+def test_taps_of_a_coarse_lattice_lie_as_far_apart_as_its_nodes():
+    """The same 5x6 grid with cells one and four spacings apart."""
+    wide, _ = SharedGraph.from_grid((20, 24)).coarsen(stride=4)
+    narrow = SharedGraph.from_grid((5, 6))
+    x = torch.randn(2, 30, 3, dtype=torch.float64)
+    layers = []
+    for graph in (narrow, wide):
+        torch.manual_seed(0)
+        layers.append(SCGEConv(3, 4, graph, content="dot").double())
+    assert torch.equal(layers[0].edge_index, layers[1].edge_index)
+    torch.testing.assert_close(layers[1](x), layers[0](x))
+
+
 def test_fixed_places_hear_the_k_nearest():
     pos = jittered()
     layer = SCGEConv(3, 4, SharedGraph.from_pos(pos, k=4), k=5)
