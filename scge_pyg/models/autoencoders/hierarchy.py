@@ -23,24 +23,27 @@ def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn
     return down, up
 
 
-def coarsened(graph: SharedGraph) -> SharedGraph:
+def coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
     r"""Blocks of two cells along each axis of a lattice, or one k-means centre for :math:`2^{\text{dim}}` nodes.
 
     Coarse nodes sit in the middle of their blocks, so that a layer of four taps an axis is
     ``Conv2d(kernel_size=4, stride=2, padding=1)``.
 
+    Returns:
+        The coarse graph and the coarse node of each node, as :meth:`SharedGraph.coarsen`.
+
     Example:
-        >>> coarsened(SharedGraph.from_grid((4, 6))).pos[0].tolist()
+        >>> coarsened(SharedGraph.from_grid((4, 6)))[0].pos[0].tolist()
         [0.5, 0.5]
     """
     if graph.lattice is None:
-        return graph.coarsen(num_nodes=max(1, round(int(graph.live.sum()) / 2**graph.dim)))[0]
-    coarse, _ = graph.coarsen(stride=2)
+        return graph.coarsen(num_nodes=max(1, round(int(graph.live.sum()) / 2**graph.dim)))
+    coarse, cluster = graph.coarsen(stride=2)
     assert coarse.lattice is not None
     fine, cells = graph.lattice, coarse.lattice
     origin = [o + 0.5 * s for o, s in zip(fine.origin, fine.stride, strict=True)]
     centred = Lattice(cells.cell, cells.shape, cells.periodic, origin, cells.stride)
-    return SharedGraph(centred.pos.to(graph.pos.dtype), coarse.edge_index, lattice=centred)
+    return SharedGraph(centred.pos.to(graph.pos.dtype), coarse.edge_index, lattice=centred), cluster
 
 
 def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor, list[SharedGraph | NodeEmbedding]]:
@@ -64,7 +67,7 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
     graph = SharedGraph(nodes.pos[active], none, dim=nodes.dim, lattice=lattice)
     levels = [graph]
     for _ in range(count):
-        graph = coarsened(graph)
+        graph, _ = coarsened(graph)
         levels.append(graph)
     return active.cpu(), levels
 

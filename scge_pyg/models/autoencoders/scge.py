@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder
-from scge_pyg.nn import NodeEmbedding, SCGEConv
+from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder, coarsened
+from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeEmbedding, SCGEConv
 
 __all__ = ["SCGEAutoEncoder"]
 
@@ -25,7 +25,8 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
     * ``discover(x, snap=False)``: coordinates alone, coarser levels by k-means, taps interpolated.
     * a :class:`NodeEmbedding`: places learned from the task and, beside it, from :class:`scge_pyg.HebbianLoss`;
       :meth:`regroup` renews the coarse levels while the places travel.
-    * ``content="dot"`` (or another score): the weights of the neighbours become the sample's.
+    * ``content="dot"`` (or another score), on a graph: the weights of the neighbours become the sample's. A coarse node
+      asks with the mean of its block, a fine node with the value of the block it is in.
 
     Args:
         nodes: The modality.
@@ -42,7 +43,7 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
         - **output:** :math:`(B, N, C)`
 
     Raises:
-        ValueError: If ``kernel_size`` is odd, or ``latent`` exceeds :math:`N C`.
+        ValueError: If ``kernel_size`` is odd, an embedding comes with ``content``, or ``latent`` exceeds :math:`N C`.
 
     Example:
         >>> import torch
@@ -67,6 +68,11 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
                 f"SCGEAutoEncoder: kernel_size must be even and at least 2, so that the taps of a coarse node in the "
                 f"middle of its block meet cells, got {kernel_size}"
             )
+        if content is not None and isinstance(nodes, NodeEmbedding):
+            raise ValueError(
+                f"SCGEAutoEncoder: content={content!r} needs nodes with fixed blocks, a SharedGraph, "
+                f"got a NodeEmbedding"
+            )
         layer = partial(_layer, kernel_size=kernel_size, content=content)
         super().__init__(nodes, in_channels, latent, channels, hidden, layer)
 
@@ -83,12 +89,31 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
                 layer.refresh()
 
 
+class _WithContent(nn.Module):
+    """A layer between two levels whose targets ask with the features of their blocks."""
+
+    def __init__(self, conv: SCGEConv, resample: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.resample = conv, resample
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv((x, self.resample(x)))
+        return y
+
+
 def _layer(
     in_channels: int, out_channels: int, source: Any, target: Any, level: int, *, kernel_size: int, content: str | None
 ) -> nn.Module:
     options: dict[str, Any] = {"kernel_size": kernel_size, "content": content}
+    strided = source.num_nodes > target.num_nodes
     if isinstance(source, NodeEmbedding):
-        strided, spacing = source.num_nodes > target.num_nodes, 2**level
+        spacing = 2**level
         options["k"] = (kernel_size if strided else kernel_size // 2) ** source.dim
         options |= {"dilation": spacing, "tau": _TAU * spacing**2}
-    return SCGEConv(in_channels, out_channels, (source, target), **options)
+    conv = SCGEConv(in_channels, out_channels, (source, target), **options)
+    if content is None:
+        return conv
+    fine, coarse = (source, target) if strided else (target, source)
+    _, cluster = coarsened(fine)
+    resample = ClusterPool(fine, coarse, cluster, "mean") if strided else ClusterUnpool(fine, coarse, cluster)
+    return _WithContent(conv, resample)

@@ -1,0 +1,170 @@
+import copy
+
+import pytest
+import torch
+
+from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
+from scge_pyg.graph import Lattice
+from scge_pyg.models.autoencoders import ConvAutoEncoder, SCGEAutoEncoder, fit_autoencoder
+from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all
+
+SIZES = {"channels": (3, 5), "hidden": 16}
+
+
+@pytest.fixture
+def order():
+    return torch.randperm(96, generator=torch.Generator().manual_seed(0))
+
+
+def on_lattice(order):
+    """An 8x12 grid in another node order."""
+    lattice = Lattice(SharedGraph.from_grid((8, 12)).lattice.cell[order], (8, 12))
+    return SharedGraph(lattice.pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice)
+
+
+def in_the_plane(order):
+    """Jittered places without a lattice, in another node order."""
+    generator = torch.Generator().manual_seed(1)
+    cells = SharedGraph.from_grid((8, 12)).pos
+    return SharedGraph.from_pos((cells + 0.2 * torch.rand(96, 2, generator=generator))[order])
+
+
+def fresh(graph, **options):
+    torch.manual_seed(0)
+    return SCGEAutoEncoder(graph, 1, 4, **SIZES, **options).double()
+
+
+def test_on_a_grid_it_is_the_convolutional_autoencoder(order):
+    conv = ConvAutoEncoder((8, 12), 1, 4, **SIZES).double()
+    model = fresh(on_lattice(order))
+    for ours, dense in zip((*model.down, *model.up), (*conv.down, *conv.up), strict=True):
+        if isinstance(ours, SCGEConv):
+            transposed = isinstance(dense, torch.nn.ConvTranspose2d)
+            weight = dense.weight.detach().flatten(2)
+            ours.weight.data = weight.flip(2).permute(2, 0, 1) if transposed else weight.permute(2, 1, 0)
+            ours.bias.data = dense.bias.detach().clone()
+    model.dense_down.load_state_dict(conv.dense_down.state_dict())
+    model.dense_up.load_state_dict(conv.dense_up.state_dict())
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in conv.parameters())
+    x = torch.rand(3, 96, 1, dtype=torch.float64)
+    for net in (model, lower_to_conv(model, strict=True)):
+        torch.testing.assert_close(net.encode(x[:, order]), conv.encode(x), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(net(x[:, order]), conv(x)[:, order], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", [on_lattice, in_the_plane])
+def test_shuffling_the_nodes_changes_nothing(make, order):
+    x = torch.rand(3, 96, 1, dtype=torch.float64)
+    true, shuffled = fresh(make(torch.arange(96))), fresh(make(order))
+    torch.testing.assert_close(shuffled.encode(x[:, order]), true.encode(x), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(shuffled(x[:, order]), true(x)[:, order], rtol=1e-10, atol=1e-10)
+
+
+def test_lowered_training_is_bit_equal_in_any_node_order(order):
+    """A grid view puts the nodes in canonical order before anything is summed."""
+    x = torch.rand(64, 96, 1)
+    trained = []
+    for nodes in (torch.arange(96), order):
+        model = lower_to_conv(fresh(on_lattice(nodes)).float(), strict=True)
+        fit_autoencoder(model, x[:, nodes], epochs=2, batch_size=16)
+        trained.append(model.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(trained[0].values(), trained[1].values(), strict=True))
+
+
+def test_levels_quarter_the_nodes(order):
+    for graph in (on_lattice(order), in_the_plane(order)):
+        assert [level.num_nodes for level in fresh(graph).levels] == [96, 24, 6]
+        assert all(level.edge_index.numel() == 0 for level in fresh(graph).levels[:1])
+
+
+def test_nodes_without_a_place_are_learned_constants(order):
+    graph = on_lattice(order)
+    cell = graph.lattice.cell.clone()
+    cell[[7, 20]] = -1
+    lattice = Lattice(cell, (8, 12))
+    live = torch.ones(96, dtype=torch.bool)
+    live[20] = False
+    pos = torch.where(torch.isnan(lattice.pos), 0.0, lattice.pos)
+    model = fresh(SharedGraph(pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice, live=live))
+    x = torch.rand(2, 96, 1, dtype=torch.float64)
+    changed = x.clone()
+    changed[:, [7, 20]] = 5.0
+    torch.testing.assert_close(model(changed), model(x))
+    model.rest.data[:] = torch.tensor([[0.25], [0.75]])
+    assert model(x)[:, [7, 20], 0].tolist() == [[0.25, 0.75]] * 2
+    assert_gradients_reach_all(model, x)
+    lowered = lower_to_conv(model, strict=True)
+    torch.testing.assert_close(lowered(x), model(x))
+
+
+VARIANTS = {
+    "lattice": lambda order: fresh(on_lattice(order)),
+    "places": lambda order: fresh(in_the_plane(order)),
+    "learned places": lambda order: fresh(NodeEmbedding.from_graph(in_the_plane(order))),
+    "content on a lattice": lambda order: fresh(on_lattice(order), content="dot"),
+    "content": lambda order: fresh(in_the_plane(order), content="gatv2"),
+}
+
+
+@pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
+def test_batches_and_gradients(make, order):
+    model = make(order).eval()
+    x = torch.rand(3, 96, 1, dtype=torch.float64)
+    assert model(x).shape == x.shape
+    assert_batch_equals_loop(model, x)
+    assert_gradients_reach_all(model, x)
+
+
+def test_regroup_follows_the_places(order):
+    embedding = NodeEmbedding(96, 2, seed=3)
+    model = fresh(embedding)
+    embedding.weight.data.copy_(in_the_plane(order).pos)
+    before = [level.weight.clone() for level in model.levels[1:]]
+    model.regroup()
+    for level, old in zip(model.levels[1:], before, strict=True):
+        assert not torch.allclose(level.weight, old)
+        torch.testing.assert_close(level.weight, embedding.coarsen(level.num_nodes).weight)
+    apart = torch.cdist(model.down[0].source().detach(), model.down[0].target().detach())
+    heard, targets = model.down[0].edge_index
+    for target in range(24):
+        nearest = set(apart[:, target].topk(16, largest=False).indices.tolist())
+        assert set(heard[targets == target].tolist()) == nearest
+
+
+def test_regroup_needs_an_embedding(order):
+    with pytest.raises(ValueError, match="places of a SharedGraph are fixed"):
+        fresh(on_lattice(order)).regroup()
+
+
+def test_content_needs_blocks():
+    with pytest.raises(ValueError, match="content='dot' needs nodes with fixed blocks"):
+        fresh(NodeEmbedding(96, 2), content="dot")
+
+
+def test_targets_ask_with_the_features_of_their_blocks(order):
+    """With the same features everywhere all neighbours weigh the same; a single loud one changes its readers alone."""
+    model = fresh(on_lattice(order), content="dot")
+    layer = model.down[0]
+    x = torch.rand(2, 96, 1, dtype=torch.float64)
+    mean = layer.resample(x)
+    for target in range(24):
+        members = layer.resample.cluster == target
+        torch.testing.assert_close(mean[:, target], x[:, members].mean(1))
+    torch.testing.assert_close(layer(x), layer.conv((x, mean)))
+    _, (_, alpha) = layer.conv((x, mean), return_attention_weights=True)
+    assert alpha.std() > 0
+
+
+def test_odd_kernels_are_refused(order):
+    with pytest.raises(ValueError, match="kernel_size must be even"):
+        fresh(on_lattice(order), kernel_size=3)
+
+
+def test_state_goes_from_one_copy_to_another(order):
+    model = fresh(NodeEmbedding(96, 2, seed=3))
+    other = copy.deepcopy(model)
+    for parameter in other.parameters():
+        parameter.data.zero_()
+    other.load_state_dict(model.state_dict())
+    x = torch.rand(2, 96, 1, dtype=torch.float64)
+    torch.testing.assert_close(other.eval()(x), model.eval()(x))
