@@ -4,6 +4,7 @@ from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.conv import ConvAutoEncoder
 from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoEncoder
 from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
+from scge_pyg.models.autoencoders.pca import LinearAutoEncoder, PCAAutoEncoder
 from scge_pyg.models.autoencoders.scge import SCGEAutoEncoder
 from scge_pyg.models.autoencoders.training import (
     AutoEncoderFit,
@@ -16,8 +17,10 @@ __all__ = [
     "AutoEncoder",
     "AutoEncoderFit",
     "ConvAutoEncoder",
+    "LinearAutoEncoder",
     "LocallyConnectedAutoEncoder",
     "MLPAutoEncoder",
+    "PCAAutoEncoder",
     "SCGEAutoEncoder",
     "fit_autoencoder",
     "reconstruction_error",
