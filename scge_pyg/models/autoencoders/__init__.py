@@ -2,6 +2,7 @@
 
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.conv import ConvAutoEncoder
+from scge_pyg.models.autoencoders.inference import LatentEncoder, LatentInference, infer_latent
 from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoEncoder
 from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
 from scge_pyg.models.autoencoders.pca import LinearAutoEncoder, PCAAutoEncoder
@@ -17,12 +18,15 @@ __all__ = [
     "AutoEncoder",
     "AutoEncoderFit",
     "ConvAutoEncoder",
+    "LatentEncoder",
+    "LatentInference",
     "LinearAutoEncoder",
     "LocallyConnectedAutoEncoder",
     "MLPAutoEncoder",
     "PCAAutoEncoder",
     "SCGEAutoEncoder",
     "fit_autoencoder",
+    "infer_latent",
     "reconstruction_error",
     "summed_squared_error",
 ]
