@@ -4,9 +4,11 @@ from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.conv import ConvAutoEncoder
 from scge_pyg.models.autoencoders.inference import LatentEncoder, LatentInference, infer_latent
 from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoEncoder
+from scge_pyg.models.autoencoders.locally_linear import LocallyLinearAutoEncoder
 from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
 from scge_pyg.models.autoencoders.pca import LinearAutoEncoder, PCAAutoEncoder
 from scge_pyg.models.autoencoders.scge import SCGEAutoEncoder
+from scge_pyg.models.autoencoders.second_order import SecondOrderAutoEncoder
 from scge_pyg.models.autoencoders.training import (
     AutoEncoderFit,
     fit_autoencoder,
@@ -22,9 +24,11 @@ __all__ = [
     "LatentInference",
     "LinearAutoEncoder",
     "LocallyConnectedAutoEncoder",
+    "LocallyLinearAutoEncoder",
     "MLPAutoEncoder",
     "PCAAutoEncoder",
     "SCGEAutoEncoder",
+    "SecondOrderAutoEncoder",
     "fit_autoencoder",
     "infer_latent",
     "reconstruction_error",
