@@ -7,6 +7,11 @@ from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoE
 from scge_pyg.models.autoencoders.locally_linear import LocallyLinearAutoEncoder
 from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
 from scge_pyg.models.autoencoders.pca import LinearAutoEncoder, PCAAutoEncoder
+from scge_pyg.models.autoencoders.relative_distance import (
+    OffsetAutoEncoder,
+    calibrate_offset,
+    relative_distance_loss,
+)
 from scge_pyg.models.autoencoders.scge import SCGEAutoEncoder
 from scge_pyg.models.autoencoders.second_order import SecondOrderAutoEncoder
 from scge_pyg.models.autoencoders.training import (
@@ -26,11 +31,14 @@ __all__ = [
     "LocallyConnectedAutoEncoder",
     "LocallyLinearAutoEncoder",
     "MLPAutoEncoder",
+    "OffsetAutoEncoder",
     "PCAAutoEncoder",
     "SCGEAutoEncoder",
     "SecondOrderAutoEncoder",
+    "calibrate_offset",
     "fit_autoencoder",
     "infer_latent",
     "reconstruction_error",
+    "relative_distance_loss",
     "summed_squared_error",
 ]
