@@ -1,0 +1,49 @@
+"""What a decoder's Jacobian says: its norm along paths, path lengths, Lemma 1, isometry, the translation test."""
+
+from scge_pyg.analysis.geodesic import Geodesic, geodesic
+from scge_pyg.analysis.isometry import delta_orthogonal_, initialize_, orthogonal_, singular_values
+from scge_pyg.analysis.jacobian import HutchinsonEstimate, frobenius_norm, hutchinson, jacobian
+from scge_pyg.analysis.lemma1 import Lemma1, lemma1
+from scge_pyg.analysis.mean_field import (
+    MeanField,
+    SpectrumMoments,
+    critical_sigma_w,
+    mean_field,
+    spectrum_moments,
+    variance_map,
+)
+from scge_pyg.analysis.path_length import PerceptualPathLength, jacobian_along, l2_path_length, perceptual_path_length
+from scge_pyg.analysis.paths import spherical, straight
+from scge_pyg.analysis.translation import PathShape, TranslationPath, path_shape, shift_images, translation_path
+
+__all__ = [
+    "Geodesic",
+    "HutchinsonEstimate",
+    "Lemma1",
+    "MeanField",
+    "PathShape",
+    "PerceptualPathLength",
+    "SpectrumMoments",
+    "TranslationPath",
+    "critical_sigma_w",
+    "delta_orthogonal_",
+    "frobenius_norm",
+    "geodesic",
+    "hutchinson",
+    "initialize_",
+    "jacobian",
+    "jacobian_along",
+    "l2_path_length",
+    "lemma1",
+    "mean_field",
+    "orthogonal_",
+    "path_shape",
+    "perceptual_path_length",
+    "shift_images",
+    "singular_values",
+    "spectrum_moments",
+    "spherical",
+    "straight",
+    "translation_path",
+    "variance_map",
+]
