@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.nn.content import ContentScore, gathered
-from scge_pyg.nn.neighbor_product import neighbor_product
+from scge_pyg.nn.neighbor_product import blended_weights, neighbor_product
 from scge_pyg.nn.neighborhood import Neighborhood
 from scge_pyg.nn.selection import masked_softmax
 from scge_pyg.nn.subset_sampling import mutual
@@ -164,6 +164,10 @@ class NeighborAttention(torch.nn.Module):
                 return torch.einsum("npbc,pchf->bnhf", met, weight)
             y = neighbor_product(columns, heard.source, mix, weight.flatten(0, 1).flatten(1))
             return y.transpose(0, 1).unflatten(2, (heads, -1))
+        if heard.phi is not None and blended_weights(batch, heard.phi.shape[1], taps, weight.shape[3]):
+            own = torch.einsum("nkp,pchf->nhkcf", heard.phi.to(x.dtype), weight).flatten(2, 3)
+            scaled = gathered(x, heard.source).unsqueeze(4) * heard.alpha.to(x.dtype).unsqueeze(3)  # [B, N, K, C, H]
+            return (scaled.permute(1, 4, 0, 2, 3).flatten(3) @ own).permute(2, 0, 1, 3)
         alpha = heard.alpha.to(x.dtype).transpose(2, 3).expand(-1, -1, heads, -1)
         if heard.source is None and heard.phi is None:
             return torch.einsum("bihj,bjc,chf->bihf", alpha, x, weight[0])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["neighbor_product"]
+__all__ = ["blended_weights", "neighbor_product"]
 
 _BLOCK, _CUDA_BLOCK = 2**19, 2**26  # values gathered at once: to stay in the cache; to fill a GPU
 
@@ -20,7 +20,9 @@ def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor
 
     Cost: :math:`O(N B (K P C + P C C'))` time; memory for input, output and one block of gathered neighbours, where
     plain indexing would hold :math:`N K B C` values until the backward pass. One tap needs no gathered neighbours at
-    all: ``embedding_bag`` sums them where they are. Under a compiler, which fuses what it can, it is plain indexing.
+    all: ``embedding_bag`` sums them where they are. Where targets hear few of their taps, as in a transposed layer, the
+    matrices are mixed instead of the features: :math:`O(N K C C' (P + B))` time, and memory for the neighbours. Under
+    a compiler, which fuses what it can, it is plain indexing.
 
     Args:
         columns: Features ``[N_s, B * C]``: for each node those of all samples.
@@ -33,7 +35,21 @@ def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor
     """
     if torch.compiler.is_compiling():
         return _plain(columns, index, mix, weight)
+    channels = weight.shape[0] // mix.shape[2]
+    if blended_weights(columns.shape[1] // channels, mix.shape[1], mix.shape[2], weight.shape[1]):
+        own = (mix.flatten(0, 1) @ weight.view(mix.shape[2], -1)).view(len(index), -1, weight.shape[1])
+        near = columns[index].unflatten(2, (-1, channels)).transpose(1, 2)
+        return near.flatten(2) @ own
     return _NeighborProduct.apply(columns, index, mix, weight)
+
+
+def blended_weights(batch: int, neighbours: int, taps: int, width: int) -> bool:
+    """Whether mixing the matrices for each neighbour costs less than mixing the features for each tap.
+
+    Never under a compiler, whose graphs serve batches of all sizes.
+    """
+    mixed = neighbours * width * (taps + batch)
+    return not torch.compiler.is_compiling() and mixed < batch * taps * (neighbours + width)
 
 
 def _met(columns: Tensor, index: Tensor, mix: Tensor, channels: int) -> tuple[Tensor, Tensor]:

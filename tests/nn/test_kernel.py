@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from scge_pyg.nn.kernel import KernelMLP, KernelPoints, kernel_points
-from scge_pyg.nn.neighbor_product import neighbor_product
+from scge_pyg.nn.neighbor_product import blended_weights, neighbor_product
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
@@ -52,13 +52,14 @@ def product_inputs(targets=7, neighbors=3, taps=2, batch=2, channels=3, out=4):
     return draw(6, batch * channels), index, draw(targets, neighbors, taps), draw(taps * channels, out)
 
 
-@pytest.mark.parametrize("taps", [1, 2])
-def test_neighbor_product_against_loops_and_finite_differences(taps, monkeypatch):
-    columns, index, mix, weight = product_inputs(taps=taps)
+@pytest.mark.parametrize(("taps", "neighbors", "blended"), [(1, 3, False), (2, 3, False), (12, 2, True)])
+def test_neighbor_product_against_loops_and_finite_differences(taps, neighbors, blended, monkeypatch):
+    columns, index, mix, weight = product_inputs(taps=taps, neighbors=neighbors)
+    assert blended_weights(2, neighbors, taps, 4) == blended
     y = neighbor_product(columns, index, mix, weight)
     expected = torch.zeros(7, 2, 4, dtype=torch.float64)
     for i in range(7):
-        for k in range(3):
+        for k in range(neighbors):
             for p in range(taps):
                 x = columns[index[i, k]].view(2, 3)
                 expected[i] += mix[i, k, p] * x @ weight[3 * p : 3 * p + 3]

@@ -9,6 +9,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.explain import Explainer, GNNExplainer
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph
+from scge_pyg.nn.neighbor_product import blended_weights
 from scge_pyg.nn.neighborhood import edge_table
 from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all, assert_permutation_equivariant
 
@@ -406,6 +407,20 @@ def test_content_on_a_fixed_geometry():
     assert torch.equal(edge_index, SCGEConv(3, 4, graph).edge_index)
     assert alpha.shape == (2, edge_index.shape[1], 1)
     assert y.shape == (2, 20, 4)
+
+
+@pytest.mark.parametrize("options", [{"content": "dot", "heads": 2}, {"content": "gat", "k": 2}, {"k": 2}])
+def test_large_batches_mix_the_matrices_instead_of_the_features(options):
+    """Each sample alone goes the other way."""
+    layer = SCGEConv(3, 2, NodeEmbedding.from_points(jittered()), **{"k": 3, **options}).double()
+    assert blended_weights(64, layer.product.estimator.k, 9, 2)
+    assert not blended_weights(1, layer.product.estimator.k, 9, 2)
+    x = torch.randn(64, 20, 3, dtype=torch.float64)
+    assert_batch_equals_loop(layer, x)
+    grads = []
+    for y in (layer(x), torch.cat([layer(sample) for sample in x.split(1)])):
+        grads.append(torch.autograd.grad(y.cos().sum(), [*layer.parameters()]))
+    torch.testing.assert_close(grads[0], grads[1])
 
 
 @pytest.mark.parametrize("name", ["topk", "gumbel", "reinforce"])

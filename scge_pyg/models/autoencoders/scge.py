@@ -14,7 +14,7 @@ from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeEmbedding, SCGEConv
 
 __all__ = ["SCGEAutoEncoder"]
 
-_TAU = 8.0  # of the score of learned places, in squared spacings: wide enough for all taps to be heard
+_TAU = 8.0  # of the score of places, in squared spacings: wide enough for all taps to be heard
 
 
 class SCGEAutoEncoder(HierarchicalAutoEncoder):
@@ -105,9 +105,9 @@ def _layer(
     in_channels: int, out_channels: int, source: Any, target: Any, level: int, *, kernel_size: int, content: str | None
 ) -> nn.Module:
     options: dict[str, Any] = {"kernel_size": kernel_size, "content": content}
-    strided = source.num_nodes > target.num_nodes
-    if isinstance(source, NodeEmbedding):
-        spacing = 2**level
+    learned, strided = isinstance(source, NodeEmbedding), source.num_nodes > target.num_nodes
+    if learned or (content is not None and source.lattice is None):  # on a lattice the nearest are often tied
+        spacing = 2**level if learned else 1  # a graph's layer measures in its own spacing
         options["k"] = (kernel_size if strided else kernel_size // 2) ** source.dim
         options |= {"dilation": spacing, "tau": _TAU * spacing**2}
     conv = SCGEConv(in_channels, out_channels, (source, target), **options)

@@ -101,7 +101,7 @@ VARIANTS = {
     "lattice": lambda order: fresh(on_lattice(order)),
     "places": lambda order: fresh(in_the_plane(order)),
     "learned places": lambda order: fresh(NodeEmbedding.from_graph(in_the_plane(order))),
-    "content on a lattice": lambda order: fresh(on_lattice(order), content="dot"),
+    "content on a lattice": lambda order: fresh(on_lattice(order), content="gat"),
     "content": lambda order: fresh(in_the_plane(order), content="gatv2"),
 }
 
