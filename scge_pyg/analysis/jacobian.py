@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from scge_pyg.analysis.derivatives import Function, SampleFunction, check_chunk_size
 
@@ -61,7 +62,12 @@ def jacobian(function: Function, z: Tensor, mode: str = "auto", chunk_size: int 
 
 @torch.no_grad()
 def frobenius_norm(
-    function: Function, z: Tensor, squared: bool = False, mode: str = "auto", chunk_size: int = 1024
+    function: Function,
+    z: Tensor,
+    squared: bool = False,
+    mode: str = "auto",
+    chunk_size: int = 1024,
+    progress: bool = False,
 ) -> Tensor:
     r"""Frobenius norm of the Jacobian at each sample, exact, without keeping the Jacobian.
 
@@ -76,6 +82,7 @@ def frobenius_norm(
         squared: Return :math:`\|J\|_F^2`. Default: False, the norm itself.
         mode: ``"auto"``, ``"forward"`` or ``"reverse"``. Default: ``"auto"``.
         chunk_size: Products taken at once. Default: 1024.
+        progress: Show a bar.
 
     Returns:
         ``[B]``.
@@ -89,10 +96,13 @@ def frobenius_norm(
         [5.0]
     """
     samples = SampleFunction("frobenius_norm", function, z)
-    _, blocks = samples.jacobian_blocks(mode, chunk_size)
+    columns, blocks = samples.jacobian_blocks(mode, chunk_size)
     total = samples.z.new_zeros(len(z))
-    for rows, _, values in blocks:
-        total[rows] += values.square().sum((0, 2))
+    products = len(z) * (samples.inputs if columns else samples.outputs)
+    with tqdm(total=products, desc="frobenius_norm", unit="product", disable=not progress) as bar:
+        for rows, _, values in blocks:
+            total[rows] += values.square().sum((0, 2))
+            bar.update(values.shape[0] * values.shape[1])
     return total if squared else total.sqrt()
 
 

@@ -44,7 +44,9 @@ class Lemma1(NamedTuple):
 
 
 @torch.no_grad()
-def lemma1(decoder: Function, path: Tensor, subdivisions: int = 1, chunk_size: int = 1024) -> Lemma1:
+def lemma1(
+    decoder: Function, path: Tensor, subdivisions: int = 1, chunk_size: int = 1024, progress: bool = False
+) -> Lemma1:
     r"""Both sides of Lemma 1 for the polygon through the points of a path.
 
     .. math::
@@ -68,6 +70,7 @@ def lemma1(decoder: Function, path: Tensor, subdivisions: int = 1, chunk_size: i
         path: Points ``[T, E]`` or ``[B, T, E]``, at least two: ``straight(z1, z2, 2)`` for pairs ``[B, E]``.
         subdivisions: Pieces, with five nodes each, into which each side of the polygon is cut. Default: 1.
         chunk_size: Products with Jacobians at once. Default: 1024.
+        progress: Show a bar.
 
     Raises:
         ValueError: If the path isn't finite, has fewer than two points, or the decoder is refused by
@@ -89,7 +92,8 @@ def lemma1(decoder: Function, path: Tensor, subdivisions: int = 1, chunk_size: i
     t = torch.arange(4 * subdivisions, dtype=points.dtype, device=points.device) / (4 * subdivisions)
     nodes = points[:, :-1, None] + t[:, None] * sides[:, :, None]  # [B, T - 1, 4 S, E]
     nodes = torch.cat([nodes.flatten(1, 2), points[:, -1:]], 1)
-    square = frobenius_norm(decoder, nodes.flatten(0, 1), squared=True, chunk_size=chunk_size).view(nodes.shape[:2])
+    flat = nodes.flatten(0, 1)
+    square = frobenius_norm(decoder, flat, squared=True, chunk_size=chunk_size, progress=progress).view(nodes.shape[:2])
     pieces = square.unfold(1, 5, 4)  # [B, (T - 1) S, 5]
     weight = sides.norm(dim=2).repeat_interleave(subdivisions, 1) / subdivisions
     coarse, fine = (((pieces @ pieces.new_tensor(rule)) * weight).sum(1) for rule in (_COARSE, _FINE))

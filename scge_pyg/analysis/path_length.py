@@ -52,7 +52,7 @@ def l2_path_length(decoder: Function, path: Tensor, chunk_size: int = 1024) -> T
     return torch.cat(found).view(path.shape[:-2])
 
 
-def jacobian_along(decoder: Function, path: Tensor, chunk_size: int = 1024) -> Tensor:
+def jacobian_along(decoder: Function, path: Tensor, chunk_size: int = 1024, progress: bool = False) -> Tensor:
     r"""Frobenius norm of the decoder's Jacobian at each point of a path, :math:`\|J(z_i)\|_F`.
 
     Cost: that of :func:`~scge_pyg.analysis.jacobian.frobenius_norm` at T points for each path.
@@ -61,6 +61,7 @@ def jacobian_along(decoder: Function, path: Tensor, chunk_size: int = 1024) -> T
         decoder: Maps codes ``[B, E]`` to ``[B, ...]``, each by itself; a module must be in eval mode.
         path: Points ``[T, E]`` or ``[B, T, E]``.
         chunk_size: Products with Jacobians at once. Default: 1024.
+        progress: Show a bar.
 
     Returns:
         ``[T]`` or ``[B, T]``.
@@ -75,7 +76,8 @@ def jacobian_along(decoder: Function, path: Tensor, chunk_size: int = 1024) -> T
         [0.0, 2.0, 4.0]
     """
     points = as_paths("jacobian_along", path)
-    return frobenius_norm(decoder, points.flatten(0, 1), chunk_size=chunk_size).view(path.shape[:-1])
+    norms = frobenius_norm(decoder, points.flatten(0, 1), chunk_size=chunk_size, progress=progress)
+    return norms.view(path.shape[:-1])
 
 
 class PerceptualPathLength(NamedTuple):

@@ -92,6 +92,14 @@ def test_float32_stays_float32():
     assert hutchinson(torch.sin, z, 2).value.dtype == torch.float32
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_the_bar_counts_all_products(capsys, mode):
+    frobenius_norm(torch.sin, normal(5, 3), mode=mode, chunk_size=4, progress=True)
+    assert "15/15" in capsys.readouterr().err
+    frobenius_norm(torch.sin, normal(5, 3), mode=mode)
+    assert capsys.readouterr().err == ""
+
+
 def test_one_sample_and_no_grad_around():
     with torch.no_grad():
         found = jacobian(lambda z: z.square(), torch.tensor([[3.0]]))
