@@ -24,6 +24,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/operators.py --quick
 	$(BIN)/python benchmarks/estimator_bias.py --quick
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/isometry.py
+	$(BIN)/python benchmarks/compression.py --quick
 
 # torch-scatter lives in a folder of its own, so that `make test` goes on running without it
 test-scatter: $(SCATTER)/.built

@@ -1,0 +1,143 @@
+"""The models of the compression benchmark: how each is built from training images alone, and how it is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scge_pyg import HebbianLoss, NodeEmbedding, SharedGraph, discover, lower_to_conv
+from scge_pyg.models.autoencoders import (
+    AutoEncoder,
+    AutoEncoderFit,
+    ConvAutoEncoder,
+    LinearAutoEncoder,
+    LocallyConnectedAutoEncoder,
+    LocallyLinearAutoEncoder,
+    MLPAutoEncoder,
+    PCAAutoEncoder,
+    SCGEAutoEncoder,
+    SecondOrderAutoEncoder,
+    fit_autoencoder,
+)
+
+__all__ = ["MODELS", "Model", "build", "train"]
+
+_SHAPE = (28, 28)
+_RATE = 4e-3
+_HEBBIAN_STEPS, _HEBBIAN_RATE, _REGROUP_EVERY = 2_000, 0.5, 100
+
+
+@dataclass(frozen=True)
+class Model:
+    """One row of the table.
+
+    Attributes:
+        what: Name in the table.
+        shuffled: Whether it gets the shuffled pixels. The others are told the grid, or no order matters to them.
+        rate: Largest learning rate.
+    """
+
+    what: str
+    shuffled: bool = False
+    rate: float = _RATE
+
+
+MODELS = {
+    "pca": Model("PCA"),
+    "linear": Model("linear, by gradient", rate=1e-2),
+    "mlp": Model("MLP", rate=1.5e-3),
+    "mlp-bn": Model("MLP with batch normalisation"),
+    "local": Model("locally connected, true grid: sparse, nothing shared"),
+    "conv": Model("convolutional, true grid"),
+    "conv-shuffled": Model("convolutional, shuffled pixels", shuffled=True),
+    "scge": Model("SCGE, shuffled pixels: discovered lattice, lowered", shuffled=True),
+    "scge-free": Model("SCGE, shuffled pixels: discovered coordinates, never snapped", shuffled=True),
+    "scge-learned": Model("SCGE, shuffled pixels: places learned from a random start", shuffled=True),
+    "scge-content": Model('SCGE, shuffled pixels: discovered coordinates, `content="dot"`', shuffled=True),
+    "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True),
+    "locally-linear": Model("locally linear, 16 maps", rate=3e-3),
+    "second-order": Model("second order", rate=3e-3),
+}
+
+
+def build(name: str, x: Tensor, latent: int, seed: int) -> tuple[AutoEncoder, dict[str, Any]]:
+    """An untrained model from training images ``[S, N, 1]``, and what to note about it."""
+    nodes, start = x.shape[1], time.perf_counter()
+    if name in ("scge", "scge-free", "scge-content"):
+        graph = discover(x, snap=name == "scge")
+        note = {"discover_seconds": round(time.perf_counter() - start, 1), "graph": repr(graph)}
+        torch.manual_seed(seed)
+        model = SCGEAutoEncoder(graph, 1, latent, content="dot" if name == "scge-content" else None)
+        return _lowered(model) if graph.lattice is not None else model, note
+    torch.manual_seed(seed)
+    makers: dict[str, Callable[[], AutoEncoder]] = {
+        "pca": lambda: PCAAutoEncoder(nodes, 1, latent),
+        "linear": lambda: LinearAutoEncoder(nodes, 1, latent),
+        "mlp": lambda: MLPAutoEncoder(nodes, 1, latent),
+        "mlp-bn": lambda: MLPAutoEncoder(nodes, 1, latent, batch_norm=True),
+        "local": lambda: LocallyConnectedAutoEncoder(SharedGraph.from_grid(_SHAPE), 1, latent),
+        "conv": lambda: ConvAutoEncoder(_SHAPE, 1, latent),
+        "conv-shuffled": lambda: ConvAutoEncoder(_SHAPE, 1, latent),
+        "scge-learned": lambda: SCGEAutoEncoder(NodeEmbedding(nodes, 2, live=_varying(x), seed=seed), 1, latent),
+        "scge-random": lambda: SCGEAutoEncoder(_random_places(nodes, seed), 1, latent),
+        "locally-linear": lambda: LocallyLinearAutoEncoder(nodes, 1, latent),
+        "second-order": lambda: SecondOrderAutoEncoder(nodes, 1, latent),
+    }  # fmt: skip
+    return makers[name](), {}
+
+
+def _lowered(model: SCGEAutoEncoder) -> AutoEncoder:
+    dense = lower_to_conv(model, strict=True)
+    assert isinstance(dense, AutoEncoder)
+    return dense
+
+
+def _random_places(nodes: int, seed: int) -> SharedGraph:
+    return SharedGraph.from_pos(NodeEmbedding(nodes, 2, seed=seed)().detach())
+
+
+def _varying(x: Tensor) -> Tensor:
+    return (x.amax(0) > x.amin(0)).any(1).cpu()
+
+
+def train(name: str, model: AutoEncoder, x: Tensor, *, epochs: int, seed: int) -> AutoEncoderFit:
+    """Train one model by the common recipe; learned places get their Hebbian teacher beside it."""
+    if isinstance(model, PCAAutoEncoder):
+        start = time.perf_counter()
+        model.fit(x)
+        return AutoEncoderFit([], time.perf_counter() - start, diverged=False)
+    beside = None
+    if name == "scge-learned":
+        assert isinstance(model, SCGEAutoEncoder)
+        beside = Hebbian(model, seed)
+    return fit_autoencoder(model, x, epochs=epochs, lr=MODELS[name].rate, seed=seed, after_step=beside, progress=name)
+
+
+class Hebbian:
+    """What fires together is wired together, beside the task: an optimiser of its own for the places.
+
+    Both teachers act from the first step. Every 100 steps of the Hebbian schedule the coarse levels are placed anew.
+    """
+
+    def __init__(self, model: SCGEAutoEncoder, seed: int) -> None:
+        finest = model.levels[0]
+        assert isinstance(finest, NodeEmbedding)
+        self.model, self.loss = model, HebbianLoss(finest, seed=seed)
+        self.optimizer = torch.optim.Adam(finest.parameters())
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, _HEBBIAN_RATE, _HEBBIAN_STEPS)
+
+    def __call__(self, batch: Tensor, step: int) -> None:
+        if step >= _HEBBIAN_STEPS:
+            return
+        loss = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        if step % _REGROUP_EVERY == _REGROUP_EVERY - 1:
+            self.model.regroup()
