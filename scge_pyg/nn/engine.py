@@ -17,7 +17,7 @@ from scge_pyg.nn.neighbor_attention import NeighborAttention
 from scge_pyg.nn.neighborhood import FixedPlaces, Neighborhood, edge_table, support_table
 from scge_pyg.nn.node_embedding import NodeEmbedding
 from scge_pyg.nn.tap_product import TapProduct
-from scge_pyg.nn.tap_table import build_taps, shared_lattices, tap_spacing
+from scge_pyg.nn.tap_table import TapTable, build_taps, shared_lattices, tap_spacing
 
 __all__ = ["Engine", "NodeSet", "build_engine", "resolve_nodes"]
 
@@ -31,7 +31,8 @@ class Engine(NamedTuple):
         product: The module.
         kernel_size: Taps along each axis.
         dilation: Their distance along each axis.
-        gain: Factor on the start of the weights that makes up for attention weights that sum to 1.
+        gain: Factor on the start of the weights that makes up for attention weights that sum to 1, and for taps that no
+            target meets together.
     """
 
     product: TapProduct | NeighborAttention
@@ -100,8 +101,9 @@ def build_engine(
     if graphs is not None and neighbors == "support" and kernel == "points" and not train_points and content is None:
         lattices = shared_lattices(*graphs)
         points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
-        product = TapProduct(build_taps(*graphs, points))
-        return Engine(product, _per_axis(kernel_size, points), _per_axis(dilation, points), 1.0)
+        table = build_taps(*graphs, points)
+        gain = math.sqrt(points.shape[0] / _taps_met(table))
+        return Engine(TapProduct(table), _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
     points = kernel_points(kernel_size, _dim(source), dilation)
     reach = points.abs().amax(0) + 1
     function: torch.nn.Module | None = None
@@ -131,6 +133,13 @@ def build_engine(
     gain = 1.0 if score is None and chooser is None else math.sqrt(taps * min(count, taps))
     attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric)
     return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+
+
+def _taps_met(table: TapTable) -> int:
+    """Taps at which the best served target meets a source: all of them, but 4 of 16 in a transposed 4x4 layer."""
+    taps, targets, _ = table.size
+    met = torch.unique(table.target * taps + table.tap) // taps
+    return max(1, int(torch.bincount(met, minlength=targets).max()))
 
 
 def _per_axis(value: int | Sequence[int], points: Tensor) -> tuple[int, ...]:

@@ -114,19 +114,19 @@ def _lowered_transposed(
         )
     ]
     room = [max(s, d) for s, d in zip(stride, layer.dilation, strict=True)]
-    if min(padding) < 0 or any(not 0 <= e < r for e, r in zip(extra, room, strict=True)):
+    if min(padding) < 0 or any(e >= r for e, r in zip(extra, room, strict=True)):
         raise CannotLowerError("its target lattice is not the outcome of a transposed convolution")
     conv = _empty(
         _TRANSPOSED[source.dim],
         layer,
         stride=tuple(stride),
         padding=tuple(padding),
-        output_padding=tuple(extra),
+        output_padding=tuple(max(0, e) for e in extra),
         dilation=tuple(layer.dilation),
     )
     weight = layer.weight.permute(1, 2, 0).unflatten(2, layer.kernel_size)
     _fill(conv, layer, weight.flip(tuple(range(2, weight.dim()))))
-    return [conv], conv
+    return ([conv, GridSize(target.shape)] if min(extra) < 0 else [conv]), conv
 
 
 def _empty(kind: Any, layer: SCGEConv, **kwargs: Any) -> Any:

@@ -19,8 +19,8 @@ class MLPAutoEncoder(AutoEncoder):
         num_nodes: Number of nodes N.
         in_channels: Channels C of a node.
         latent: Size of the code.
-        hidden: Widths from the input to the code. Default: ``(1024, 256)``; a third layer trained worse (12.8 instead of
-            9.7 on Fashion-MNIST, 16 latents, 20,000 images).
+        hidden: Widths from the input to the code. Default: ``(1024, 256)``; with 512 between them it trained worse
+            (Fashion-MNIST, 16 latents, 20,000 images: 12.9 instead of 9.3).
         batch_norm: Normalise each hidden layer over the batch. Default: no.
 
     Shapes:

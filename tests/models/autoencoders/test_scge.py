@@ -52,6 +52,17 @@ def test_on_a_grid_it_is_the_convolutional_autoencoder(order):
         torch.testing.assert_close(net(x[:, order]), conv(x)[:, order], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(7, 9), (9, 6), (10, 11)])
+def test_odd_grids_are_lowered_too(shape):
+    """The transposed convolutions reach one cell beyond the border, which is cut off."""
+    torch.manual_seed(0)
+    model = SCGEAutoEncoder(SharedGraph.from_grid(shape), 1, 4, **SIZES).double()
+    x = torch.rand(3, shape[0] * shape[1], 1, dtype=torch.float64)
+    lowered = lower_to_conv(model, strict=True)
+    torch.testing.assert_close(lowered(x), model(x), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(lowered.encode(x), model.encode(x), rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("make", [on_lattice, in_the_plane])
 def test_shuffling_the_nodes_changes_nothing(make, order):
     x = torch.rand(3, 96, 1, dtype=torch.float64)
@@ -168,3 +179,12 @@ def test_state_goes_from_one_copy_to_another(order):
     other.load_state_dict(model.state_dict())
     x = torch.rand(2, 96, 1, dtype=torch.float64)
     torch.testing.assert_close(other.eval()(x), model.eval()(x))
+
+
+def test_transposed_layers_start_as_loud_as_strided_ones():
+    """A fine node meets 4 of the 16 taps; its output must not start half as large for that."""
+    torch.manual_seed(0)
+    model = SCGEAutoEncoder(SharedGraph.from_grid((16, 16)), 8, 4, channels=(8,), hidden=16)
+    strided, transposed = model.down[0], model.up[0]
+    spread = [layer(torch.randn(64, layer.num_sources, 8)).std() for layer in (strided, transposed)]
+    assert 0.8 < spread[1] / spread[0] < 1.25
