@@ -101,9 +101,9 @@ def build_engine(
     if graphs is not None and neighbors == "support" and kernel == "points" and not train_points and content is None:
         lattices = shared_lattices(*graphs)
         points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
-        table = build_taps(*graphs, points)
-        gain = math.sqrt(points.shape[0] / _taps_met(table))
-        return Engine(TapProduct(table), _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+        taps_met = build_taps(*graphs, points)
+        gain = math.sqrt(points.shape[0] / _taps_met(taps_met))
+        return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
     points = kernel_points(kernel_size, _dim(source), dilation)
     reach = points.abs().amax(0) + 1
     function: torch.nn.Module | None = None
