@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scge_pyg.models.autoencoders.base import AutoEncoder
+from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
 from scge_pyg.nn.batching import as_batch
 
 __all__ = [
@@ -186,7 +187,7 @@ class PCAAutoEncoder(AutoEncoder):
         return (self.mean + z @ self.components.T).unflatten(1, (self.num_nodes, self.in_channels))
 
 
-class LinearAutoEncoder(AutoEncoder):
+class LinearAutoEncoder(MLPAutoEncoder):
     r"""The shallow autoencoder of the notes: one linear layer to the code and one back, trained by gradient.
 
     .. math::
@@ -212,14 +213,4 @@ class LinearAutoEncoder(AutoEncoder):
     """
 
     def __init__(self, num_nodes: int, in_channels: int, latent: int) -> None:
-        super().__init__(num_nodes, in_channels, latent)
-        self.down = nn.Linear(num_nodes * in_channels, latent)
-        self.up = nn.Linear(latent, num_nodes * in_channels)
-
-    def _encode(self, x: Tensor) -> Tensor:
-        z: Tensor = self.down(x.flatten(1))
-        return z
-
-    def _decode(self, z: Tensor) -> Tensor:
-        x: Tensor = self.up(z).unflatten(1, (self.num_nodes, self.in_channels))
-        return x
+        super().__init__(num_nodes, in_channels, latent, hidden=())

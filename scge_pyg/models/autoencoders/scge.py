@@ -89,6 +89,17 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
                 layer.refresh()
 
 
+class _Coarser(NodeEmbedding):
+    """The same table, its places measured in a larger spacing, as the taps of a coarser level are."""
+
+    def __init__(self, table: NodeEmbedding, spacing: float) -> None:
+        super().__init__(table.num_nodes, table.dim, live=table.live)
+        self.weight, self.spacing = table.weight, spacing
+
+    def forward(self) -> Tensor:
+        return super().forward() / self.spacing
+
+
 class _WithContent(nn.Module):
     """A layer between two levels whose targets ask with the features of their blocks."""
 
@@ -105,12 +116,14 @@ def _layer(
     in_channels: int, out_channels: int, source: Any, target: Any, level: int, *, kernel_size: int, content: str | None
 ) -> nn.Module:
     options: dict[str, Any] = {"kernel_size": kernel_size, "content": content}
-    learned, strided = isinstance(source, NodeEmbedding), source.num_nodes > target.num_nodes
-    if learned or (content is not None and source.lattice is None):  # on a lattice the nearest are often tied
-        spacing = 2**level if learned else 1  # a graph's layer measures in its own spacing
-        options["k"] = (kernel_size if strided else kernel_size // 2) ** source.dim
-        options |= {"dilation": spacing, "tau": _TAU * spacing**2}
-    conv = SCGEConv(in_channels, out_channels, (source, target), **options)
+    strided = source.num_nodes > target.num_nodes
+    ends = (source, target)
+    if level and isinstance(source, NodeEmbedding):
+        ends = (_Coarser(source, 2.0**level), _Coarser(target, 2.0**level))
+    if isinstance(source, NodeEmbedding) or (content is not None and source.lattice is None):
+        # on a lattice the nearest are often tied, and its layer hears the whole support
+        options |= {"k": (kernel_size if strided else kernel_size // 2) ** source.dim, "tau": _TAU}
+    conv = SCGEConv(in_channels, out_channels, ends, **options)
     if content is None:
         return conv
     fine, coarse = (source, target) if strided else (target, source)

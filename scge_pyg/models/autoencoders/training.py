@@ -77,7 +77,7 @@ def fit_autoencoder(
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
-        ValueError: If ``x`` is NaN or infinite somewhere, or holds fewer samples than a batch.
+        ValueError: If ``x`` is NaN or infinite somewhere or has fewer samples than a batch, or ``model`` no parameters.
 
     Warns:
         UserWarning: If the run diverged.
@@ -95,6 +95,11 @@ def fit_autoencoder(
         )
     if x.shape[0] < batch_size:
         raise ValueError(f"fit_autoencoder: x must hold at least batch_size={batch_size} samples, got {x.shape[0]}")
+    if parameters is None and not any(True for _ in model.parameters()):
+        raise ValueError(
+            f"fit_autoencoder: model must have parameters to train, got {type(model).__name__} without any; "
+            f"a closed form such as PCAAutoEncoder has fit(x) instead"
+        )
     initialize = getattr(model, "initialize", None)
     if initialize is not None:
         initialize(x)

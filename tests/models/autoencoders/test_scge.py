@@ -135,6 +135,7 @@ def test_regroup_follows_the_places(order):
     for level, old in zip(model.levels[1:], before, strict=True):
         assert not torch.allclose(level.weight, old)
         torch.testing.assert_close(level.weight, embedding.coarsen(level.num_nodes).weight)
+    assert model.down[0].source.weight is embedding.weight
     apart = torch.cdist(model.down[0].source().detach(), model.down[0].target().detach())
     heard, targets = model.down[0].edge_index
     for target in range(24):
@@ -188,3 +189,15 @@ def test_transposed_layers_start_as_loud_as_strided_ones():
     strided, transposed = model.down[0], model.up[0]
     spread = [layer(torch.randn(64, layer.num_sources, 8)).std() for layer in (strided, transposed)]
     assert 0.8 < spread[1] / spread[0] < 1.25
+
+
+@pytest.mark.parametrize(("part", "number", "k", "pair"), [("down", 2, 16, (1, 2)), ("up", 0, 4, (2, 1))])
+def test_taps_of_learned_levels_lie_as_far_apart_as_their_nodes(part, number, k, pair, order):
+    """Between the second and third level all places are two spacings apart: as one spacing at half the places."""
+    model = fresh(NodeEmbedding.from_graph(in_the_plane(order))).eval()
+    layer = getattr(model, part)[number]
+    halved = tuple(NodeEmbedding.from_points(model.levels[level]().detach() / 2) for level in pair)
+    plain = SCGEConv(layer.in_channels, layer.out_channels, halved, kernel_size=4, k=k, tau=8.0).double().eval()
+    plain.load_state_dict({n: v for n, v in layer.state_dict().items() if n in ("weight", "bias")}, strict=False)
+    x = torch.rand(3, layer.num_sources, layer.in_channels, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), plain(x))

@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from scge_pyg.models.autoencoders import MLPAutoEncoder, fit_autoencoder, reconstruction_error, summed_squared_error
+from scge_pyg.models.autoencoders import (
+    MLPAutoEncoder,
+    PCAAutoEncoder,
+    fit_autoencoder,
+    reconstruction_error,
+    summed_squared_error,
+)
 
 
 def low_rank(samples=256, nodes=10, rank=2):
@@ -111,3 +117,8 @@ def test_samples_must_be_finite(value):
 def test_too_few_samples():
     with pytest.raises(ValueError, match="at least batch_size=128 samples, got 5"):
         fit_autoencoder(make(), low_rank()[:5])
+
+
+def test_nothing_to_train():
+    with pytest.raises(ValueError, match=r"got PCAAutoEncoder without any.*fit\(x\)"):
+        fit_autoencoder(PCAAutoEncoder(10, 1, 2), low_rank())
