@@ -21,8 +21,9 @@ def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor
     Cost: :math:`O(N B (K P C + P C C'))` time; memory for input, output and one block of gathered neighbours, where
     plain indexing would hold :math:`N K B C` values until the backward pass. One tap needs no gathered neighbours at
     all: ``embedding_bag`` sums them where they are. Where targets hear few of their taps, as in a transposed layer, the
-    matrices are mixed instead of the features: :math:`O(N K C C' (P + B))` time, and memory for the neighbours. Under
-    a compiler, which fuses what it can, it is plain indexing.
+    matrices are mixed instead of the features: :math:`O(N K C C' (P + B))` time, and memory for the neighbours. Where
+    all products of a source are smaller than the source, :math:`P C' < C`, they are what is gathered. Under a compiler,
+    which fuses what it can, it is plain indexing.
 
     Args:
         columns: Features ``[N_s, B * C]``: for each node those of all samples.
@@ -36,9 +37,11 @@ def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor
     if torch.compiler.is_compiling():
         return _plain(columns, index, mix, weight)
     channels = weight.shape[0] // mix.shape[2]
+    if mix.shape[2] * weight.shape[1] < channels:
+        return _of_products(columns, index, mix, weight)
     if blended_weights(columns.shape[1] // channels, mix.shape[1], mix.shape[2], weight.shape[1]):
         own = (mix.flatten(0, 1) @ weight.view(mix.shape[2], -1)).view(len(index), -1, weight.shape[1])
-        near = columns[index].unflatten(2, (-1, channels)).transpose(1, 2)
+        near = columns.index_select(0, index.flatten()).view(*index.shape, -1, channels).transpose(1, 2)
         return near.flatten(2) @ own
     return _NeighborProduct.apply(columns, index, mix, weight)
 
@@ -62,6 +65,14 @@ def _met(columns: Tensor, index: Tensor, mix: Tensor, channels: int) -> tuple[Te
 def _plain(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
     met = _met(columns, index, mix, weight.shape[0] // mix.shape[2])[1]
     return (met @ weight).view(index.shape[0], -1, weight.shape[1])
+
+
+def _of_products(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
+    """Multiply at the sources, then gather."""
+    taps, width = mix.shape[2], weight.shape[1]
+    products = columns.reshape(len(columns), 1, -1, weight.shape[0] // taps) @ weight.view(taps, -1, width)
+    near = products.flatten(1).index_select(0, index.flatten()).view(len(index), index.shape[1] * taps, -1)
+    return (mix.flatten(1).unsqueeze(1) @ near).view(len(index), -1, width)
 
 
 def _summed(columns: Tensor, index: Tensor, mix: Tensor) -> Tensor:

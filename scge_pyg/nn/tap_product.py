@@ -30,10 +30,14 @@ class TapProduct(torch.nn.Module):
 
     The batch is handled node-major, as ``[N, B C]``: a gather then copies long rows, and an activation that comes
     from another such layer is in this order already. Few channels are gathered for several taps at once, so that
-    the products stay efficient. Tables have static shapes; they are buffers that ``state_dict`` leaves out.
+    the products stay efficient. Towards more nodes, as in a transposed layer and in the gradient of a strided one, the
+    matrices are applied at the sources and their products are summed at the targets. Tables have static shapes; they
+    are buffers that ``state_dict`` leaves out.
 
-    Cost: :math:`O(P N B C (S + C'))` time for :math:`C` to :math:`C'` channels, P taps and S sources per tap (1 on a
-    lattice); memory for the input, the output and one gathered tap.
+    Cost: :math:`O(P B C C' \min(M, N))` time for the matrices of P taps from M sources of C to N targets of
+    :math:`C'` channels; one addition of :math:`B C` numbers (:math:`B C'` if :math:`M < N`) for each entry of
+    :math:`\phi`. Memory for the input, the output and one gathered tap, or if :math:`M < N` the products
+    :math:`P M B C'`.
 
     Args:
         table: Interpolation weights from :func:`scge_pyg.nn.tap_table.build_taps`.
@@ -49,11 +53,10 @@ class TapProduct(torch.nn.Module):
     def __init__(self, table: TapTable) -> None:
         super().__init__()
         self.taps, self.targets, self.sources = table.size
-        for prefix, one in (("", table), ("back_", table.transposed())):
-            self.register_buffer(f"{prefix}index", one.source, persistent=False)
-            self.register_buffer(f"{prefix}pointer", one.pointer, persistent=False)
-            self.register_buffer(f"{prefix}phi", one.phi.to(torch.get_default_dtype()), persistent=False)
         tables = (table, table.transposed())
+        for prefix, one in zip(("", "back_"), tables, strict=True):
+            for name, entries in zip(("index", "pointer", "phi"), _entries(one), strict=True):
+                self.register_buffer(f"{prefix}{name}", entries, persistent=False)
         self.blocks = tuple(_blocks(one, max(_MIN_BLOCK, -(-one.size[1] // _NUM_BLOCKS))) for one in tables)
         self.whole = tuple(_blocks(one, max(1, one.size[1])) for one in tables)
 
@@ -64,20 +67,38 @@ class TapProduct(torch.nn.Module):
         back = (self.back_index, self.back_pointer, self.back_phi.to(x.dtype))
         # blocks serve a processor's cache; a compiled graph would unroll the loop, a GPU has kernels to launch
         blocks = self.whole if torch.compiler.is_compiling() or x.is_cuda else self.blocks
-        y = _Taps.apply(columns, weight, *forth, *back, *blocks)
+        y = _Taps.apply(columns, weight, *forth, *back, *blocks, self.targets).view(-1, weight.shape[2])
         if bias is not None:
             y = y.add_(bias)
         return y.view(self.targets, x.shape[0], weight.shape[2]).transpose(0, 1)
 
     def wiring(self) -> Wiring:
         """Edges with their weights at all taps."""
-        row = torch.repeat_interleave(self.pointer.diff())
-        tap, target = row // self.targets, row % self.targets
-        key, edge = torch.unique(target * self.sources + self.index, return_inverse=True)
+        row, column = torch.repeat_interleave(self.pointer.diff()), self.index
+        if self.sources < self.targets:
+            tap, source, target = column // self.sources, column % self.sources, row
+        else:
+            tap, source, target = row // self.targets, column, row % self.targets
+        key, edge = torch.unique(target * self.sources + source, return_inverse=True)
         phi = self.phi.new_zeros(key.numel(), self.taps)
         phi[edge, tap] = self.phi
         edge_index = torch.stack([key % self.sources, key // self.sources])
         return Wiring(edge_index, phi.new_ones(key.numel()), phi)
+
+
+def _entries(table: TapTable) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Index, pointer and weights of the sums to take.
+
+    One sum of sources for each (tap, target); towards more nodes, one sum for each target, of rows (tap, source).
+    """
+    phi = table.phi.to(torch.get_default_dtype())
+    _, targets, sources = table.size
+    if sources >= targets:
+        return table.source, table.pointer, phi
+    order = torch.argsort(table.target, stable=True)
+    count = torch.bincount(table.target, minlength=targets)
+    rows = (table.tap * sources + table.source)[order]
+    return rows, torch.cat([count.new_zeros(1), count.cumsum(0)]), phi[order]
 
 
 class _Block(NamedTuple):
@@ -113,12 +134,12 @@ def _gather(
     for tap in taps:
         entries = slice(block.begin[tap], block.end[tap])
         offsets = pointer[tap * targets + block.first : tap * targets + block.last + 1] - block.begin[tap]
-        found.append(
-            F.embedding_bag(
-                index[entries], columns, offsets, mode="sum", per_sample_weights=phi[entries], include_last_offset=True
-            ).view(-1, channels)
-        )
+        found.append(_sums(columns, index[entries], offsets, phi[entries]).view(-1, channels))
     return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+
+def _sums(rows: Tensor, index: Tensor, pointer: Tensor, phi: Tensor) -> Tensor:
+    return F.embedding_bag(index, rows, pointer, mode="sum", per_sample_weights=phi, include_last_offset=True)
 
 
 def _taps_per_product(channels: int, taps: int) -> list[range]:
@@ -127,7 +148,7 @@ def _taps_per_product(channels: int, taps: int) -> list[range]:
 
 
 class _Taps(torch.autograd.Function):
-    """``[M, B C]`` to ``[N * B, C']``; its backward is the same map with the adjoint tables."""
+    """``[M, B C]`` to ``[N, B C']``; its backward is the same map with the adjoint tables."""
 
     @staticmethod
     def forward(
@@ -142,14 +163,18 @@ class _Taps(torch.autograd.Function):
         back_phi: Tensor,
         blocks: tuple[_Block, ...],
         back_blocks: tuple[_Block, ...],
+        targets: int,
     ) -> Tensor:
         ctx.save_for_backward(columns, weight, index, pointer, phi, back_index, back_pointer, back_phi)
         ctx.blocks = (blocks, back_blocks)
         taps, channels, out_channels = weight.shape
         batch = columns.shape[1] // channels
-        y = columns.new_zeros((pointer.numel() - 1) // taps * batch, out_channels)
+        if columns.shape[0] < targets:
+            products = (columns.reshape(-1, channels) @ weight).view(taps * len(columns), -1)
+            return _sums(products, index, pointer, phi)
+        y = columns.new_zeros(targets, batch * out_channels)
         for block in blocks:
-            rows = y[block.first * batch : block.last * batch]
+            rows = y[block.first : block.last].view(-1, out_channels)
             for part in _taps_per_product(channels, taps):
                 z = _gather(columns, channels, index, pointer, phi, block, part)
                 rows.addmm_(z, weight[part.start : part.stop].reshape(-1, out_channels))
@@ -159,24 +184,39 @@ class _Taps(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         columns, weight, index, pointer, phi, back_index, back_pointer, back_phi = ctx.saved_tensors
         blocks, back_blocks = ctx.blocks
-        taps, channels, out_channels = weight.shape
-        batch = columns.shape[1] // channels
-        grad = grads[0].contiguous()
+        forth, back = (index, pointer, phi), (back_index, back_pointer, back_phi)
+        rows = grads[0].contiguous()
         grad_columns = grad_weight = None
         if ctx.needs_input_grad[0]:
-            forth, back = (index, pointer, phi), (back_index, back_pointer, back_phi)
-            rows = grad.view((pointer.numel() - 1) // taps, batch * out_channels)
-            grad_columns = _Taps.apply(rows, weight.transpose(1, 2), *back, *forth, back_blocks, blocks)
-            grad_columns = grad_columns.view_as(columns)
+            adjoint = weight.transpose(1, 2)
+            grad_columns = _Taps.apply(rows, adjoint, *back, *forth, back_blocks, blocks, len(columns))
         if ctx.needs_input_grad[1]:
-            parts: list[Tensor] = []
-            for number, part in enumerate(_taps_per_product(channels, taps)):
-                for block in blocks:
-                    z = _gather(columns, channels, index, pointer, phi, block, part)
-                    product = z.t() @ grad[block.first * batch : block.last * batch]
-                    if number == len(parts):
-                        parts.append(product)
-                    else:
-                        parts[number] = parts[number] + product
-            grad_weight = torch.cat(parts).view(taps, channels, out_channels)
-        return grad_columns, grad_weight, None, None, None, None, None, None, None, None
+            if len(columns) < len(rows):
+                grad_weight = _weight_gradient(rows, columns, weight.transpose(1, 2).shape, *back, back_blocks)
+                grad_weight = grad_weight.transpose(1, 2)
+            else:
+                grad_weight = _weight_gradient(columns, rows, weight.shape, *forth, blocks)
+        return grad_columns, grad_weight, *[None] * 9
+
+
+def _weight_gradient(
+    columns: Tensor,
+    grad: Tensor,
+    size: torch.Size,
+    index: Tensor,
+    pointer: Tensor,
+    phi: Tensor,
+    blocks: tuple[_Block, ...],
+) -> Tensor:
+    """What the taps gather from ``columns [M, B C]`` times ``grad [N, B C']``, summed over targets and samples."""
+    taps, channels, out_channels = size
+    parts: list[Tensor] = []
+    for number, part in enumerate(_taps_per_product(channels, taps)):
+        for block in blocks:
+            z = _gather(columns, channels, index, pointer, phi, block, part)
+            product = z.t() @ grad[block.first : block.last].reshape(-1, out_channels)
+            if number == len(parts):
+                parts.append(product)
+            else:
+                parts[number] = parts[number] + product
+    return torch.cat(parts).view(taps, channels, out_channels)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from scge_pyg.graph import SharedGraph
 from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder
 from scge_pyg.nn.kernel import kernel_points
+from scge_pyg.nn.neighborhood import edge_table
 from scge_pyg.nn.tap_table import build_taps
 
 __all__ = ["LocallyConnected", "LocallyConnectedAutoEncoder"]
@@ -22,7 +23,10 @@ class LocallyConnected(nn.Module):
     .. math::
         \mathbf{y}_i = \mathbf{b}_i + \sum_{j \in \mathcal{N}(i)} \mathbf{W}_{ij} \mathbf{x}_j
 
-    Cost: :math:`O(B M K C C')` time and :math:`M K C C'` weights for M targets of at most K sources.
+    The weights are kept, and the products taken, at the end with fewer nodes: for each of its M nodes those of its K
+    partners, or fewer, of the other end.
+
+    Cost: :math:`O(B M K C C')` time and :math:`M K C C'` weights.
 
     Args:
         in_channels: Channels C of a source.
@@ -34,20 +38,21 @@ class LocallyConnected(nn.Module):
 
     near: Tensor
     present: Tensor
+    fan_in: Tensor
 
     def __init__(
         self, in_channels: int, out_channels: int, source: SharedGraph, target: SharedGraph, kernel_size: int
     ) -> None:
         super().__init__()
         taps = build_taps(source, target, kernel_points(kernel_size, source.pos.shape[1]))
-        row, col = torch.unique(torch.stack([taps.target, taps.source]), dim=1)
-        count = torch.bincount(row, minlength=target.num_nodes)
-        column = torch.arange(row.numel()) - (count.cumsum(0) - count)[row]
-        near = torch.zeros(target.num_nodes, max(1, int(count.max())), dtype=torch.long)
-        present = torch.zeros(near.shape)
-        near[row, column], present[row, column] = col, 1.0
+        target_of, source_of = torch.unique(torch.stack([taps.target, taps.source]), dim=1)
+        self.num_targets, self.at_targets = target.num_nodes, target.num_nodes <= source.num_nodes
+        ends = (source_of, target_of) if self.at_targets else (target_of, source_of)
+        near, present = edge_table(torch.stack(ends), min(target.num_nodes, source.num_nodes))
+        fan_in = torch.bincount(target_of, minlength=target.num_nodes).clamp_min(1) * in_channels
         self.register_buffer("near", near, persistent=False)
         self.register_buffer("present", present, persistent=False)
+        self.register_buffer("fan_in", fan_in, persistent=False)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.weight = nn.Parameter(torch.empty(*near.shape, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(target.num_nodes, out_channels))
@@ -55,21 +60,27 @@ class LocallyConnected(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw the weights of each target as ``nn.Linear`` would from as many inputs."""
-        fan_in = self.present.sum(1).clamp_min(1) * self.in_channels
-        for parameter in (self.weight, self.bias):
+        bound = self.fan_in.to(self.weight.dtype).rsqrt().unsqueeze(1)
+        of_weight = bound.unsqueeze(2) if self.at_targets else bound[self.near]
+        for parameter, scale in ((self.weight, of_weight.unsqueeze(-1)), (self.bias, bound)):
             nn.init.uniform_(parameter, -1.0, 1.0)
-            scale = fan_in.rsqrt().view(-1, *[1] * (parameter.dim() - 1))
-            parameter.data.mul_(scale.to(parameter))
+            parameter.data.mul_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, M, C']`` of ``[B, N, C]``."""
-        heard = x.transpose(0, 1)[self.near] * self.present.to(x.dtype)[:, :, None, None]
-        flat = heard.transpose(1, 2).flatten(2)  # [M, B, K C]
-        return torch.baddbmm(self.bias.unsqueeze(1), flat, self.weight.flatten(1, 2)).transpose(0, 1)
+        nodes = x.transpose(0, 1)
+        weight = torch.where(self.present[:, :, None, None], self.weight, 0)
+        if self.at_targets:
+            heard = nodes.index_select(0, self.near.flatten()).unflatten(0, self.near.shape)
+            flat = heard.transpose(1, 2).flatten(2)  # [M, B, K C]
+            return torch.baddbmm(self.bias.unsqueeze(1), flat, weight.flatten(1, 2)).transpose(0, 1)
+        told = nodes @ weight.transpose(1, 2).flatten(2)  # [M, B, K C']
+        told = told.unflatten(2, (self.near.shape[1], -1)).transpose(1, 2).flatten(0, 1)
+        bias = self.bias.to(told.dtype).unsqueeze(1).expand(-1, len(x), -1)
+        return bias.index_add(0, self.near.flatten(), told).transpose(0, 1)
 
     def extra_repr(self) -> str:
-        targets, width = self.near.shape
-        return f"{self.in_channels}, {self.out_channels}, targets={targets}, window={width}"
+        return f"{self.in_channels}, {self.out_channels}, targets={self.num_targets}, window={self.near.shape[1]}"
 
 
 class LocallyConnectedAutoEncoder(HierarchicalAutoEncoder):

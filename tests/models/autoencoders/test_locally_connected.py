@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -25,14 +26,44 @@ def test_equals_unfold_and_einsum():
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_targets_do_not_share_weights():
+def test_towards_more_nodes_equals_a_loop_over_pairs():
+    graph = SharedGraph.from_grid((6, 4))
+    coarse = coarsened(graph)[0]
+    layer = LocallyConnected(2, 3, coarse, graph, 4).double()
+    x = torch.rand(2, 6, 2, dtype=torch.float64)
+    expected = layer.bias.expand(2, -1, -1).clone()
+    pairs = 0
+    for source in range(6):
+        for slot in layer.present[source].nonzero().flatten().tolist():
+            target = int(layer.near[source, slot])
+            assert (graph.pos[target] - coarse.pos[source]).abs().max() < 2
+            expected[:, target] += x[:, source] @ layer.weight[source, slot]
+            pairs += 1
+    assert pairs == sum(int(((graph.pos - place).abs().amax(1) < 2).sum()) for place in coarse.pos)
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_pairs_do_not_share_weights(up):
     graph = SharedGraph.from_grid((4, 4))
-    layer = LocallyConnected(1, 1, coarsened(graph)[0], graph, 4)
-    x = torch.rand(2, 4, 1)
+    ends = (coarsened(graph)[0], graph) if up else (graph, coarsened(graph)[0])
+    layer = LocallyConnected(1, 1, *ends, 4)
+    x = torch.rand(2, ends[0].num_nodes, 1)
     before = layer(x)
-    layer.weight.data[5] += 1
+    layer.weight.data[1, 3] += 1
     changed = (layer(x) - before).abs().amax((0, 2)) > 0
-    assert changed.nonzero().flatten().tolist() == [5]
+    assert changed.nonzero().flatten().tolist() == [int(layer.near[1, 3]) if up else 1]
+
+
+def test_towards_more_nodes_starts_as_loud_as_a_linear_layer():
+    graph = SharedGraph.from_grid((16, 16))
+    torch.manual_seed(0)
+    layer = LocallyConnected(64, 8, coarsened(graph)[0], graph, 4)
+    inner = layer.fan_in[layer.near] == 4 * 64
+    own = layer.weight[inner & layer.present]
+    bound = 256**-0.5
+    assert own.abs().max() <= bound
+    assert own.std() > 0.99 * bound / 3**0.5
 
 
 def test_outputs_start_as_those_of_a_linear_layer():
@@ -52,8 +83,8 @@ def test_windows_as_wide_as_a_convolution_and_more_weights():
     assert [m.near.shape for m in local.modules() if isinstance(m, LocallyConnected)] == [
         (16, 16),
         (4, 9),
-        (16, 4),
-        (64, 4),
+        (4, 9),
+        (16, 16),
     ]
     sizes = [sum(p.numel() for p in model.parameters()) for model in (local, conv)]
     assert sizes[0] > 2 * sizes[1]
