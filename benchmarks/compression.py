@@ -2,7 +2,7 @@
 
 The error is the mean over test images of the summed squared error, pixels in [0, 1], at equal size of the code. Run s
 uses permutation s, initial draw s and batch order s; two-class MNIST holds the digits 0 and 1. All networks share one
-recipe (Adam, one cycle, batches of 128). `discover` and `HebbianLoss` see the shuffled training images and nothing
+recipe (Adam, one cycle, batches of 32). `discover` and `HebbianLoss` see the shuffled training images and nothing
 else. MNIST and Fashion-MNIST are read from the folder SCGE_DATA names, or downloaded.
 
     python benchmarks/compression.py --quick               # Fashion-MNIST, 10,000 images, one seed, the same ordering
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="models")
     parser.add_argument("--latents", nargs="+", type=int, help="sizes of the code")
     parser.add_argument("--seeds", type=int, help="runs of each cell (default: 3, with --quick 1)")
-    parser.add_argument("--epochs", type=int, help="passes over the images (default: 10, with --quick 24)")
+    parser.add_argument("--epochs", type=int, help="passes over the images (default: 2, with --quick 4)")
     parser.add_argument("--device", default="cpu", help="where to train (default: cpu)")
     parser.add_argument("--shard", help="i/n: part i of n, i from 0")
     parser.add_argument("--resume", action="store_true", help="go on with the records that are there")
@@ -146,7 +146,7 @@ def main() -> None:
     if args.tables:
         print(tables([record for path in args.tables for record in json.loads(path.read_text())["records"]]))
         return
-    epochs = args.epochs or (24 if args.quick else 10)
+    epochs = args.epochs or (4 if args.quick else 2)
     device = torch.device(args.device)
     wanted = [
         cell

@@ -28,8 +28,8 @@ from scge_pyg.models.autoencoders import (
 __all__ = ["MODELS", "Model", "build", "train"]
 
 _SHAPE = (28, 28)
-_RATE = 4e-3
-_HEBBIAN_STEPS, _HEBBIAN_RATE, _REGROUP_EVERY = 2_000, 0.5, 100
+_BATCH, _RATE = 32, 3e-3
+_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE, _REGROUP_EVERY = 128, 2_000, 0.5, 100
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ MODELS = {
     "scge-content": Model('SCGE, shuffled pixels: discovered coordinates, `content="dot"`', shuffled=True),
     "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True),
     "locally-linear": Model("locally linear, 16 maps", rate=3e-3),
-    "second-order": Model("second order", rate=3e-3),
+    "second-order": Model("second order", rate=1.5e-3),
 }
 
 
@@ -114,27 +114,32 @@ def train(name: str, model: AutoEncoder, x: Tensor, *, epochs: int, seed: int) -
     beside = None
     if name == "scge-learned":
         assert isinstance(model, SCGEAutoEncoder)
-        beside = Hebbian(model, seed)
-    return fit_autoencoder(model, x, epochs=epochs, lr=MODELS[name].rate, seed=seed, after_step=beside, progress=name)
+        beside = Hebbian(model, x, seed)
+    rate = MODELS[name].rate
+    return fit_autoencoder(
+        model, x, epochs=epochs, batch_size=_BATCH, lr=rate, seed=seed, after_step=beside, progress=name
+    )
 
 
 class Hebbian:
-    """What fires together is wired together, beside the task: an optimiser of its own for the places.
+    """What fires together is wired together, beside the task: an optimiser and batches of its own for the places.
 
     Both teachers act from the first step. Every 100 steps of the Hebbian schedule the coarse levels are placed anew.
     """
 
-    def __init__(self, model: SCGEAutoEncoder, seed: int) -> None:
+    def __init__(self, model: SCGEAutoEncoder, x: Tensor, seed: int) -> None:
         finest = model.levels[0]
         assert isinstance(finest, NodeEmbedding)
-        self.model, self.loss = model, HebbianLoss(finest, seed=seed)
+        self.model, self.x, self.loss = model, x, HebbianLoss(finest, seed=seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.Adam(finest.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, _HEBBIAN_RATE, _HEBBIAN_STEPS)
 
     def __call__(self, batch: Tensor, step: int) -> None:
         if step >= _HEBBIAN_STEPS:
             return
-        loss = self.loss(batch)
+        drawn = torch.randint(len(self.x), (_HEBBIAN_BATCH,), generator=self.generator)
+        loss = self.loss(self.x[drawn.to(self.x.device)])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -70,9 +70,10 @@ def _plain(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tenso
 def _of_products(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
     """Multiply at the sources, then gather."""
     taps, width = mix.shape[2], weight.shape[1]
-    products = columns.reshape(len(columns), 1, -1, weight.shape[0] // taps) @ weight.view(taps, -1, width)
+    across = weight.view(taps, -1, width).transpose(0, 1).flatten(1)
+    products = (columns.reshape(-1, len(across)) @ across).view(len(columns), -1, taps, width).transpose(1, 2)
     near = products.flatten(1).index_select(0, index.flatten()).view(len(index), index.shape[1] * taps, -1)
-    return (mix.flatten(1).unsqueeze(1) @ near).view(len(index), -1, width)
+    return (mix.flatten(1).unsqueeze(2) * near).sum(1).view(len(index), -1, width)
 
 
 def _summed(columns: Tensor, index: Tensor, mix: Tensor) -> Tensor:

@@ -52,12 +52,15 @@ def product_inputs(targets=7, neighbors=3, taps=2, batch=2, channels=3, out=4):
     return draw(6, batch * channels), index, draw(targets, neighbors, taps), draw(taps * channels, out)
 
 
-@pytest.mark.parametrize(("taps", "neighbors", "blended"), [(1, 3, False), (2, 3, False), (12, 2, True)])
-def test_neighbor_product_against_loops_and_finite_differences(taps, neighbors, blended, monkeypatch):
-    columns, index, mix, weight = product_inputs(taps=taps, neighbors=neighbors)
-    assert blended_weights(2, neighbors, taps, 4) == blended
+@pytest.mark.parametrize(
+    ("taps", "neighbors", "out", "blended"),
+    [(1, 3, 4, False), (2, 3, 4, False), (12, 2, 4, True), (2, 3, 1, False)],  # the last is smaller after the product
+)
+def test_neighbor_product_against_loops_and_finite_differences(taps, neighbors, out, blended, monkeypatch):
+    columns, index, mix, weight = product_inputs(taps=taps, neighbors=neighbors, out=out)
+    assert blended_weights(2, neighbors, taps, out) == blended
     y = neighbor_product(columns, index, mix, weight)
-    expected = torch.zeros(7, 2, 4, dtype=torch.float64)
+    expected = torch.zeros(7, 2, out, dtype=torch.float64)
     for i in range(7):
         for k in range(neighbors):
             for p in range(taps):
