@@ -54,7 +54,7 @@ def product_inputs(targets=7, neighbors=3, taps=2, batch=2, channels=3, out=4):
 
 @pytest.mark.parametrize(
     ("taps", "neighbors", "out", "blended"),
-    [(1, 3, 4, False), (2, 3, 4, False), (12, 2, 4, True), (2, 3, 1, False)],  # the last is smaller after the product
+    [(1, 3, 4, False), (2, 3, 4, False), (12, 2, 4, True), (2, 3, 1, True)],  # the last gathers products
 )
 def test_neighbor_product_against_loops_and_finite_differences(taps, neighbors, out, blended, monkeypatch):
     columns, index, mix, weight = product_inputs(taps=taps, neighbors=neighbors, out=out)
