@@ -29,7 +29,8 @@ __all__ = ["MODELS", "Model", "build", "train"]
 
 _SHAPE = (28, 28)
 _BATCH, _RATE = 32, 3e-3
-_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE, _REGROUP_EVERY = 128, 2_000, 0.5, 100
+_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE = 128, 2_000, 0.5
+_LESSONS, _REGROUP_EVERY = 5, 20
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def train(name: str, model: AutoEncoder, x: Tensor, *, epochs: int, seed: int) -
 class Hebbian:
     """What fires together is wired together, beside the task: an optimiser and batches of its own for the places.
 
-    Both teachers act from the first step. Every 100 steps of the Hebbian schedule the coarse levels are placed anew.
+    Both teachers act from the first step, this one five times as often, so that the layers soon find their places
+    settled. The coarse levels are placed anew every 20 steps of the task while it lasts.
     """
 
     def __init__(self, model: SCGEAutoEncoder, x: Tensor, seed: int) -> None:
@@ -136,13 +138,14 @@ class Hebbian:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, _HEBBIAN_RATE, _HEBBIAN_STEPS)
 
     def __call__(self, batch: Tensor, step: int) -> None:
-        if step >= _HEBBIAN_STEPS:
+        if step >= _HEBBIAN_STEPS // _LESSONS:
             return
-        drawn = torch.randint(len(self.x), (_HEBBIAN_BATCH,), generator=self.generator)
-        loss = self.loss(self.x[drawn.to(self.x.device)])
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
+        for _ in range(_LESSONS):
+            drawn = torch.randint(len(self.x), (_HEBBIAN_BATCH,), generator=self.generator)
+            loss = self.loss(self.x[drawn.to(self.x.device)])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.schedule.step()
         if step % _REGROUP_EVERY == _REGROUP_EVERY - 1:
             self.model.regroup()

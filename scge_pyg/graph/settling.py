@@ -11,6 +11,7 @@ from scipy.special import expit
 from scge_pyg.graph.assembly import Map, map_components
 from scge_pyg.graph.coupling import Coupling
 from scge_pyg.graph.layout import side_by_side
+from scge_pyg.graph.mooring import moor
 from scge_pyg.graph.thresholds import SIGNIFICANT
 from scge_pyg.graph.wiring import Wiring, attach, mutual_top, partners, strength_of
 
@@ -36,7 +37,8 @@ def settle(coupling: Coupling, wiring: Wiring, chart: Map, dim: int, seed: int) 
 
     and the labels :math:`\sigma(\ell)` are estimated by turns: logistic regression for the two statistics of the
     samples, which are correlated, and smoothed histograms for the length. Edges that made the map and are contradicted
-    by the samples (two pixels across a hole) are taken out, the map is drawn again, and the lengths are judged anew.
+    by the samples (two pixels across a hole) are taken out, the map is drawn again, chains that hang on it are moored
+    where they are most similar (:func:`scge_pyg.graph.mooring.moor`), and the lengths are judged anew.
 
     Args:
         coupling: Coupling of the nodes.
@@ -60,6 +62,8 @@ def settle(coupling: Coupling, wiring: Wiring, chart: Map, dim: int, seed: int) 
     chart = map_components(second, len(chart.pos), dim, np.random.default_rng(seed))
     if chart.pos.shape[1] > dim:
         return kept, chart
+    if dim > 1:
+        chart = replace(chart, pos=moor(chart.pos, kept, coupling.dissimilarity))
     return pairs[:, _judge(features, chart, pairs)[0]], chart
 
 

@@ -173,7 +173,7 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
             candidates=candidates,
         )
         self.product, self.kernel_size, self.dilation = engine.product, engine.kernel_size, engine.dilation
-        self._gain = engine.gain
+        self.gain = engine.gain
         width = out_channels * heads if concat else out_channels
         self.weight = torch.nn.Parameter(torch.empty(self.product.taps, in_channels, num_bases * heads * out_channels))
         self.gate = torch.nn.Parameter(torch.empty(target.num_nodes, num_bases)) if num_bases > 1 else None
@@ -188,7 +188,7 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
         stays.
         """
         super().reset_parameters()
-        bound = self._gain / math.sqrt(self.in_channels * self.product.taps)
+        bound = self.gain / math.sqrt(self.in_channels * self.product.taps)
         torch.nn.init.uniform_(self.weight, -bound, bound)
         if self.gate is not None:
             torch.nn.init.constant_(self.gate, self.num_bases**-0.5)

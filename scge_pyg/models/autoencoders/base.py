@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,6 +54,10 @@ class AutoEncoder(torch.nn.Module, ABC):
         if z.dim() != 2 or z.shape[1] != self.latent:
             raise ValueError(f"{type(self).__name__}: z must be [B, {self.latent}], got {list(z.shape)}")
         return self._decode(z)
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Parameters for an optimiser with their learning rates."""
+        return [{"params": list(self.parameters()), "lr": lr}]
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstructions ``[B, N, C]``."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder, coarsened
 from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeEmbedding, SCGEConv
+from scge_pyg.nn.neighbor_attention import NeighborAttention
 
 __all__ = ["SCGEAutoEncoder"]
 
@@ -76,14 +80,39 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
         layer = partial(_layer, kernel_size=kernel_size, content=content)
         super().__init__(nodes, in_channels, latent, channels, hidden, layer)
 
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Parameters with their learning rates: those of layers whose attention weights sum to 1 are larger.
+
+        The matrices of such layers start larger by ``SCGEConv.gain``, while Adam's steps don't grow with what they
+        change. Their rate is larger by the root of it: on a true grid that trains them as fast as interpolated taps,
+        while the whole factor diverged.
+        """
+        fast = {
+            layer.weight: lr * math.sqrt(layer.gain)
+            for layer in self.modules()
+            if isinstance(layer, SCGEConv) and isinstance(layer.product, NeighborAttention)
+        }
+        rest = [parameter for parameter in self.parameters() if parameter not in fast]
+        groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
+        return groups + [{"params": [weight], "lr": rate} for weight, rate in fast.items()]
+
     def regroup(self) -> None:
-        """Place the coarse levels anew: k-means centres of the finest level's present places."""
+        """Place the coarse levels anew: k-means centres of the finest level's present places.
+
+        Each coarse node takes the centre next to it (the assignment of least total distance), so that the dense layers
+        still find it where they learned it.
+
+        Cost: :math:`O(N M d + M^3)` for M coarse nodes.
+        """
         finest, *coarse = self.levels
         if not isinstance(finest, NodeEmbedding):
             raise ValueError("SCGEAutoEncoder.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding")
         for level in coarse:
             assert isinstance(level, NodeEmbedding)
-            level.weight.data.copy_(finest.coarsen(level.num_nodes).weight)
+            centres = finest.coarsen(level.num_nodes).weight.detach()
+            distance = torch.cdist(level.weight.detach(), centres)
+            nearest = linear_sum_assignment(distance.double().numpy(force=True))[1]
+            level.weight.data.copy_(centres[torch.from_numpy(nearest).to(centres.device)])
         for layer in self.modules():
             if isinstance(layer, SCGEConv):
                 layer.refresh()
@@ -122,7 +151,8 @@ def _layer(
         ends = (_Coarser(source, 2.0**level), _Coarser(target, 2.0**level))
     if isinstance(source, NodeEmbedding) or (content is not None and source.lattice is None):
         # on a lattice the nearest are often tied, and its layer hears the whole support
-        options |= {"k": (kernel_size if strided else kernel_size // 2) ** source.dim, "tau": _TAU}
+        window = (kernel_size if strided else kernel_size // 2) ** source.dim
+        options |= {"k": min(window, int(source.live.sum())), "tau": _TAU}
     conv = SCGEConv(in_channels, out_channels, ends, **options)
     if content is None:
         return conv

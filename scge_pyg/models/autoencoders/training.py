@@ -72,7 +72,8 @@ def fit_autoencoder(
         lr: Largest learning rate.
         seed: Of the order of the samples.
         objective: Loss of a batch and its reconstruction. Default: :func:`summed_squared_error`.
-        parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default: all, at ``lr``.
+        parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default:
+            ``model.parameter_groups(lr)``.
         after_step: Called with the batch and the number of the step, 0 first.
         progress: Title of a progress bar. Default: no bar.
 
@@ -103,9 +104,7 @@ def fit_autoencoder(
     initialize = getattr(model, "initialize", None)
     if initialize is not None:
         initialize(x)
-    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "lr": lr}]
-    if parameters is not None:
-        groups = list(parameters)
+    groups = model.parameter_groups(lr) if parameters is None else list(parameters)
     steps = x.shape[0] // batch_size
     optimizer = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [g["lr"] for g in groups], total_steps=steps * epochs)

@@ -1,5 +1,6 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -134,13 +135,34 @@ def test_regroup_follows_the_places(order):
     model.regroup()
     for level, old in zip(model.levels[1:], before, strict=True):
         assert not torch.allclose(level.weight, old)
-        torch.testing.assert_close(level.weight, embedding.coarsen(level.num_nodes).weight)
+        centres = embedding.coarsen(level.num_nodes).weight
+        torch.testing.assert_close(level.weight[lexsorted(level.weight)], centres[lexsorted(centres)])
     assert model.down[0].source.weight is embedding.weight
     apart = torch.cdist(model.down[0].source().detach(), model.down[0].target().detach())
     heard, targets = model.down[0].edge_index
     for target in range(24):
         nearest = set(apart[:, target].topk(16, largest=False).indices.tolist())
         assert set(heard[targets == target].tolist()) == nearest
+
+
+def lexsorted(places):
+    return np.lexsort(places.detach().numpy().T)
+
+
+def test_regroup_keeps_coarse_nodes_in_their_places(order):
+    """The dense layers have learned which coarse node is where."""
+    embedding = NodeEmbedding(96, 2, seed=3)
+    model = fresh(embedding)
+    embedding.weight.data.copy_(in_the_plane(order).pos)
+    model.regroup()
+    before = [level.weight.clone() for level in model.levels[1:]]
+    embedding.weight.data += 0.2 * torch.randn(96, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    model.regroup()
+    for level, old in zip(model.levels[1:], before, strict=True):
+        moved = (level.weight - old).norm(dim=1)
+        scrambled = (embedding.coarsen(level.num_nodes).weight - old).norm(dim=1)
+        assert moved.median() < 1.0  # half a spacing
+        assert scrambled.mean() > 2 * moved.mean()
 
 
 def test_regroup_needs_an_embedding(order):

@@ -1,0 +1,68 @@
+import networkx as nx
+import numpy as np
+
+from scge_pyg.graph.mooring import hanging, moor
+
+
+def grid_with_a_thread():
+    """A 6x8 grid whose first row lost its edges to the second, but for those at one end."""
+    cells = [(i, j) for i in range(6) for j in range(8)]
+    number = {cell: n for n, cell in enumerate(cells)}
+    graph = nx.grid_2d_graph(6, 8)
+    graph.remove_edges_from([((0, j), (1, j)) for j in range(2, 8)])
+    edges = np.array([sorted((number[a], number[b])) for a, b in graph.edges]).T
+    return np.array(cells, dtype=float), edges
+
+
+def by_distance(place, scale=3.0):
+    """One minus a correlation that falls with distance."""
+    return lambda pairs: 1 - np.exp(-np.linalg.norm(place[pairs[0]] - place[pairs[1]], axis=1) / scale)
+
+
+def test_hanging_nodes_are_those_outside_the_largest_part_of_four_cycles():
+    place, edges = grid_with_a_thread()
+    expected = {n for n, (i, j) in enumerate(place) if i == 0 and j >= 2}
+    assert set(np.flatnonzero(hanging(edges, 48))) == expected
+    # brute force: edges of the cycles of length four
+    graph = nx.Graph(edges.T.tolist())
+    held = nx.Graph()
+    for cycle in nx.simple_cycles(graph, length_bound=4):
+        if len(cycle) == 4:
+            nx.add_cycle(held, cycle)
+    assert set(graph) - max(nx.connected_components(held), key=len) == expected
+
+
+def test_a_thread_is_moored_where_it_belongs():
+    place, edges = grid_with_a_thread()
+    loose = hanging(edges, 48)
+    fallen = place.copy()
+    fallen[loose] = place[loose] * [0, -1] + [3, 2]  # across the map
+    moored = moor(fallen, edges, by_distance(place))
+    assert np.linalg.norm(moored - place, axis=1).max() < 0.6
+    assert np.linalg.norm(moored - place, axis=1)[~loose].max() < 0.1
+    assert np.linalg.norm(fallen - place, axis=1).max() > 5
+
+
+def test_a_map_without_hanging_nodes_stays_as_it_is():
+    place, _ = grid_with_a_thread()
+    number = {tuple(cell): n for n, cell in enumerate(place)}
+    edges = np.array([sorted((number[a], number[b])) for a, b in nx.grid_2d_graph(6, 8).edges]).T
+    assert moor(place, edges, by_distance(place)) is place
+
+
+def test_a_thread_that_is_like_nothing_else_is_left_alone():
+    place, edges = grid_with_a_thread()
+    loose = hanging(edges, 48)
+
+    def unlike(pairs):
+        apart = by_distance(place)(pairs)
+        return np.where(loose[pairs[0]] != loose[pairs[1]], 1.0, apart)
+
+    assert moor(place, edges, unlike) is place
+
+
+def test_other_components_are_no_place_to_moor():
+    place, edges = grid_with_a_thread()
+    place, edges = np.concatenate([place, place + [0, 0.1]]), np.concatenate([edges, edges + 48], 1)
+    moored = moor(place, edges, by_distance(place))
+    assert np.linalg.norm(moored - place, axis=1).max() < 0.6
