@@ -61,7 +61,7 @@ QUICK = os.environ.get("SCGE_QUICK") == "1"
 PICTURE = os.environ.get("SCGE_PICTURE")
 torch.set_num_threads(1)
 SEED, BATCH = 0, 32
-SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 6)
+SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 4)
 
 # %% [markdown]
 # ## The data, and the same data shuffled
@@ -154,14 +154,16 @@ class Hebbian:
         self.generator = torch.Generator().manual_seed(SEED)
 
     def __call__(self, step: int) -> None:
-        if step >= self.steps:
+        """Five lessons for each step of the task, so that the layers soon find their places settled."""
+        if step >= self.steps // 5:
             return
-        loss = self.loss(shuffled_x[torch.randint(len(x), (128,), generator=self.generator)])
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
-        if step % 100 == 99:
+        for _ in range(5):
+            loss = self.loss(shuffled_x[torch.randint(len(x), (128,), generator=self.generator)])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.schedule.step()
+        if step % 20 == 19:
             self.model.regroup()
 
 

@@ -63,6 +63,6 @@ def test_a_thread_that_is_like_nothing_else_is_left_alone():
 
 def test_other_components_are_no_place_to_moor():
     place, edges = grid_with_a_thread()
-    place, edges = np.concatenate([place, place + [0, 0.1]]), np.concatenate([edges, edges + 48], 1)
+    place, edges = np.concatenate([place, place + np.array([0, 0.1])]), np.concatenate([edges, edges + 48], 1)
     moored = moor(place, edges, by_distance(place))
     assert np.linalg.norm(moored - place, axis=1).max() < 0.6
