@@ -3,7 +3,7 @@
 The error is the mean over test images of the summed squared error, pixels in [0, 1], at equal size of the code. Run s
 uses permutation s, initial draw s and batch order s; two-class MNIST holds the digits 0 and 1. All networks share one
 recipe (Adam, one cycle, batches of 32). `discover` and `HebbianLoss` see the shuffled training images and nothing
-else. MNIST and Fashion-MNIST are read from the folder SCGE_DATA names, or downloaded.
+else, for two classes those of all digits, as a geometry belongs to the modality. MNIST and Fashion-MNIST are read from the folder SCGE_DATA names, or downloaded.
 
     python benchmarks/compression.py --quick               # Fashion-MNIST, 10,000 images, one seed, the same ordering
     python benchmarks/compression.py                       # everything; --resume goes on after an interruption
@@ -105,16 +105,17 @@ def measure(cell: Cell, epochs: int, device: torch.device) -> dict[str, Any]:
     x, test = images(cell.data)
     if cell.images < len(x):
         x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(cell.seed))[: cell.images]]
+    modality = images("mnist")[0] if cell.data == "two-class" else x
     if MODELS[cell.model].shuffled:
         shuffle = ShuffleNodes(cell.seed)
-        x, test = shuffle(x), shuffle(test)
+        x, test, modality = shuffle(x), shuffle(test), shuffle(modality)
     start = time.perf_counter()
-    model, note = build(cell.model, x, cell.latent, cell.seed)
+    model, note = build(cell.model, modality, cell.latent, cell.seed)
     prepared = time.perf_counter() - start
     model = model.to(device)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        fit = train(cell.model, model, x.to(device), epochs=epochs, seed=cell.seed)
+        fit = train(cell.model, model, x.to(device), modality.to(device), epochs=epochs, seed=cell.seed)
     return {
         **asdict(cell),
         "error": reconstruction_error(model, test.to(device)),

@@ -67,7 +67,7 @@ MODELS = {
 
 
 def build(name: str, x: Tensor, latent: int, seed: int) -> tuple[AutoEncoder, dict[str, Any]]:
-    """An untrained model from training images ``[S, N, 1]``, and what to note about it."""
+    """An untrained model from images of its modality ``[S, N, 1]``, and what to note about it."""
     nodes, start = x.shape[1], time.perf_counter()
     if name in ("scge", "scge-free", "scge-content"):
         graph = discover(x, snap=name == "scge")
@@ -106,8 +106,8 @@ def _varying(x: Tensor) -> Tensor:
     return (x.amax(0) > x.amin(0)).any(1).cpu()
 
 
-def train(name: str, model: AutoEncoder, x: Tensor, *, epochs: int, seed: int) -> AutoEncoderFit:
-    """Train one model by the common recipe; learned places get their Hebbian teacher beside it."""
+def train(name: str, model: AutoEncoder, x: Tensor, modality: Tensor, *, epochs: int, seed: int) -> AutoEncoderFit:
+    """Train one model by the common recipe; learned places get their Hebbian teacher, on images of the modality."""
     if isinstance(model, PCAAutoEncoder):
         start = time.perf_counter()
         model.fit(x)
@@ -115,7 +115,7 @@ def train(name: str, model: AutoEncoder, x: Tensor, *, epochs: int, seed: int) -
     beside = None
     if name == "scge-learned":
         assert isinstance(model, SCGEAutoEncoder)
-        beside = Hebbian(model, x, seed)
+        beside = Hebbian(model, modality, seed)
     rate = MODELS[name].rate
     return fit_autoencoder(
         model, x, epochs=epochs, batch_size=_BATCH, lr=rate, seed=seed, after_step=beside, progress=name

@@ -83,18 +83,19 @@ def draw(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Te
     return torch.exp(-torch.where(kind.unsqueeze(1) == 0, ring, bar).square()).unsqueeze(2), kind
 
 
-def load() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Training images ``[S, N, 1]``, test images, and the digits of the test images."""
+def load() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training images ``[S, N, 1]``, test images, the digits of the test images, and all images of the modality."""
     if QUICK:
         generator = torch.Generator().manual_seed(SEED)
-        return draw(3000, generator)[0], *draw(500, generator)
+        x, _ = draw(3000, generator)
+        return x, *draw(500, generator), x
     train, test = MNISTNodes("mnist"), MNISTNodes("mnist", train=False)
-    return train.x[train.y < 2], test.x[test.y < 2], test.y[test.y < 2]
+    return train.x[train.y < 2], test.x[test.y < 2], test.y[test.y < 2], train.x
 
 
-x, test, digit = load()
+x, test, digit, modality = load()
 shuffle = ShuffleNodes(SEED)
-shuffled_x, shuffled_test = shuffle(x), shuffle(test)
+shuffled_modality = shuffle(modality)
 PIXELS = x.shape[1]
 
 # %% [markdown]
@@ -105,13 +106,14 @@ PIXELS = x.shape[1]
 # are told the grid: the first has the windows of a convolution but a kernel of its own in every place, so that it is
 # *sparse* and shares nothing. `conv. shuffled` *shares*, with the wrong neighbours.
 #
-# The SCGE models get shuffled images too, and have to find the grid. `discover` reads it off the training images; on
-# a lattice the model is lowered to dense convolutions. `never snapped` keeps the coordinates as found. `learned` starts
-# from random places and is taught by the reconstruction and, beside it, by `HebbianLoss`: what fires together is wired
-# together. `random places` keeps its random start.
+# The SCGE models get shuffled images too, and have to find the grid. A geometry belongs to the modality, so it may come
+# from all training images of it, whatever they show: the digits 0 and 1 alone leave too many pixels in doubt. `discover`
+# reads it off; on a lattice the model is lowered to dense convolutions. `never snapped` keeps the coordinates as found.
+# `learned` starts from random places and is taught by the reconstruction and, beside it, by `HebbianLoss`: what fires
+# together is wired together. `random places` keeps its random start.
 
 # %%
-graph, free = discover(shuffled_x), discover(shuffled_x, snap=False)
+graph, free = discover(shuffled_modality), discover(shuffled_modality, snap=False)
 print(graph)
 
 
@@ -124,7 +126,7 @@ def random_places() -> SharedGraph:
     return SharedGraph.from_pos(NodeEmbedding(PIXELS, 2, seed=SEED)().detach())
 
 
-varying = (shuffled_x.amax(0) > shuffled_x.amin(0)).any(1)
+varying = (shuffled_modality.amax(0) > shuffled_modality.amin(0)).any(1)
 SHUFFLED = {"conv. shuffled", "SCGE", "SCGE never snapped", "SCGE learned", "SCGE content", "SCGE random places"}
 MODELS: dict[str, tuple[Callable[[], AutoEncoder], float]] = {  # how to build it, and its largest learning rate
     "PCA": (lambda: PCAAutoEncoder(PIXELS, 1, LATENT), 0.0),
@@ -158,7 +160,8 @@ class Hebbian:
         if step >= self.steps // 5:
             return
         for _ in range(5):
-            loss = self.loss(shuffled_x[torch.randint(len(x), (128,), generator=self.generator)])
+            drawn = torch.randint(len(modality), (128,), generator=self.generator)
+            loss = self.loss(shuffled_modality[drawn])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()

@@ -12,7 +12,9 @@ from scge_pyg.graph.wiring import adjacency_of, edges_of, strength_of
 __all__ = ["hanging", "moor"]
 
 _MOST_PAIRS = 2**22
+_FEW = 0.1
 _CONVINCING = 0.5
+_ASTRAY = 3.0
 
 
 def hanging(edges: np.ndarray, num_nodes: int) -> np.ndarray:
@@ -46,9 +48,11 @@ def moor(pos: np.ndarray, edges: np.ndarray, dissimilarity: Dissimilarity) -> np
     """The map with its hanging nodes put where they are most similar to the rest.
 
     A hanging node is linked to the most similar node of its component that doesn't hang, if it is at least half as
-    similar (by correlation) as the node's most similar partner. It starts one step outwards from there, one without
+    similar (by correlation) as the node's most similar partner. Threads all of whose links are short stay as they are.
+    In the others, a node starts one step outwards from where it is moored, one without
     such a link where its nearest neighbour that has one is, and the stress of edges, of pairs two steps apart
-    and of links is minimised from this start. Nothing is moored where that would take over four million comparisons.
+    and of links is minimised from this start. Nothing is moored where that would take over four million comparisons, or
+    where more than a tenth of the nodes hang: then the map has holes, and the part that does not hang is no map.
 
     Args:
         pos: Coordinates ``[N, d]``.
@@ -56,10 +60,13 @@ def moor(pos: np.ndarray, edges: np.ndarray, dissimilarity: Dissimilarity) -> np
         dissimilarity: One minus the correlation of any pairs ``[2, P]``.
     """
     loose = hanging(edges, len(pos))
+    if loose.mean() > _FEW:
+        return pos
     links = _links(loose, edges, dissimilarity)
+    adjacency = adjacency_of(edges, len(pos))
+    loose, links = _astray(pos, loose, links, adjacency)
     if not links.shape[1]:
         return pos
-    adjacency = adjacency_of(edges, len(pos))
     firm_part = sp.diags((~loose).astype(float))
     inner = firm_part @ adjacency @ firm_part
     degree = np.asarray(inner.sum(1))
@@ -82,6 +89,17 @@ def moor(pos: np.ndarray, edges: np.ndarray, dissimilarity: Dissimilarity) -> np
         np.r_[length, np.ones(links.shape[1])],
         np.ones(len(length) + links.shape[1]),
     )
+
+
+def _astray(
+    pos: np.ndarray, loose: np.ndarray, links: np.ndarray, adjacency: sp.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """The hanging nodes, and their links, of threads with a node more than three spacings from where it is moored."""
+    far = np.linalg.norm(pos[links[0]] - pos[links[1]], axis=1) > _ASTRAY
+    inside = sp.diags(loose.astype(float))
+    thread = connected_components(inside @ adjacency @ inside, directed=False)[1]
+    lost = loose & np.isin(thread, thread[links[0, far]])
+    return lost, links[:, lost[links[0]]]
 
 
 def _links(loose: np.ndarray, edges: np.ndarray, dissimilarity: Dissimilarity) -> np.ndarray:
