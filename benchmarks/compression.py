@@ -3,7 +3,8 @@
 The error is the mean over test images of the summed squared error, pixels in [0, 1], at equal size of the code. Run s
 uses permutation s, initial draw s and batch order s; two-class MNIST holds the digits 0 and 1. All networks share one
 recipe (Adam, one cycle, batches of 32). `discover` and `HebbianLoss` see the shuffled training images and nothing
-else, for two classes those of all digits, as a geometry belongs to the modality. MNIST and Fashion-MNIST are read from the folder SCGE_DATA names, or downloaded.
+else, for two classes those of all digits, as a geometry belongs to the modality. MNIST and Fashion-MNIST are read from
+the folder SCGE_DATA names, or downloaded.
 
     python benchmarks/compression.py --quick               # Fashion-MNIST, 10,000 images, one seed, the same ordering
     python benchmarks/compression.py                       # everything; --resume goes on after an interruption

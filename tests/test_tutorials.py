@@ -35,7 +35,7 @@ def run(path, folder, **variables):
         text=True,
         cwd=folder,
         env=environment,
-        timeout=600,
+        timeout=1200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -82,3 +82,29 @@ def test_mix_into_pyg_shows_what_it_claims(outputs):
         for name, entry in zip(operators, row[1:], strict=True):
             assert float(entry.split("±")[0]) == pytest.approx(100 * mean[name, row[0].strip()], abs=0.06)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_why_convolution_shows_what_it_claims(outputs):
+    text, results, picture = outputs("why_convolution")
+    models = {name for name, _ in results}
+    assert len(models) == 13
+    error = {name: results[name, "error"] for name in models}
+    assert error["convolutional"] < error["MLP"] < error["PCA"]
+    assert max(error["locally linear"], error["second order"]) < error["PCA"]
+    assert error["conv. shuffled"] > 1.5 * error["convolutional"]
+    for found in ("SCGE", "SCGE never snapped"):
+        assert error[found] < 1.3 * error["convolutional"]
+    assert error["SCGE random places"] > 2 * error["SCGE never snapped"]
+    assert {results[name, "pairs that break it"] for name in models} == {0}
+    assert all(0 < results[name, "bound used"] < 1 for name in models)
+    # a linear decoder moves on a straight line, evenly, with one Jacobian
+    assert results["PCA", "straightness"] == pytest.approx(1, abs=1e-4)
+    assert results["PCA", "unevenness of the Jacobian"] == pytest.approx(0, abs=1e-4)
+    assert results["PCA", "slack"] > 0
+    assert max(abs(value) for (_, measure), value in results.items() if measure == "Hutchinson") < 3
+    straight = "straightness of latent"
+    assert results["convolutional", straight] > results["MLP", straight] + 0.05
+    rows = [line for line in text.splitlines() if line.startswith("| SCGE never snapped |")]
+    assert f" {error['SCGE never snapped']:.3f} " in rows[0]
+    for name in ("strips", "jacobian", "examples"):
+        assert picture.with_stem(f"picture-{name}").read_bytes().startswith(b"\x89PNG")

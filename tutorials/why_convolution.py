@@ -107,10 +107,10 @@ PIXELS = x.shape[1]
 # *sparse* and shares nothing. `conv. shuffled` *shares*, with the wrong neighbours.
 #
 # The SCGE models get shuffled images too, and have to find the grid. A geometry belongs to the modality, so it may come
-# from all training images of it, whatever they show: the digits 0 and 1 alone leave too many pixels in doubt. `discover`
-# reads it off; on a lattice the model is lowered to dense convolutions. `never snapped` keeps the coordinates as found.
-# `learned` starts from random places and is taught by the reconstruction and, beside it, by `HebbianLoss`: what fires
-# together is wired together. `random places` keeps its random start.
+# from all training images of it, whatever they show: the digits 0 and 1 alone leave too many pixels in doubt.
+# `discover` reads it off; on a lattice the model is lowered to dense convolutions. `never snapped` keeps the
+# coordinates as found. `learned` starts from random places and is taught by the reconstruction and, beside it, by
+# `HebbianLoss`: what fires together is wired together. `random places` keeps its random start.
 
 # %%
 graph, free = discover(shuffled_modality), discover(shuffled_modality, snap=False)

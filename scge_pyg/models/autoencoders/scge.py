@@ -141,6 +141,20 @@ class _WithContent(nn.Module):
         return y
 
 
+def _draw_as_transposed(conv: SCGEConv, dim: int) -> None:
+    """Start a layer towards more nodes as ``nn.ConvTranspose2d`` does, whose bound looks at the outputs.
+
+    The last layer, of few channels, starts louder than others; without that the lattice form ends up 5 % worse than the
+    convolutional autoencoder that it equals otherwise.
+    """
+    bound = 1 / math.sqrt(conv.out_channels * conv.product.taps)
+    assert conv.bias is not None
+    nn.init.uniform_(conv.bias, -bound, bound)
+    if isinstance(conv.product, NeighborAttention):
+        bound *= conv.gain / 2 ** (dim / 2)  # of its taps, one in two along each axis meets a node
+    nn.init.uniform_(conv.weight, -bound, bound)
+
+
 def _layer(
     in_channels: int, out_channels: int, source: Any, target: Any, level: int, *, kernel_size: int, content: str | None
 ) -> nn.Module:
@@ -154,6 +168,8 @@ def _layer(
         window = (kernel_size if strided else kernel_size // 2) ** source.dim
         options |= {"k": min(window, int(source.live.sum())), "tau": _TAU}
     conv = SCGEConv(in_channels, out_channels, ends, **options)
+    if not strided:
+        _draw_as_transposed(conv, source.dim)
     if content is None:
         return conv
     fine, coarse = (source, target) if strided else (target, source)

@@ -7,6 +7,7 @@ import torch
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
 from scge_pyg.graph import Lattice
 from scge_pyg.models.autoencoders import ConvAutoEncoder, SCGEAutoEncoder, fit_autoencoder
+from scge_pyg.models.autoencoders.hierarchy import coarsened
 from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all
 
 SIZES = {"channels": (3, 5), "hidden": 16}
@@ -165,6 +166,17 @@ def test_regroup_keeps_coarse_nodes_in_their_places(order):
         assert scrambled.mean() > 2 * moved.mean()
 
 
+def test_layers_start_as_those_of_the_convolutional_autoencoder():
+    torch.manual_seed(0)
+    scge = lower_to_conv(SCGEAutoEncoder(SharedGraph.from_grid((28, 28)), 1, 16), strict=True)
+    conv = ConvAutoEncoder((28, 28), 1, 16)
+    found, expected = ([p for p in model.parameters() if p.dim() == 4] for model in (scge, conv))
+    for one, other in zip(found, expected, strict=True):
+        assert one.numel() == other.numel()
+        assert one.abs().max().item() == pytest.approx(other.abs().max().item(), rel=0.02)
+        assert one.std().item() == pytest.approx(other.std().item(), rel=0.1)
+
+
 def test_regroup_needs_an_embedding(order):
     with pytest.raises(ValueError, match="places of a SharedGraph are fixed"):
         fresh(on_lattice(order)).regroup()
@@ -207,8 +219,9 @@ def test_state_goes_from_one_copy_to_another(order):
 def test_transposed_layers_start_as_loud_as_strided_ones():
     """A fine node meets 4 of the 16 taps; its output must not start half as large for that."""
     torch.manual_seed(0)
-    model = SCGEAutoEncoder(SharedGraph.from_grid((16, 16)), 8, 4, channels=(8,), hidden=16)
-    strided, transposed = model.down[0], model.up[0]
+    fine = SharedGraph.from_grid((16, 16))
+    ends = fine, coarsened(fine)[0]
+    strided, transposed = (SCGEConv(8, 8, pair, kernel_size=4) for pair in (ends, ends[::-1]))
     spread = [layer(torch.randn(64, layer.num_sources, 8)).std() for layer in (strided, transposed)]
     assert 0.8 < spread[1] / spread[0] < 1.25
 
