@@ -20,7 +20,7 @@
 # 5. what the code does while an image moves across the frame.
 #
 # `python tutorials/why_convolution.py` takes the digits 0 and 1 of MNIST, from the folder that `SCGE_DATA` names or
-# downloaded, and about 25 minutes on one core. `SCGE_QUICK=1` draws its own rings and bars, on 16x16 pixels, and takes
+# downloaded, and about half an hour on one core. `SCGE_QUICK=1` draws its own rings and bars, on 16x16 pixels, and takes
 # two minutes. `SCGE_PICTURE=why.png` saves the pictures `why-strips.png`, `why-jacobian.png` and `why-examples.png`.
 
 # %%
@@ -61,6 +61,7 @@ QUICK = os.environ.get("SCGE_QUICK") == "1"
 PICTURE = os.environ.get("SCGE_PICTURE")
 torch.set_num_threads(1)
 SEED, BATCH = 0, 32
+KINDS = ("a ring", "a bar") if QUICK else ("a 0", "a 1")
 SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 4)
 
 # %% [markdown]
@@ -392,7 +393,7 @@ if PICTURE:
     place = torch.linspace(0, 1, POINTS)
     for name, along in norms.items():
         axes.plot(place, along.mean(0), label=name, **style[name])
-    axes.set_xlabel("place on the way from a 0 to a 1 (straight in the code)")
+    axes.set_xlabel(f"place on the way from {KINDS[0]} to {KINDS[1]} (straight in the code)")
     axes.set_ylabel(r"$\|J\|_F$ per standard deviation of the code")
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
@@ -403,7 +404,7 @@ if PICTURE:
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     at = [step for step in range(steps) if step % EVERY == 0 or step == steps - 1]
-    for axes, what, column in zip(panels, ("a 0", "a 1", "the worst one for PCA"), range(3), strict=True):
+    for axes, what, column in zip(panels, (*KINDS, "the worst one for PCA"), range(3), strict=True):
         for name, history in histories.items():
             if history:
                 axes.plot(at, [errors[column] for errors in history], label=name, **style[name])
