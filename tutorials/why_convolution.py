@@ -20,8 +20,8 @@
 # 5. what the code does while an image moves across the frame.
 #
 # `python tutorials/why_convolution.py` takes the digits 0 and 1 of MNIST, from the folder that `SCGE_DATA` names or
-# downloaded, and about half an hour on one core. `SCGE_QUICK=1` draws its own rings and bars, on 16x16 pixels, and takes
-# two minutes. `SCGE_PICTURE=why.png` saves the pictures `why-strips.png`, `why-jacobian.png` and `why-examples.png`.
+# downloaded, and about half an hour on one core. `SCGE_QUICK=1` draws its own rings and bars, on 16x16 pixels, in
+# three minutes. `SCGE_PICTURE=why.png` saves the pictures `why-strips.png`, `why-jacobian.png` and `why-examples.png`.
 
 # %%
 import os
