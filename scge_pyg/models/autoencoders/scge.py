@@ -144,8 +144,8 @@ class _WithContent(nn.Module):
 def _draw_as_transposed(conv: SCGEConv, dim: int) -> None:
     """Start a layer towards more nodes as ``nn.ConvTranspose2d`` does, whose bound looks at the outputs.
 
-    The last layer, of few channels, starts louder than others, as in the convolutional autoencoder that the lattice form
-    equals.
+    The last layer, of few channels, starts louder than others, as in the convolutional autoencoder, which the lattice
+    form equals.
     """
     bound = 1 / math.sqrt(conv.out_channels * conv.product.taps)
     assert conv.bias is not None
