@@ -1,7 +1,11 @@
 import networkx as nx
 import numpy as np
 
+from scge_pyg.graph.assembly import map_components
+from scge_pyg.graph.coupling import Coupling
 from scge_pyg.graph.mooring import hanging, moor
+from scge_pyg.graph.settling import settle
+from scge_pyg.graph.wiring import adjacency_of, wiring_from_edges
 
 
 def grid_with_a_thread():
@@ -77,3 +81,17 @@ def test_other_components_are_no_place_to_moor():
     place, edges = np.concatenate([place, place + np.array([0, 0.1])]), np.concatenate([edges, edges + 80], 1)
     moored = moor(place, edges, by_distance(place))
     assert np.linalg.norm(moored - place, axis=1).max() < 0.6
+
+
+def test_settle_moors_threads():
+    """The last map that discover draws puts a border back that is fastened at one end only."""
+    place, edges = grid_with_a_thread()
+    wiring = wiring_from_edges(edges, 80)
+    matrix = 0.2 * adjacency_of(edges, 80)
+    coupling = Coupling(matrix, noise=0.01, gain=1.0, ridge=0.1, dissimilarity=by_distance(place))
+    chart = map_components(wiring, 80, 2, np.random.default_rng(0))
+    loose = hanging(edges, 80)
+    _, settled = settle(coupling, wiring, chart, 2, 0)
+    apart = np.linalg.norm(settled.pos[:, None] - settled.pos[None], axis=2)
+    true = np.linalg.norm(place[:, None] - place[None], axis=2)
+    assert np.abs(apart - true)[loose].max() < 2

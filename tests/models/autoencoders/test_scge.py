@@ -177,6 +177,19 @@ def test_layers_start_as_those_of_the_convolutional_autoencoder():
         assert one.std().item() == pytest.approx(other.std().item(), rel=0.1)
 
 
+def test_matrices_of_averaging_layers_train_faster(order):
+    model = fresh(NodeEmbedding(96, 2, seed=3))
+    rates = {id(p): group["lr"] for group in model.parameter_groups(0.5) for p in group["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    layers = [layer for layer in model.modules() if isinstance(layer, SCGEConv)]
+    for layer in layers:
+        assert layer.gain > 1
+        assert rates.pop(id(layer.weight)) == pytest.approx(0.5 * layer.gain**0.5)
+    assert set(rates.values()) == {0.5}
+    summing = fresh(on_lattice(order)).parameter_groups(0.5)
+    assert [group["lr"] for group in summing] == [0.5]
+
+
 def test_regroup_needs_an_embedding(order):
     with pytest.raises(ValueError, match="places of a SharedGraph are fixed"):
         fresh(on_lattice(order)).regroup()
