@@ -54,6 +54,12 @@ def test_a_map_without_hanging_nodes_stays_as_it_is():
     assert moor(place, edges, by_distance(place)) is place
 
 
+def test_a_thread_that_is_not_astray_stays_as_it_is():
+    place, edges = grid_with_a_thread()
+    bent = place + 0.5 * hanging(edges, 80)[:, None]
+    assert moor(bent, edges, by_distance(place)) is bent
+
+
 def test_a_thread_that_is_like_nothing_else_is_left_alone():
     place, edges = grid_with_a_thread()
     loose = hanging(edges, 80)
