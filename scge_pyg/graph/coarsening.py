@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +12,9 @@ from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 
 __all__ = ["coarsen_lattice", "coarsen_points", "farthest_points"]
+
+_MESH_DIMENSIONS = 3
+_SHIFTS = torch.arange(4) / 4
 
 
 def coarsen_lattice(lattice: Lattice, stride: int) -> tuple[Lattice, Tensor]:
@@ -53,8 +58,12 @@ def farthest_points(pos: Tensor, count: int) -> list[int]:
     return chosen
 
 
-def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Tensor]:
-    """k-means from farthest points: no random number, and the order of the points changes no bit of the result.
+def coarsen_points(pos: Tensor, count: int, steps: int = 50) -> tuple[Tensor, Tensor]:
+    r"""k-means from the best of several starts: no random number, and the order of the points changes no bit.
+
+    Starts are farthest points and, up to three dimensions, the fullest cells of square meshes. Farthest points settle
+    in uneven groups (mean squared distance 0.74 for four pixels of a 28 x 28 grid each, where blocks of 2 x 2 have
+    0.5); a mesh laid along the rows of the points finds the blocks.
 
     Cost: :math:`O(N M d)` a step for ``M = count`` centres.
 
@@ -64,7 +73,15 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Te
     order = np.lexsort(pos.detach().cpu().numpy().T)
     canonical = torch.from_numpy(order).to(pos.device)
     pos = pos[canonical]
-    centres = pos[farthest_points(pos, count)]
+    starts = [pos[farthest_points(pos, count)]]
+    if pos.shape[1] <= _MESH_DIMENSIONS and count < pos.shape[0]:
+        starts += _meshes(pos, count)
+    centres, assignment = min((_lloyd(pos, start, steps) for start in starts), key=lambda found: _inertia(pos, *found))
+    return centres, torch.empty_like(assignment).index_copy_(0, canonical, assignment)
+
+
+def _lloyd(pos: Tensor, centres: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    count = centres.shape[0]
     assignment = knn(pos, centres, 1)[1].squeeze(1)
     for _ in range(steps):
         total = torch.zeros_like(centres).index_add_(0, assignment, pos)
@@ -74,4 +91,49 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 20) -> tuple[Tensor, Te
         if torch.equal(renewed, assignment):
             break
         assignment = renewed
-    return centres, torch.empty_like(assignment).index_copy_(0, canonical, assignment)
+    return centres, assignment
+
+
+def _inertia(pos: Tensor, centres: Tensor, assignment: Tensor) -> float:
+    return float((pos - centres[assignment]).square().sum())
+
+
+def _meshes(pos: Tensor, count: int) -> list[Tensor]:
+    """Starts on two meshes: one cell for ``N / M`` points spaced as the points are, and one as many cells as wanted."""
+    num_nodes, dim = pos.shape
+    spacing = float(knn(pos, pos, min(2 * dim, num_nodes - 1), exclude_self=True)[0].median())
+    if spacing == 0:
+        return []
+    side = spacing * (num_nodes / count) ** (1 / dim)
+    fitted, cells = _mesh_start(pos, count, side)
+    return [fitted, _mesh_start(pos, count, side * (cells / count) ** (1 / dim))[0]]
+
+
+def _mesh_start(pos: Tensor, count: int, side: float) -> tuple[Tensor, int]:
+    """Middles of the ``count`` fullest cells of the best mesh, and the number of its cells that hold points.
+
+    The best mesh has the least sum of squared distances from the points to the middles of their cells, over rotations
+    of the plane in steps of one degree and shifts of a quarter cell. It has no rotations in other dimensions.
+    """
+    best = (math.inf, pos, pos)
+    for turn in _turns(pos.shape[1]):
+        turn = turn.to(pos)
+        at = (pos @ turn / side).unsqueeze(-1) - _SHIFTS.to(pos)
+        error = (at - at.round()).square().sum(0)
+        if float(error.amin(1).sum()) < best[0]:
+            best = (float(error.amin(1).sum()), turn, _SHIFTS.to(pos)[error.argmin(1)])
+    _, turn, shift = best
+    cell, size = torch.unique((pos @ turn / side - shift).round(), dim=0, return_counts=True)
+    fullest = size.argsort(descending=True, stable=True)[:count]
+    start = (cell[fullest] + shift) * side @ turn.T
+    while start.shape[0] < count:
+        distance = knn(pos, start, 1)[0].squeeze(1)
+        start = torch.cat([start, pos[distance.argmax()].unsqueeze(0)])
+    return start, cell.shape[0]
+
+
+def _turns(dim: int) -> list[Tensor]:
+    if dim != 2:
+        return [torch.eye(dim)]
+    angles = [math.radians(degree) for degree in range(90)]
+    return [torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]) for a in angles]
