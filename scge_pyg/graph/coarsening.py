@@ -11,9 +11,10 @@ from torch import Tensor
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 
-__all__ = ["coarsen_lattice", "coarsen_points", "farthest_points"]
+__all__ = ["block_count", "coarsen_lattice", "coarsen_points", "farthest_points"]
 
 _MESH_DIMENSIONS = 3
+_RAGGED = 1.25
 _SHIFTS = torch.arange(4) / 4
 
 
@@ -98,10 +99,34 @@ def _inertia(pos: Tensor, centres: Tensor, assignment: Tensor) -> float:
     return float((pos - centres[assignment]).square().sum())
 
 
+def block_count(pos: Tensor, stride: int) -> int:
+    r"""How many blocks of ``stride`` spacings along each axis the points fill.
+
+    Those of the best mesh, but at most a quarter more than :math:`N / \text{stride}^d`, which irregular places exceed:
+    ragged borders fill some blocks in part.
+
+    Example:
+        >>> block_count(torch.cartesian_prod(torch.arange(6.0), torch.arange(5.0)), 2)
+        9
+    """
+    num_nodes, dim = pos.shape
+    usual = num_nodes / stride**dim
+    spacing = _spacing(pos)
+    if stride == 1 or spacing == 0:
+        return max(1, round(usual))
+    return max(1, min(_mesh_start(pos, 1, stride * spacing)[1], round(_RAGGED * usual)))
+
+
+def _spacing(pos: Tensor) -> float:
+    """Median distance to the ``2 d`` nearest, which on a grid are the neighbours along the axes."""
+    neighbors = min(2 * pos.shape[1], pos.shape[0] - 1)
+    return float(knn(pos, pos, neighbors, exclude_self=True)[0].median()) if neighbors else 0.0
+
+
 def _meshes(pos: Tensor, count: int) -> list[Tensor]:
     """Starts on two meshes: one cell for ``N / M`` points spaced as the points are, and one as many cells as wanted."""
     num_nodes, dim = pos.shape
-    spacing = float(knn(pos, pos, min(2 * dim, num_nodes - 1), exclude_self=True)[0].median())
+    spacing = _spacing(pos)
     if spacing == 0:
         return []
     side = spacing * (num_nodes / count) ** (1 / dim)

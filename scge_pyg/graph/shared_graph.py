@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
 from scge_pyg.graph.assembly import choose_map
-from scge_pyg.graph.coarsening import coarsen_lattice, coarsen_points
+from scge_pyg.graph.coarsening import block_count, coarsen_lattice, coarsen_points
 from scge_pyg.graph.dimension import intrinsic_dimension
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
@@ -233,21 +233,22 @@ class SharedGraph:
         """A coarser graph in the same frame, and the cluster of each node.
 
         With ``stride``, blocks of ``stride`` cells along each axis of the lattice become one node, which sits on
-        the first cell of its block as the outputs of a strided ``torch.nn.Conv2d`` do. Otherwise the live nodes are
-        grouped around ``num_nodes`` k-means centres, started from farthest points.
+        the first cell of its block as the outputs of a strided ``torch.nn.Conv2d`` do. Without a lattice, the live
+        nodes are grouped around k-means centres: one for each block of ``stride`` spacings along each axis that holds
+        nodes, or ``num_nodes``.
 
         Args:
             num_nodes: Number of coarse nodes. Default: a quarter of the live ones.
-            stride: Cells per block and axis; needs a lattice.
+            stride: Cells, or without a lattice spacings, per block and axis.
 
         Returns:
             The coarse graph and ``cluster [N]`` int64, -1 for nodes that are not live.
         """
-        if stride is not None:
-            if num_nodes is not None:
-                raise ValueError("coarsen: give num_nodes or stride, not both")
-            if self.lattice is None:
-                raise ValueError("coarsen: stride needs a lattice, and this graph has none; use coarsen(num_nodes=...)")
+        if stride is not None and num_nodes is not None:
+            raise ValueError("coarsen: give num_nodes or stride, not both")
+        if stride is not None and stride < 1:
+            raise ValueError(f"coarsen: stride must be at least 1, got {stride}")
+        if stride is not None and self.lattice is not None:
             coarse, cluster = coarsen_lattice(self.lattice, stride)
             full = SharedGraph.from_grid(coarse.shape, coarse.periodic)
             index = torch.full((full.num_nodes,), -1, device=self.pos.device)
@@ -257,6 +258,9 @@ class SharedGraph:
             return SharedGraph(pos, edges[:, (edges >= 0).all(0)], lattice=coarse), cluster
         live = self.live.nonzero().squeeze(1)
         count = max(1, live.numel() // 4) if num_nodes is None else num_nodes
+        if stride is not None:
+            flat = self.pos.shape[1] == self.dim  # what is bent fills few of the blocks around it
+            count = block_count(self.pos[live], stride) if flat else max(1, round(live.numel() / stride**self.dim))
         centres, assignment = coarsen_points(self.pos[live], count)
         cluster = torch.full((self.num_nodes,), -1, device=self.pos.device)
         cluster[live] = assignment

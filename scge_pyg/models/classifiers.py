@@ -18,9 +18,9 @@ __all__ = ["GridCNN", "NodeMLP", "SCGEClassifier"]
 class SCGEClassifier(torch.nn.Module):
     r"""Convolution, batch normalisation, ReLU and 2x max pooling per level, then one linear layer.
 
-    With a lattice, levels are ``graph.coarsen(stride=2)``, and :func:`scge_pyg.lower_to_conv` turns the whole body
-    into one dense grid: on a full grid this is :class:`GridCNN` with the same weights. Without one, each level keeps
-    one node in :math:`2^{\text{dim}}` as k-means centres of the coordinates, and nothing is ever snapped to a grid.
+    Levels are ``graph.coarsen(stride=2)``. With a lattice, :func:`scge_pyg.lower_to_conv` turns the whole body into one
+    dense grid: on a full grid this is :class:`GridCNN` with the same weights. Without one, the nodes of a level are
+    k-means centres of the coordinates, and nothing is ever snapped to a grid.
 
     Args:
         in_channels: Channels of a node.
@@ -54,7 +54,7 @@ class SCGEClassifier(torch.nn.Module):
         self.num_nodes, self.in_channels = graph.num_nodes, in_channels
         layers: list[torch.nn.Module] = []
         for width in channels:
-            coarse, cluster = _coarsened(graph)
+            coarse, cluster = graph.coarsen(stride=2)
             layers += [
                 SCGEConv(in_channels, width, graph, kernel_size=kernel_size, bias=False),
                 NodeBatchNorm(width, graph),
@@ -70,12 +70,6 @@ class SCGEClassifier(torch.nn.Module):
         batch = as_batch(x, self.num_nodes, self.in_channels, "SCGEClassifier")
         logits: Tensor = self.head(self.body(batch).flatten(1))
         return logits
-
-
-def _coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
-    if graph.lattice is not None:
-        return graph.coarsen(stride=2)
-    return graph.coarsen(num_nodes=max(1, round(int(graph.live.sum()) / 2**graph.dim)))
 
 
 class GridCNN(torch.nn.Module):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -68,6 +70,29 @@ def test_separate_clusters_are_found():
     assert groups[0].unique().numel() == 4
 
 
+@pytest.mark.parametrize("turn", [0.0, 0.3, 1.2])
+def test_a_turned_grid_falls_into_blocks(turn):
+    cell = SharedGraph.from_grid((12, 10)).lattice.cell
+    rotation = torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    jitter = 0.1 * torch.randn(120, 2, generator=torch.Generator().manual_seed(0))
+    shuffle = torch.randperm(120, generator=torch.Generator().manual_seed(1))
+    _, cluster = coarsen_points(((cell + jitter) @ rotation.T + 3.3)[shuffle], 30)
+    block = (cell // 2)[shuffle]
+    assert torch.equal(cluster[:, None] == cluster, (block[:, None] == block).all(2))
+
+
+def test_coordinates_have_blocks_too():
+    grid = SharedGraph.from_grid((13, 10))
+    ragged = grid.pos[(grid.pos - torch.tensor([6.0, 4.5])).norm(dim=1) < 6.5]
+    places = SharedGraph.from_pos(ragged @ torch.tensor([[0.8, -0.6], [0.6, 0.8]]))
+    shifts = torch.cartesian_prod(torch.arange(2), torch.arange(2))
+    filled = min(torch.unique((ragged + shift) // 2, dim=0).shape[0] for shift in shifts)
+    assert filled <= places.coarsen(stride=2)[0].num_nodes <= filled + 2
+    assert places.coarsen(stride=1)[0].num_nodes == len(ragged)
+    irregular = SharedGraph.from_pos(torch.rand(400, 2, generator=torch.Generator().manual_seed(0)))
+    assert irregular.coarsen(stride=2)[0].num_nodes == 125
+
+
 def test_a_graph_without_a_lattice():
     generator = torch.Generator().manual_seed(0)
     pos = torch.rand(120, 2, generator=generator) * 10
@@ -90,8 +115,8 @@ def test_bad_input_is_refused():
         graph.coarsen(stride=0)
     with pytest.raises(ValueError, match=r"num_nodes must lie in 1\.\.16 \(live nodes\), got 17"):
         graph.coarsen(17)
-    with pytest.raises(ValueError, match=r"this graph has none; use coarsen\(num_nodes"):
-        SharedGraph.from_pos(torch.rand(9, 2)).coarsen(stride=2)
+    with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
+        SharedGraph.from_pos(torch.rand(9, 2)).coarsen(stride=0)
 
 
 def test_the_order_of_the_points_changes_no_bit():

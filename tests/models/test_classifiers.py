@@ -45,7 +45,7 @@ def test_coordinates_alone_suffice():
     pos = torch.rand(60, 2, generator=torch.Generator().manual_seed(0)) * 8
     pos[7] = torch.nan
     model = SCGEClassifier(2, 3, SharedGraph.from_pos(pos), channels=(4, 6)).eval()
-    assert [layer.target.num_nodes for layer in model.body if isinstance(layer, SCGEConv)] == [60, 15]
+    assert [layer.target.num_nodes for layer in model.body if isinstance(layer, SCGEConv)] == [60, 18]
     x = torch.randn(4, 60, 2)
     y = model(x)
     assert y.shape == (4, 3)

@@ -24,9 +24,9 @@ def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn
 
 
 def coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
-    r"""Blocks of two cells along each axis of a lattice, or one k-means centre for :math:`2^{\text{dim}}` nodes.
+    r"""``graph.coarsen(stride=2)`` for layers of an even number of taps.
 
-    Coarse nodes sit in the middle of their blocks, so that a layer of four taps an axis is
+    On a lattice, coarse nodes sit in the middle of their blocks, so that a layer of four taps an axis is
     ``Conv2d(kernel_size=4, stride=2, padding=1)``.
 
     Returns:
@@ -36,10 +36,9 @@ def coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
         >>> coarsened(SharedGraph.from_grid((4, 6)))[0].pos[0].tolist()
         [0.5, 0.5]
     """
-    if graph.lattice is None:
-        return graph.coarsen(num_nodes=max(1, round(int(graph.live.sum()) / 2**graph.dim)))
     coarse, cluster = graph.coarsen(stride=2)
-    assert coarse.lattice is not None
+    if graph.lattice is None or coarse.lattice is None:
+        return coarse, cluster
     fine, cells = graph.lattice, coarse.lattice
     origin = [o + 0.5 * s for o, s in zip(fine.origin, fine.stride, strict=True)]
     centred = Lattice(cells.cell, cells.shape, cells.periodic, origin, cells.stride)
