@@ -29,7 +29,7 @@ __all__ = ["MODELS", "Model", "build", "train"]
 
 _SHAPE = (28, 28)
 _BATCH, _RATE = 32, 3e-3
-_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE = 128, 2_000, 0.5
+_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE, _HEBBIAN_MEMORY = 128, 2_000, 0.5, 4_096
 _LESSONS, _REGROUP_EVERY = 5, 20
 
 
@@ -132,7 +132,7 @@ class Hebbian:
     def __init__(self, model: SCGEAutoEncoder, x: Tensor, seed: int) -> None:
         finest = model.levels[0]
         assert isinstance(finest, NodeEmbedding)
-        self.model, self.x, self.loss = model, x, HebbianLoss(finest, seed=seed)
+        self.model, self.x, self.loss = model, x, HebbianLoss(finest, memory=_HEBBIAN_MEMORY, seed=seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.Adam(finest.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, _HEBBIAN_RATE, _HEBBIAN_STEPS)
