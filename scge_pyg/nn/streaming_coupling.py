@@ -26,6 +26,7 @@ _CLIP = 10.0  # deviations at which a standardised signal is clipped: early stat
 _CONSTANT = 1e-5  # a deviation below this share of the node's mean and of the usual deviation is rounding
 _AVERAGED = 8  # refreshes over which a coefficient is averaged
 _PROBES = 512
+_SEARCHED = 1024  # signals by which candidates are searched; exact distances of many more take most of a refresh
 _BLOCK = 1024
 
 
@@ -35,7 +36,7 @@ class StreamingCoupling(torch.nn.Module):
 
     Mean and variance of each node and channel run along with the stream: an average over all samples until ``horizon``
     of them, exponential forgetting afterwards. The R latest standardised signals stay in a ring. From it each node is
-    regressed, with a ridge, on the m nodes with the most similar signals,
+    regressed, with a ridge, on the m nodes with the most similar signals (by at most 1,024 of them),
 
     .. math::
         \beta_i = (G_i + \lambda I)^{-1} g_i, \qquad P_{ij} = \sqrt{\beta_{ij} \beta_{ji}} ,
@@ -45,7 +46,7 @@ class StreamingCoupling(torch.nn.Module):
     error on the odd columns of the ring after a fit on the even ones. Partners are the couplings above the split
     (Otsu, 1979) that both ends see among their eight strongest, and above three times the noise.
 
-    State: :math:`O(N (R + m))`. A refresh costs :math:`O(N^2 R)` for the candidates, in blocks, and
+    State: :math:`O(N (R + m))`. A refresh costs :math:`O(N^2 \min(R, 1024))` for the candidates, in blocks, and
     :math:`O(N m^2 R + N m^3)`.
 
     Args:
@@ -150,7 +151,8 @@ class StreamingCoupling(torch.nn.Module):
     def refresh(self) -> None:
         """Choose candidates, regress, and settle who is partner of whom."""
         signal = self.signal[:, : self.filled]
-        _, index = knn(signal, signal, self.candidates, exclude_self=True)
+        searched = signal[:, :_SEARCHED]
+        _, index = knn(searched, searched, self.candidates, exclude_self=True)
         self.ridge.fill_(self._choose_ridge(signal, index))
         everyone = torch.arange(self.num_nodes, device=signal.device)
         beta = torch.cat(
