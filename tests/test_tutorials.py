@@ -35,7 +35,7 @@ def run(path, folder, **variables):
         text=True,
         cwd=folder,
         env=environment,
-        timeout=1200,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
