@@ -62,7 +62,7 @@ PICTURE = os.environ.get("SCGE_PICTURE")
 torch.set_num_threads(1)
 SEED, BATCH = 0, 32
 KINDS = ("a ring", "a bar") if QUICK else ("a 0", "a 1")
-SHAPE, LATENT, EPOCHS = ((16, 16), 8, 12) if QUICK else ((28, 28), 16, 4)
+SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 4)
 
 # %% [markdown]
 # ## The data, and the same data shuffled

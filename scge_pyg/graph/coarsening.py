@@ -15,6 +15,7 @@ __all__ = ["block_count", "coarsen_lattice", "coarsen_points", "farthest_points"
 
 _MESH_DIMENSIONS = 3
 _RAGGED = 1.25
+_ALIKE = 1.05  # errors of shifts that lie as well, but for jitter
 _SHIFTS = torch.arange(4) / 4
 
 
@@ -59,7 +60,7 @@ def farthest_points(pos: Tensor, count: int) -> list[int]:
     return chosen
 
 
-def coarsen_points(pos: Tensor, count: int, steps: int = 50) -> tuple[Tensor, Tensor]:
+def coarsen_points(pos: Tensor, count: int, steps: int = 50, stride: int | None = None) -> tuple[Tensor, Tensor]:
     r"""k-means from the best of several starts: no random number, and the order of the points changes no bit.
 
     Starts are farthest points and, up to three dimensions, the fullest cells of square meshes. Farthest points settle
@@ -67,6 +68,12 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 50) -> tuple[Tensor, Te
     0.5); a mesh laid along the rows of the points finds the blocks.
 
     Cost: :math:`O(N M d)` a step for ``M = count`` centres.
+
+    Args:
+        pos: Points ``[N, d]``.
+        count: Number of centres.
+        steps: Most steps of Lloyd's algorithm.
+        stride: Side of the mesh's cells in spacings of the points. Default: so that ``N / M`` points fill one.
 
     Returns:
         Centres ``[M, d]`` and the centre of each point ``[N]``.
@@ -76,7 +83,7 @@ def coarsen_points(pos: Tensor, count: int, steps: int = 50) -> tuple[Tensor, Te
     pos = pos[canonical]
     starts = [pos[farthest_points(pos, count)]]
     if pos.shape[1] <= _MESH_DIMENSIONS and count < pos.shape[0]:
-        starts += _meshes(pos, count)
+        starts += _meshes(pos, count, stride or (pos.shape[0] / count) ** (1 / pos.shape[1]))
     centres, assignment = min((_lloyd(pos, start, steps) for start in starts), key=lambda found: _inertia(pos, *found))
     return centres, torch.empty_like(assignment).index_copy_(0, canonical, assignment)
 
@@ -123,38 +130,52 @@ def _spacing(pos: Tensor) -> float:
     return float(knn(pos, pos, neighbors, exclude_self=True)[0].median()) if neighbors else 0.0
 
 
-def _meshes(pos: Tensor, count: int) -> list[Tensor]:
-    """Starts on two meshes: one cell for ``N / M`` points spaced as the points are, and one as many cells as wanted."""
-    num_nodes, dim = pos.shape
+def _meshes(pos: Tensor, count: int, stride: float) -> list[Tensor]:
+    """Starts on two meshes: cells of ``stride`` spacings, and as many cells as wanted."""
     spacing = _spacing(pos)
     if spacing == 0:
         return []
-    side = spacing * (num_nodes / count) ** (1 / dim)
+    side = spacing * stride
     fitted, cells = _mesh_start(pos, count, side)
-    return [fitted, _mesh_start(pos, count, side * (cells / count) ** (1 / dim))[0]]
+    return [fitted, _mesh_start(pos, count, side * (cells / count) ** (1 / pos.shape[1]))[0]]
 
 
 def _mesh_start(pos: Tensor, count: int, side: float) -> tuple[Tensor, int]:
     """Middles of the ``count`` fullest cells of the best mesh, and the number of its cells that hold points.
 
     The best mesh has the least sum of squared distances from the points to the middles of their cells, over rotations
-    of the plane in steps of one degree and shifts of a quarter cell. It has no rotations in other dimensions.
+    of the plane in steps of one degree and shifts of a quarter cell. It has no rotations in other dimensions. A grid
+    lies as well in meshes half a cell apart on each axis; the one with the fewest cells is taken.
     """
-    best = (math.inf, pos, pos)
-    for turn in _turns(pos.shape[1]):
-        turn = turn.to(pos)
-        at = (pos @ turn / side).unsqueeze(-1) - _SHIFTS.to(pos)
-        error = (at - at.round()).square().sum(0)
-        if float(error.amin(1).sum()) < best[0]:
-            best = (float(error.amin(1).sum()), turn, _SHIFTS.to(pos)[error.argmin(1)])
-    _, turn, shift = best
-    cell, size = torch.unique((pos @ turn / side - shift).round(), dim=0, return_counts=True)
+    shifts = _SHIFTS.to(pos)
+    best, turn = math.inf, pos
+    for candidate in _turns(pos.shape[1]):
+        rotation = candidate.to(pos)
+        error = _mesh_error(pos @ rotation / side, shifts)
+        if float(error.amin(1).sum()) < best:
+            best, turn = float(error.amin(1).sum()), rotation
+    at = pos @ turn / side
+    error = _mesh_error(at, shifts)
+    alike = error <= _ALIKE * error.amin(1, keepdim=True) + 1e-9 * pos.shape[0]
+    meshes = []
+    for choice in torch.cartesian_prod(*[torch.arange(len(shifts))] * pos.shape[1]).view(-1, pos.shape[1]):
+        axis = torch.arange(pos.shape[1])
+        if bool(alike[axis, choice].all()):
+            shift = shifts[choice]
+            meshes.append((shift, *torch.unique((at - shift).round(), dim=0, return_counts=True)))
+    shift, cell, size = min(meshes, key=lambda mesh: mesh[1].shape[0])
     fullest = size.argsort(descending=True, stable=True)[:count]
     start = (cell[fullest] + shift) * side @ turn.T
     while start.shape[0] < count:
         distance = knn(pos, start, 1)[0].squeeze(1)
         start = torch.cat([start, pos[distance.argmax()].unsqueeze(0)])
     return start, cell.shape[0]
+
+
+def _mesh_error(at: Tensor, shifts: Tensor) -> Tensor:
+    """Sum of squared distances to the middles of cells of side 1, for each axis and shift ``[d, 4]``."""
+    offset = at.unsqueeze(-1) - shifts
+    return (offset - offset.round()).square().sum(0)
 
 
 def _turns(dim: int) -> list[Tensor]:

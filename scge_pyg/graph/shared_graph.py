@@ -261,7 +261,7 @@ class SharedGraph:
         if stride is not None:
             flat = self.pos.shape[1] == self.dim  # what is bent fills few of the blocks around it
             count = block_count(self.pos[live], stride) if flat else max(1, round(live.numel() / stride**self.dim))
-        centres, assignment = coarsen_points(self.pos[live], count)
+        centres, assignment = coarsen_points(self.pos[live], count, stride=stride)
         cluster = torch.full((self.num_nodes,), -1, device=self.pos.device)
         cluster[live] = assignment
         coarse_edges = cluster[self.edge_index]

@@ -81,6 +81,17 @@ def test_a_turned_grid_falls_into_blocks(turn):
     assert torch.equal(cluster[:, None] == cluster, (block[:, None] == block).all(2))
 
 
+def test_a_stray_node_leaves_the_blocks_of_the_others_in_line():
+    cell = SharedGraph.from_grid((16, 16)).lattice.cell
+    jitter = 0.005 * torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+    pos = cell + jitter
+    pos[16] = torch.tensor([1.1, -0.8])
+    coarse, cluster = SharedGraph.from_pos(pos).coarsen(stride=2)
+    assert coarse.num_nodes == 65
+    assert (torch.bincount(cluster) == 4).sum() >= 63
+    assert coarse.coarsen(stride=2)[0].num_nodes <= 17
+
+
 def test_coordinates_have_blocks_too():
     grid = SharedGraph.from_grid((13, 10))
     ragged = grid.pos[(grid.pos - torch.tensor([6.0, 4.5])).norm(dim=1) < 6.5]
