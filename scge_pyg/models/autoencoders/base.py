@@ -6,17 +6,18 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scge_pyg.nn.batching import as_batch
 
 __all__ = ["AutoEncoder"]
 
 
-class AutoEncoder(torch.nn.Module, ABC):
+class AutoEncoder(nn.Module, ABC):
     r"""Samples to a small latent code without noise and back, :math:`r(z(x)) \approx x`.
 
-    Subclasses implement ``_encode`` from ``[B, N, C]`` to ``[B, latent]`` and ``_decode`` the other way.
+    Subclasses implement ``_encode`` from ``[B, N, C]`` to ``[B, latent]`` and ``_decode`` the other way, and may name
+    the biases of their output, for :meth:`initialize`.
 
     Args:
         num_nodes: Number of nodes N.
@@ -54,6 +55,31 @@ class AutoEncoder(torch.nn.Module, ABC):
         if z.dim() != 2 or z.shape[1] != self.latent:
             raise ValueError(f"{type(self).__name__}: z must be [B, {self.latent}], got {list(z.shape)}")
         return self._decode(z)
+
+    def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
+        """Biases of the output, one a value or one a channel, and the nodes that each is added to."""
+        return []
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor) -> None:
+        """Let the reconstruction start around the mean of samples ``[S, N, C]``: the last bias becomes it.
+
+        A bias for each value takes the mean of that value, a bias for each channel the mean of that channel.
+
+        Raises:
+            ValueError: If the shape is another, or a value is NaN or infinite.
+        """
+        samples = as_batch(x, self.num_nodes, self.in_channels, f"{type(self).__name__}.initialize")
+        mean = samples.mean(0, dtype=torch.float64)
+        if not bool(torch.isfinite(mean).all()):
+            raise ValueError(
+                f"{type(self).__name__}.initialize: x holds NaN or infinite values; remove those samples or fill the "
+                f"gaps first"
+            )
+        for bias, nodes in self._output_biases():
+            own = mean[nodes]
+            shared = own.sort(0).values.mean(0)  # in one order of summation, whatever the order of the nodes
+            bias.copy_((own if bias.numel() == own.numel() else shared).view_as(bias))
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Parameters for an optimiser with their learning rates."""

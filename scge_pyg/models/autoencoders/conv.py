@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from scge_pyg.models.autoencoders.base import AutoEncoder
-from scge_pyg.models.autoencoders.hierarchy import bottleneck
+from scge_pyg.models.autoencoders.hierarchy import bottleneck, last_bias
 
 __all__ = ["ConvAutoEncoder"]
 
@@ -65,6 +65,9 @@ class ConvAutoEncoder(AutoEncoder):
             up = [nn.ConvTranspose2d(coarse, fine, 4, stride=2, padding=1), nn.ReLU(), *up]
         self.down, self.up = nn.Sequential(*down), nn.Sequential(*up[:-1])
         self.dense_down, self.dense_up = bottleneck(math.prod(self.small) * widths[-1], hidden, latent)
+
+    def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
+        return [(last_bias(self.up), slice(None))]
 
     def _encode(self, x: Tensor) -> Tensor:
         grid = self.down(x.transpose(1, 2).unflatten(2, self.shape))

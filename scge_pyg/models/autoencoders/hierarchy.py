@@ -13,7 +13,7 @@ from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.nn import NodeEmbedding
 from scge_pyg.nn.tap_table import active_nodes
 
-__all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "node_levels"]
+__all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "last_bias", "node_levels"]
 
 
 def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -21,6 +21,18 @@ def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn
     down = nn.Sequential(nn.Linear(values, hidden), nn.ReLU(), nn.Linear(hidden, latent))
     up = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, values), nn.ReLU())
     return down, up
+
+
+def last_bias(layers: nn.Sequential) -> nn.Parameter:
+    """The bias of the last convolution, dense, lowered, or on nodes.
+
+    Example:
+        >>> last_bias(nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU(), nn.Conv2d(3, 4, 1))).shape
+        torch.Size([4])
+    """
+    bias = [layer for layer in layers.modules() if hasattr(layer, "out_channels")][-1].bias
+    assert isinstance(bias, nn.Parameter)
+    return bias
 
 
 def coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
@@ -113,6 +125,10 @@ class HierarchicalAutoEncoder(AutoEncoder):
             ends = self.levels[level], self.levels[level - 1]
             up += [layer(widths[level], widths[level - 1], *ends, level - 1), nn.ReLU()]
         self.down, self.up = nn.Sequential(*down), nn.Sequential(*up[:-1])
+
+    def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
+        biases: list[tuple[nn.Parameter, Tensor | slice]] = [(last_bias(self.up), self.active)]
+        return biases if self.rest is None else [*biases, (self.rest, ~self.active)]
 
     def _encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.dense_down(self.down(x if self.rest is None else x[:, self.active]).flatten(1))

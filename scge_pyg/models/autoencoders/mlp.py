@@ -48,6 +48,11 @@ class MLPAutoEncoder(AutoEncoder):
         widths = [latent, *widths[:0:-1]]
         self.up = nn.Sequential(*_dense(widths, batch_norm), nn.Linear(widths[-1], num_nodes * in_channels))
 
+    def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
+        last = self.up[-1]
+        assert isinstance(last, nn.Linear)
+        return [(last.bias, slice(None))]
+
     def _encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.down(x.flatten(1))
         return z

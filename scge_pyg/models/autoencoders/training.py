@@ -60,9 +60,10 @@ def fit_autoencoder(
 ) -> AutoEncoderFit:
     """Train ``model`` in place with Adam and a one-cycle learning rate.
 
-    A model that has ``initialize(x)`` is started by it. The order of the samples depends on ``seed`` alone; the last,
-    smaller batch of an epoch is left out. If the loss is no longer finite, or ten times that of answering zero, the
-    run stops with a warning, and the parameters of the last good epoch (or of the start) are restored.
+    The model is started by its :meth:`AutoEncoder.initialize`, in each call. The order of the samples depends on
+    ``seed`` alone; the last, smaller batch of an epoch is left out. If the loss is no longer finite, or ten times that
+    of answering zero, the run stops with a warning, and the parameters of the last good epoch (or of the start) are
+    restored.
 
     Args:
         model: The autoencoder.
@@ -101,9 +102,7 @@ def fit_autoencoder(
             f"fit_autoencoder: model must have parameters to train, got {type(model).__name__} without any; "
             f"a closed form such as PCAAutoEncoder has fit(x) instead"
         )
-    initialize = getattr(model, "initialize", None)
-    if initialize is not None:
-        initialize(x)
+    model.initialize(x)
     groups = model.parameter_groups(lr) if parameters is None else list(parameters)
     steps = x.shape[0] // batch_size
     optimizer = torch.optim.Adam(groups)

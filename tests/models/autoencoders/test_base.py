@@ -1,7 +1,16 @@
 import pytest
 import torch
 
-from scge_pyg.models.autoencoders import AutoEncoder, MLPAutoEncoder
+from scge_pyg import NodeEmbedding, SharedGraph, lower_to_conv
+from scge_pyg.models.autoencoders import (
+    AutoEncoder,
+    ConvAutoEncoder,
+    LinearAutoEncoder,
+    LocallyConnectedAutoEncoder,
+    MLPAutoEncoder,
+    PCAAutoEncoder,
+    SCGEAutoEncoder,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +54,65 @@ def test_wrong_codes(shape):
 def test_the_interface_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         AutoEncoder(6, 1, 2)
+
+
+GRID = SharedGraph.from_grid((8, 4))
+SIZES = {"channels": (3, 5), "hidden": 6}
+ONE_A_VALUE = {
+    "linear": lambda: LinearAutoEncoder(32, 2, 3),
+    "MLP": lambda: MLPAutoEncoder(32, 2, 3, hidden=(6, 5), batch_norm=True),
+    "locally connected": lambda: LocallyConnectedAutoEncoder(GRID, 2, 3, **SIZES),
+}
+ONE_A_CHANNEL = {
+    "convolutional": lambda: ConvAutoEncoder((8, 4), 2, 3, **SIZES),
+    "SCGE": lambda: SCGEAutoEncoder(GRID, 2, 3, **SIZES),
+    "lowered": lambda: lower_to_conv(SCGEAutoEncoder(GRID, 2, 3, **SIZES), strict=True),
+    "coordinates": lambda: SCGEAutoEncoder(SharedGraph.from_pos(GRID.pos), 2, 3, **SIZES),
+    "content": lambda: SCGEAutoEncoder(GRID, 2, 3, content="dot", **SIZES),
+    "learned": lambda: SCGEAutoEncoder(NodeEmbedding(32, 2, seed=0), 2, 3, **SIZES),
+}
+
+
+def where_only_biases_speak(model, x):
+    """Reconstructions by a model that has started from ``x``, once no layer of its decoder hears the one before."""
+    model.initialize(x)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.startswith(("up", "dense_up")) and name.endswith("weight"):
+                parameter.zero_()
+    return model.eval()(x)
+
+
+@pytest.mark.parametrize("make", ONE_A_VALUE.values(), ids=ONE_A_VALUE)
+def test_a_bias_for_each_value_starts_at_its_mean(make):
+    x = torch.rand(7, 32, 2)
+    torch.testing.assert_close(where_only_biases_speak(make(), x), x.mean(0).expand(7, 32, 2))
+
+
+@pytest.mark.parametrize("make", ONE_A_CHANNEL.values(), ids=ONE_A_CHANNEL)
+def test_a_bias_for_each_channel_starts_at_its_mean(make):
+    x = torch.rand(7, 32, 2)
+    torch.testing.assert_close(where_only_biases_speak(make(), x), x.mean((0, 1)).expand(7, 32, 2))
+
+
+def test_nodes_that_take_no_part_start_at_their_own_mean():
+    graph = SharedGraph(GRID.pos, GRID.edge_index, lattice=GRID.lattice, live=torch.arange(32) != 5)
+    x = torch.rand(7, 32, 1)
+    mean = x[:, torch.arange(32) != 5].mean().repeat(32)
+    mean[5] = x[:, 5].mean()
+    found = where_only_biases_speak(SCGEAutoEncoder(graph, 1, 3, **SIZES), x)
+    torch.testing.assert_close(found, mean.view(32, 1).expand(7, 32, 1))
+
+
+def test_a_closed_form_has_nothing_to_start():
+    model = PCAAutoEncoder(32, 2, 3)
+    model.initialize(torch.rand(7, 32, 2))
+    assert not list(model.parameters())
+
+
+def test_bad_samples_to_start_from():
+    model = MLPAutoEncoder(6, 2, 3, hidden=(4,))
+    with pytest.raises(ValueError, match=r"MLPAutoEncoder\.initialize: x holds NaN"):
+        model.initialize(torch.full((5, 6, 2), torch.nan))
+    with pytest.raises(ValueError, match=r"MLPAutoEncoder\.initialize: x must be"):
+        model.initialize(torch.rand(5, 7, 2))

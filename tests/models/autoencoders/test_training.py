@@ -78,6 +78,7 @@ def test_a_diverging_run_keeps_the_last_good_state():
 
 def test_divergence_in_the_first_epoch_goes_back_to_the_start():
     model, x = make(), low_rank()
+    model.initialize(x)
     start = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.warns(UserWarning, match="parameters of the start"):
         fit = fit_autoencoder(model, x, epochs=1, batch_size=32, lr=1e4)
@@ -98,6 +99,7 @@ def test_initialize_is_called_with_the_samples():
 
 def test_groups_have_their_own_rates():
     model = make()
+    model.initialize(low_rank())
     still = [p.clone() for p in model.up.parameters()]
     groups = [{"params": model.down.parameters(), "lr": 1e-2}, {"params": model.up.parameters(), "lr": 0.0}]
     before = model.down[0].weight.clone()
