@@ -151,7 +151,7 @@ class Hebbian:
 
     def __init__(self, model: SCGEAutoEncoder, steps: int = 500 if QUICK else 2000) -> None:
         self.model, self.steps = model, steps
-        self.loss = HebbianLoss(model.levels[0], seed=SEED)
+        self.loss = HebbianLoss(model.levels[0], memory=1024 if QUICK else 4096, seed=SEED)
         self.optimizer = torch.optim.Adam(model.levels[0].parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, 0.5, steps)
         self.generator = torch.Generator().manual_seed(SEED)

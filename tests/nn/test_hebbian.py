@@ -108,6 +108,21 @@ def test_coupling_among_all_candidates_is_the_partial_correlation(field):
     torch.testing.assert_close(found, expected)
 
 
+def test_a_long_memory_is_regressed_on_as_a_whole(field):
+    """Candidates are searched by the first 1,024 signals; the coefficients hear all of them."""
+    x, _ = field(4, 1500)
+    coupling = StreamingCoupling(16, candidates=5, memory=1500).double()
+    coupling.update(x)
+    coupling.refresh()
+    searched = coupling.signal[:, :1024]
+    distance = torch.cdist(searched, searched).fill_diagonal_(torch.inf)
+    assert torch.equal(coupling.index.sort(1).values, distance.topk(5, largest=False).indices.sort(1).values)
+    moments = coupling.signal @ coupling.signal.T / 1500
+    for node, near in enumerate(coupling.index):
+        ridged = moments[near][:, near] + coupling.ridge * torch.eye(5, dtype=torch.float64)
+        torch.testing.assert_close(coupling.beta[node], torch.linalg.solve(ridged, moments[near, node]))
+
+
 def test_coefficients_are_averaged_over_refreshes(field):
     x, _ = field(4, 400)
     both, second = (StreamingCoupling(16, candidates=15, memory=200).double() for _ in range(2))
