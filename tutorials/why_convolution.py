@@ -142,7 +142,7 @@ MODELS: dict[str, tuple[Callable[[], AutoEncoder], float]] = {  # how to build i
     "SCGE never snapped": (lambda: SCGEAutoEncoder(free, 1, LATENT), 3e-3),
     "SCGE learned": (lambda: SCGEAutoEncoder(NodeEmbedding(PIXELS, 2, live=varying, seed=SEED), 1, LATENT), 3e-3),
     "SCGE content": (lambda: SCGEAutoEncoder(free, 1, LATENT, content="dot"), 3e-3),
-    "SCGE random places": (lambda: SCGEAutoEncoder(random_places(), 1, LATENT), 3e-3),
+    "SCGE random places": (lambda: SCGEAutoEncoder(random_places(), 1, LATENT), 1.5e-3),
 }
 
 
@@ -254,8 +254,8 @@ class Whitened:
             codes = torch.cat([self.model.encode(part) for part in inputs(name, x).split(500)]).double()
         self.mean = codes.mean(0).float()
         # a little on the diagonal keeps codes apart that never vary
-        covariance = torch.cov(codes.T) + 1e-9 * codes.var(0).mean() * torch.eye(LATENT, dtype=torch.float64)
-        factor = torch.linalg.cholesky(covariance)
+        little = (1e-9 * codes.var(0).mean()).clamp_min(1e-12) * torch.eye(LATENT, dtype=torch.float64)
+        factor = torch.linalg.cholesky(torch.cov(codes.T) + little)
         self.factor, self.inverse = factor.T.float(), torch.linalg.inv(factor).T.float()
 
     @torch.no_grad()
