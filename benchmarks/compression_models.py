@@ -60,7 +60,7 @@ MODELS = {
     "scge-free": Model("SCGE, shuffled pixels: discovered coordinates, never snapped", shuffled=True),
     "scge-learned": Model("SCGE, shuffled pixels: places learned from a random start", shuffled=True),
     "scge-content": Model('SCGE, shuffled pixels: discovered coordinates, `content="dot"`', shuffled=True),
-    "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True, rate=1.5e-3),
+    "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True),
     "locally-linear": Model("locally linear, 16 maps", rate=3e-3),
     "second-order": Model("second order", rate=1.5e-3),
 }
