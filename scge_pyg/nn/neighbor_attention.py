@@ -45,7 +45,8 @@ class NeighborAttention(torch.nn.Module):
 
     Cost, for K neighbours a node, P taps, C to C' channels and batch size B: without content
     :math:`O(N B (K P C + P C C'))` time and memory for input and output (:mod:`scge_pyg.nn.neighbor_product`); with
-    content and H heads :math:`O(B N H P (K C + C C'))` time and :math:`B N (K + H P) C` values.
+    content and H heads :math:`O(B N H P (K C + C C'))` time and :math:`B N (K + H P) C` values, or, where mixing the
+    matrices costs less, :math:`O(N K H C C' (P + B))` and :math:`B N K (C + H \min(C, C'))`.
 
     Args:
         source: Module that returns the places of the sources ``[N_s, d]``.
@@ -165,11 +166,15 @@ class NeighborAttention(torch.nn.Module):
             y = neighbor_product(columns, heard.source, mix, weight.flatten(0, 1).flatten(1))
             return y.transpose(0, 1).unflatten(2, (heads, -1))
         if heard.phi is not None and blended_weights(batch, heard.phi.shape[1], taps, weight.shape[3]):
-            own = torch.einsum("nkp,pchf->nkchf", heard.phi.to(x.dtype), weight).flatten(3)
+            own = torch.einsum("nkp,pchf->nhkcf", heard.phi.to(x.dtype), weight)
+            alpha = heard.alpha.to(x.dtype)
+            # the attention weights meet what is smaller: neighbours, or their products
+            if channels <= weight.shape[3]:
+                scaled = gathered(x, heard.source).unsqueeze(4) * alpha.unsqueeze(3)  # [B, N, K, C, H]
+                return (scaled.permute(1, 4, 0, 2, 3).flatten(3) @ own.flatten(2, 3)).permute(2, 0, 1, 3)
             near = gathered(x.transpose(0, 1).unsqueeze(0), heard.source).squeeze(0)  # [N or 1, K, B, C]
-            told = (near @ own).unflatten(3, (heads, -1))  # [N, K, B, H, F]
-            alpha = heard.alpha.to(x.dtype).permute(1, 2, 0, 3)
-            return (told * alpha.unsqueeze(4)).sum(1).transpose(0, 1)
+            told = (near @ own.permute(0, 2, 3, 1, 4).flatten(3)).unflatten(3, (heads, -1))  # [N, K, B, H, F]
+            return (told * alpha.permute(1, 2, 0, 3).unsqueeze(4)).sum(1).transpose(0, 1)
         alpha = heard.alpha.to(x.dtype).transpose(2, 3).expand(-1, -1, heads, -1)
         if heard.source is None and heard.phi is None:
             return torch.einsum("bihj,bjc,chf->bihf", alpha, x, weight[0])

@@ -409,12 +409,13 @@ def test_content_on_a_fixed_geometry():
     assert y.shape == (2, 20, 4)
 
 
+@pytest.mark.parametrize("width", [2, 5])
 @pytest.mark.parametrize("options", [{"content": "dot", "heads": 2}, {"content": "gat", "k": 2}, {"k": 2}])
-def test_large_batches_mix_the_matrices_instead_of_the_features(options):
+def test_large_batches_mix_the_matrices_instead_of_the_features(options, width):
     """Each sample alone goes the other way."""
-    layer = SCGEConv(3, 2, NodeEmbedding.from_points(jittered()), **{"k": 3, **options}).double()
-    assert blended_weights(64, layer.product.estimator.k, 9, 2)
-    assert not blended_weights(1, layer.product.estimator.k, 9, 2)
+    layer = SCGEConv(3, width, NodeEmbedding.from_points(jittered()), **{"k": 3, **options}).double()
+    assert blended_weights(64, layer.product.estimator.k, 9, width)
+    assert not blended_weights(1, layer.product.estimator.k, 9, width)
     x = torch.randn(64, 20, 3, dtype=torch.float64)
     assert_batch_equals_loop(layer, x)
     grads = []
