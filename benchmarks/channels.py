@@ -17,9 +17,9 @@ from report import markdown_table
 
 from scge_pyg import SharedGraph
 from scge_pyg.datasets import CIFAR10Nodes
-from scge_pyg.graph import Moments, partial_correlation
-from scge_pyg.graph.coupling import stabilize
-from scge_pyg.graph.wiring import mutual_top
+from scge_pyg.discovery import Moments, partial_correlation
+from scge_pyg.discovery.coupling.direct import stabilize
+from scge_pyg.discovery.maps.wiring import mutual_top
 from scge_pyg.metrics import edge_scores, grid_edges
 
 _RIDGES = (0.05, 0.1, 0.2)

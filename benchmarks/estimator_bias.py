@@ -18,8 +18,8 @@ import torch
 from report import markdown_table
 from torch import Tensor
 
-from scge_pyg.nn.estimators import Gumbel, Reinforce, StraightThrough
-from scge_pyg.nn.subset_sampling import plackett_luce_log_prob
+from scge_pyg.nn.trained.estimators import Gumbel, Reinforce, StraightThrough
+from scge_pyg.nn.trained.subset_sampling import plackett_luce_log_prob
 
 _SCORES = torch.tensor([0.3, -0.5, 0.8, 0.0], dtype=torch.float64)
 _VALUES = torch.tensor([0.7, -1.1, 0.4, 2.0], dtype=torch.float64)

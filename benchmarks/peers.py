@@ -12,9 +12,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.lattices.snapping import find_cells
+from scge_pyg.discovery.maps.wiring import wire
 from scge_pyg.graph import knn
-from scge_pyg.graph.snapping import find_cells
-from scge_pyg.graph.wiring import wire
 
 __all__ = ["PEERS", "PeerResult", "correlation_distance", "run_peers", "tsne", "umap"]
 

@@ -32,7 +32,7 @@ from scge_pyg.datasets import CIFAR10Nodes
 from scge_pyg.graph import knn
 from scge_pyg.metrics import edge_scores, grid_edges, trustworthiness
 from scge_pyg.nn import NodeEmbedding
-from scge_pyg.nn.hebbian import HebbianLoss
+from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.transforms import ShuffleNodes
 
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))

@@ -16,7 +16,8 @@ from scge_pyg.cli.discover import describe, score
 from scge_pyg.cli.errors import need
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.output import check_target, written_whole
-from scge_pyg.graph import SharedGraph, discover
+from scge_pyg.discovery import discover
+from scge_pyg.graph import SharedGraph
 
 __all__ = ["add_parser", "run"]
 

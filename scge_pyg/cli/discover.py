@@ -19,7 +19,8 @@ from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.cli.pictures import draw
-from scge_pyg.graph import SharedGraph, discover
+from scge_pyg.discovery import discover
+from scge_pyg.graph import SharedGraph
 from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges
 from scge_pyg.transforms import ShuffleNodes
 

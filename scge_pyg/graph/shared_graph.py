@@ -11,13 +11,13 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import coalesce
 
-from scge_pyg.graph.assembly import choose_map
 from scge_pyg.graph.coarsening import block_count, coarsen_lattice, coarsen_points
-from scge_pyg.graph.dimension import intrinsic_dimension
+from scge_pyg.graph.drawing.assembly import choose_map
+from scge_pyg.graph.drawing.dimension import intrinsic_dimension
+from scge_pyg.graph.drawing.wiring import adjacency_of, wiring_from_edges
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 from scge_pyg.graph.tensor_file import read_tensors, write_tensors
-from scge_pyg.graph.wiring import adjacency_of, wiring_from_edges
 
 if TYPE_CHECKING:
     import networkx

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn import ClusterPool, NodeBatchNorm, SCGEConv
-from scge_pyg.nn.batching import as_batch
+from scge_pyg.nn.layer.batching import as_batch
 
 __all__ = ["GridCNN", "NodeMLP", "SCGEClassifier"]
 

@@ -1,13 +1,13 @@
 """Layers on a shared graph."""
 
-from scge_pyg.nn.fit_embedding import fit_embedding
-from scge_pyg.nn.hebbian import HebbianLoss
-from scge_pyg.nn.lowering import lower_to_conv
-from scge_pyg.nn.node_embedding import NodeEmbedding
-from scge_pyg.nn.norm import NodeBatchNorm
-from scge_pyg.nn.on_shared_graph import OnSharedGraph
-from scge_pyg.nn.pool import ClusterPool, ClusterUnpool, NodeMean
-from scge_pyg.nn.scge_conv import SCGEConv
+from scge_pyg.nn.dense.lowering import lower_to_conv
+from scge_pyg.nn.fixed.norm import NodeBatchNorm
+from scge_pyg.nn.fixed.on_shared_graph import OnSharedGraph
+from scge_pyg.nn.fixed.pool import ClusterPool, ClusterUnpool, NodeMean
+from scge_pyg.nn.layer.scge_conv import SCGEConv
+from scge_pyg.nn.trained.fit_embedding import fit_embedding
+from scge_pyg.nn.trained.hebbian import HebbianLoss
+from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
 __all__ = [
     "ClusterPool",

@@ -9,8 +9,8 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.explain import Explainer, GNNExplainer
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph
-from scge_pyg.nn.neighbor_product import blended_weights
-from scge_pyg.nn.neighborhood import edge_table
+from scge_pyg.nn.fixed.neighbor_product import blended_weights
+from scge_pyg.nn.fixed.neighborhood import edge_table
 from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all, assert_permutation_equivariant
 
 VARIANTS = {

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from scge_pyg.nn.batching import as_batch
+from scge_pyg.nn.layer.batching import as_batch
 
 __all__ = ["AutoEncoder"]
 

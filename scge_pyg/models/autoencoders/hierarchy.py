@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from scge_pyg.graph import Lattice, SharedGraph
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.nn import NodeEmbedding
-from scge_pyg.nn.tap_table import active_nodes
+from scge_pyg.nn.fixed.tap_table import active_nodes
 
 __all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "last_bias", "node_levels"]
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder
-from scge_pyg.nn.kernel import kernel_points
-from scge_pyg.nn.neighborhood import edge_table
-from scge_pyg.nn.tap_table import build_taps
+from scge_pyg.nn.fixed.neighborhood import edge_table
+from scge_pyg.nn.fixed.tap_table import build_taps
+from scge_pyg.nn.layer.kernel import kernel_points
 
 __all__ = ["LocallyConnected", "LocallyConnectedAutoEncoder"]
 

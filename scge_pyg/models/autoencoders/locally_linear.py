@@ -9,7 +9,7 @@ from scge_pyg.graph.coarsening import coarsen_points
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.inference import EncoderKind, LatentEncoder
 from scge_pyg.models.autoencoders.pca import principal_components, sample_batches, whitening
-from scge_pyg.nn.batching import as_batch
+from scge_pyg.nn.layer.batching import as_batch
 
 __all__ = ["LocallyLinearAutoEncoder"]
 

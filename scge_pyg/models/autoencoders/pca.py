@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.mlp import MLPAutoEncoder
-from scge_pyg.nn.batching import as_batch
+from scge_pyg.nn.layer.batching import as_batch
 
 __all__ = [
     "LinearAutoEncoder",

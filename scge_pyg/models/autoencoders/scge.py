@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from scge_pyg.graph import SharedGraph
 from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder, coarsened
 from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeEmbedding, SCGEConv
-from scge_pyg.nn.neighbor_attention import NeighborAttention
+from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
 
 __all__ = ["SCGEAutoEncoder"]
 

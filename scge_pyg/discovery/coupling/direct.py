@@ -1,0 +1,187 @@
+"""Direct coupling: what remains between two nodes once all others are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from scge_pyg.discovery.coupling.candidate_regression import (
+    RIDGES,
+    best_ridge,
+    candidate_moments,
+    held_out_gain,
+    ridge_regression,
+)
+from scge_pyg.graph.neighbors import knn
+
+__all__ = [
+    "Coupling",
+    "choose_ridge",
+    "direct_coupling",
+    "local_coupling",
+    "partial_correlation",
+    "pseudo_likelihood",
+    "stabilize",
+]
+
+_KEPT = 32  # strongest couplings that are kept for each node
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """Positive couplings of each node with its strongest partners.
+
+    Attributes:
+        matrix: Symmetric sparse ``[N, N]``, zero diagonal.
+        noise: Standard deviation of the coupling between unrelated nodes.
+        ridge: Ridge on the correlation matrix, chosen from the data.
+        gain: Held-out log-likelihood per node above that of independent nodes, in nats.
+        dissimilarity: One minus the correlation of any pairs ``[2, E]``, ``[E]``.
+    """
+
+    matrix: sp.csr_matrix
+    noise: float
+    ridge: float
+    gain: float
+    dissimilarity: Callable[[np.ndarray], np.ndarray]
+
+
+def stabilize(x: torch.Tensor) -> torch.Tensor:
+    r"""Signed square root :math:`\operatorname{sign}(x)\sqrt{|x|}`.
+
+    Evens out the variance of intensities and counts, tames heavy tails, and commutes with a change of unit. On MNIST,
+    Fashion-MNIST and digits it finds more true neighbours than the raw signal, on photographs as many.
+
+    Example:
+        >>> stabilize(torch.tensor([-4.0, 0.0, 9.0])).tolist()
+        [-2.0, 0.0, 3.0]
+    """
+    return x.sign() * x.abs().sqrt()
+
+
+def partial_correlation(correlation: np.ndarray, ridge: float) -> np.ndarray:
+    r"""Partial correlation of the regularised correlation matrix :math:`R + \lambda I`.
+
+    .. math::
+        P_{ij} = -K_{ij} / \sqrt{K_{ii} K_{jj}}, \qquad K = (R + \lambda I)^{-1}
+
+    Cost: :math:`O(N^3)`.
+
+    Example:
+        >>> chain = np.array([[1.0, 0.5, 0.25], [0.5, 1.0, 0.5], [0.25, 0.5, 1.0]])
+        >>> bool(abs(partial_correlation(chain, 0.0)[0, 2]) < 1e-12)
+        True
+    """
+    precision = _inverse(correlation, ridge)
+    scale = 1 / np.sqrt(np.diag(precision))
+    partial = -precision * scale[:, None] * scale[None, :]
+    np.fill_diagonal(partial, 0.0)
+    return partial
+
+
+def _inverse(correlation: np.ndarray, ridge: float) -> np.ndarray:
+    eye = torch.eye(len(correlation), dtype=torch.float64)
+    factor = torch.linalg.cholesky(torch.from_numpy(correlation) + ridge * eye)
+    root = torch.linalg.solve_triangular(factor, eye, upper=False)
+    return (root.T @ root).numpy()  # two level-3 products; twice as fast as cholesky_inverse on a busy machine
+
+
+def pseudo_likelihood(fitted_on: np.ndarray, held_out: np.ndarray, ridge: float) -> float:
+    r"""Held-out Gaussian log pseudo-likelihood per node, relative to independent nodes, in nats.
+
+    Each node is predicted from all others by the regression that ``fitted_on`` implies, with residual variance
+    :math:`1/K_{ii}`; on ``held_out`` the squared error is :math:`(K R' K)_{ii} / K_{ii}^2` (Besag, 1975).
+    """
+    precision = _inverse(fitted_on, ridge)
+    diagonal = np.diag(precision)
+    predicted = (torch.from_numpy(precision) @ torch.from_numpy(held_out)).numpy()
+    error = (predicted * precision).sum(1) / diagonal
+    return float((np.log(diagonal) - error + 1).mean() / 2)
+
+
+def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Ridge with the best held-out pseudo-likelihood between two halves, and that likelihood.
+
+    The search walks along a grid of quarter decades. The sampling error that the ridge must swamp falls as one over
+    the number of samples, so the optimum of the halves is divided by two for their union.
+
+    Args:
+        first: Correlation matrix of one half of the samples, on which the regressions are fitted.
+        second: Correlation matrix of the other half, on which they are judged.
+    """
+    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge))
+    return float(RIDGES[step]) / 2, gain
+
+
+def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray) -> Coupling:
+    """Ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
+
+    Cost: about ten Cholesky inverses and products, :math:`O(N^3)`, and :math:`O(N^2)` memory.
+    """
+    ridge, gain = choose_ridge(first, second)
+    partial = partial_correlation(whole, ridge)
+    upper = partial[np.triu_indices(len(partial), 1)]
+    noise = float(np.median(np.abs(upper))) / 0.6745
+    kept = min(_KEPT, len(partial) - 1)
+    index = np.argsort(-partial, axis=1, kind="stable")[:, :kept]
+    value = np.take_along_axis(partial, index, 1)
+    matrix = _sparse(index, value, len(partial))
+    return Coupling(matrix, noise, ridge, gain, lambda pairs: 1 - whole[pairs[0], pairs[1]])
+
+
+def _sparse(index: np.ndarray, value: np.ndarray, num_nodes: int) -> sp.csr_matrix:
+    row = np.repeat(np.arange(num_nodes), index.shape[1])
+    matrix = sp.csr_matrix((np.maximum(value, 0).ravel(), (row, index.ravel())), (num_nodes, num_nodes))
+    matrix = matrix.maximum(matrix.T).tocsr()
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    return matrix
+
+
+def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT) -> Coupling:
+    r"""Neighbourhood selection (Meinshausen and Bühlmann, 2006) that never forms an N x N matrix.
+
+    Each node is regressed, with a ridge, on the nodes with the most similar standardised signals;
+    :math:`P_{ij} = \sqrt{\beta_{ij} \beta_{ji}}` where both coefficients are positive, else 0. On the full candidate
+    set this is the partial correlation. The ridge has the best squared error on the odd samples after a fit on the
+    even ones, over at most 1,024 nodes.
+
+    Cost: :math:`O(N^2 S)` for the candidates, in blocks, then :math:`O(N k^2 S + N k^3)`; memory :math:`O(N (S + k))`
+    plus blocks.
+
+    Args:
+        signal: Standardised node signals ``[N, S]``: mean 0, variance 1, channels side by side.
+        seed: Seed of the nodes on which the ridge is chosen.
+        candidates: Number of candidates k per node.
+    """
+    num_nodes = signal.shape[0]
+    candidates = min(candidates, num_nodes - 1)
+    _, index = knn(signal, signal, candidates, exclude_self=True)
+    even, odd = signal[:, ::2].contiguous(), signal[:, 1::2].contiguous()
+    generator = torch.Generator().manual_seed(seed)
+    probe = torch.randperm(num_nodes, generator=generator)[:1024].sort().values
+    fit, check = (candidate_moments(half, probe, index[probe]) for half in (even, odd))
+    step, gain = best_ridge(lambda ridge: held_out_gain(fit, check, ridge))
+    ridge = float(RIDGES[step]) / 2
+    beta = torch.empty(index.shape, dtype=torch.float64)
+    for rows in torch.arange(num_nodes).split(512):
+        beta[rows] = ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0]
+    row = np.repeat(np.arange(num_nodes), candidates)
+    shape = (num_nodes, num_nodes)
+    forward = sp.csr_matrix((np.maximum(beta.numpy(), 0).ravel(), (row, index.numpy().ravel())), shape)
+    matrix = forward.multiply(forward.T).sqrt().tocsr()
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    noise = math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745
+    return Coupling(matrix, noise, ridge, gain, lambda pairs: _half_square_distance(signal, torch.from_numpy(pairs)))
+
+
+def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor, block: int = 4096) -> np.ndarray:
+    """One minus the correlation of pairs ``[2, E]`` of standardised signals ``[N, S]``."""
+    parts = [(signal[i] - signal[j]).square().mean(1, dtype=torch.float64) / 2 for i, j in pairs.split(block, 1)]
+    return torch.cat(parts).numpy() if parts else np.zeros(0)

@@ -1,0 +1,3 @@
+"""From couplings to edges and coordinates."""
+
+__all__: list[str] = []

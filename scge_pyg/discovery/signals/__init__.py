@@ -1,0 +1,3 @@
+"""From any input to signals."""
+
+__all__: list[str] = []

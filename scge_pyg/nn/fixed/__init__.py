@@ -1,0 +1,3 @@
+"""Products and pooling on a geometry that stays."""
+
+__all__: list[str] = []

@@ -1,0 +1,236 @@
+"""From the arguments of a layer to what computes it: fixed tap tables, or attention over a table of neighbours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
+from scge_pyg.nn.fixed.neighborhood import FixedPlaces, Neighborhood, edge_table, support_table
+from scge_pyg.nn.fixed.tap_product import TapProduct
+from scge_pyg.nn.fixed.tap_table import TapTable, build_taps, shared_lattices, tap_spacing
+from scge_pyg.nn.layer.content import ContentScore
+from scge_pyg.nn.layer.kernel import KernelMLP, KernelPoints, kernel_points
+from scge_pyg.nn.trained.estimators import Soft, make_estimator
+from scge_pyg.nn.trained.node_embedding import NodeEmbedding
+
+__all__ = ["Engine", "NodeSet", "build_engine", "resolve_nodes"]
+
+NodeSet = SharedGraph | NodeEmbedding
+
+
+class Engine(NamedTuple):
+    """What computes a layer.
+
+    Attributes:
+        product: The module.
+        kernel_size: Taps along each axis.
+        dilation: Their distance along each axis.
+        gain: Factor on the start of the weights that makes up for attention weights that sum to 1, and for taps that no
+            target meets together.
+    """
+
+    product: TapProduct | NeighborAttention
+    kernel_size: tuple[int, ...]
+    dilation: tuple[int, ...]
+    gain: float
+
+
+def resolve_nodes(
+    nodes: NodeSet | tuple[NodeSet, NodeSet] | None, num_nodes: int | None, embedding_dim: int
+) -> tuple[NodeSet, NodeSet]:
+    """The pair (source, target) that a user means; the same object twice for a square layer."""
+    if nodes is None and num_nodes is not None:
+        fresh = NodeEmbedding(num_nodes, embedding_dim)
+        return fresh, fresh
+    if nodes is None or num_nodes is not None:
+        raise ValueError(
+            f"SCGEConv: give either nodes or num_nodes (a fresh NodeEmbedding), got nodes={nodes!r} and "
+            f"num_nodes={num_nodes!r}"
+        )
+    pair = nodes if isinstance(nodes, tuple) else (nodes, nodes)
+    if len(pair) != 2 or not all(isinstance(one, SharedGraph | NodeEmbedding) for one in pair):
+        raise TypeError(
+            f"SCGEConv: nodes must be a SharedGraph, a NodeEmbedding, or a pair (source, target) of them, "
+            f"got {type(nodes).__name__}"
+        )
+    return pair
+
+
+def _dim(nodes: NodeSet) -> int:
+    return nodes.dim if isinstance(nodes, NodeEmbedding) else nodes.pos.shape[1]
+
+
+def _graphs(source: NodeSet, target: NodeSet) -> tuple[SharedGraph, SharedGraph] | None:
+    """Both node sets, if both are fixed."""
+    if isinstance(source, SharedGraph) and isinstance(target, SharedGraph):
+        return source, target
+    return None
+
+
+def build_engine(
+    source: NodeSet,
+    target: NodeSet,
+    *,
+    in_channels: int,
+    head_channels: int,
+    k: int | None,
+    kernel: str | None,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int],
+    train_points: bool,
+    heads: int,
+    content: str | None,
+    estimator: str | torch.nn.Module,
+    tau: float | None,
+    neighbors: str | None,
+    self_loops: bool,
+    symmetric: bool,
+    candidates: int | None,
+) -> Engine:
+    """Check the arguments of :class:`scge_pyg.SCGEConv` against each other and build what they mean."""
+    graphs = _graphs(source, target)
+    if neighbors is None:
+        neighbors = "nearest" if graphs is None or k is not None else "support"
+    _check(source, target, graphs is not None, neighbors, kernel, k, tau, symmetric)
+    if graphs is not None and neighbors == "support" and kernel == "points" and not train_points and content is None:
+        lattices = shared_lattices(*graphs)
+        points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
+        taps_met = build_taps(*graphs, points)
+        gain = math.sqrt(points.shape[0] / _taps_met(taps_met))
+        return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+    points = kernel_points(kernel_size, _dim(source), dilation)
+    reach = points.abs().amax(0) + 1
+    function: torch.nn.Module | None = None
+    if kernel == "points":
+        function = KernelPoints(points, train_points)
+    elif kernel == "mlp":
+        function = KernelMLP(points.shape[1], points.shape[0], float(reach.norm()))
+    places = _places(source, target, graphs)
+    chooser: torch.nn.Module | None = None
+    if neighbors == "nearest" or graphs is None:
+        k = min(points.shape[0] if k is None else k, int(source.live.sum()))
+        chooser, width = _chooser(estimator, k, int(source.live.sum()), candidates)
+        complete = width == source.num_nodes and bool(target.live.all())
+        table = None if complete else _empty_table(width, source, target)
+        count = k
+    else:
+        if neighbors == "support":
+            hears, speaks = target.live.cpu(), source.live.cpu()
+            index, valid = support_table(places[1](), places[0](), hears, speaks, reach.double())
+        else:
+            index, valid = edge_table(_wiring(graphs[0], self_loops), target.num_nodes)
+        table = Neighborhood(*_with_own(index, valid, source, target))
+        count = table.index.shape[1]
+    score = None if content is None else ContentScore(content, in_channels, heads, head_channels)
+    tau = (1.0 if neighbors == "nearest" else math.inf) if tau is None else tau
+    taps = 1 if function is None else points.shape[0]
+    gain = 1.0 if score is None and chooser is None else math.sqrt(taps * min(count, taps))
+    attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric)
+    return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+
+
+def _taps_met(table: TapTable) -> int:
+    """Taps at which the best served target meets a source: all of them, but 4 of 16 in a transposed 4x4 layer."""
+    taps, targets, _ = table.size
+    met = torch.unique(table.target * taps + table.tap) // taps
+    return max(1, int(torch.bincount(met, minlength=targets).max()))
+
+
+def _per_axis(value: int | Sequence[int], points: Tensor) -> tuple[int, ...]:
+    return (value,) * points.shape[1] if isinstance(value, int) else tuple(value)
+
+
+def _places(
+    source: NodeSet, target: NodeSet, graphs: tuple[SharedGraph, SharedGraph] | None
+) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Modules that give the places of both ends, in units of node spacing."""
+    spacing = torch.ones(_dim(source), dtype=torch.float64)
+    if graphs is not None:
+        found = tap_spacing(*graphs)
+        spacing = found if found.shape == spacing.shape else spacing  # an axis that closes has two columns in pos
+
+    def module(nodes: NodeSet) -> torch.nn.Module:
+        return nodes if isinstance(nodes, NodeEmbedding) else FixedPlaces(nodes.pos, nodes.live, spacing)
+
+    first = module(source)
+    return first, first if source is target else module(target)
+
+
+def _chooser(
+    estimator: str | torch.nn.Module, k: int, sources: int, candidates: int | None
+) -> tuple[torch.nn.Module, int]:
+    """The estimator, and how many candidates it chooses from. All of them need no choice, only weights."""
+    if estimator == "topk" and k == sources:
+        return make_estimator("soft", k, max_sources=sources), sources
+    chooser = make_estimator(estimator, k)
+    if isinstance(chooser, Soft):
+        if sources > chooser.max_sources:
+            raise ValueError(
+                f"SCGEConv: estimator='soft' has dense weights and takes at most {chooser.max_sources} sources, got "
+                f"{sources}; use 'topk' with k neighbours, or Soft(max_sources={sources})"
+            )
+        return chooser, sources
+    return chooser, min(sources, max(k, candidates or 4 * k))
+
+
+def _check(
+    source: NodeSet,
+    target: NodeSet,
+    fixed: bool,
+    neighbors: str,
+    kernel: str | None,
+    k: int | None,
+    tau: float | None,
+    symmetric: bool,
+) -> None:
+    if _dim(source) != _dim(target):
+        raise ValueError(
+            f"SCGEConv: source has {_dim(source)} coordinates and target {_dim(target)}; a bipartite layer needs "
+            f"both node sets in one frame, as coarsen returns them"
+        )
+    if neighbors not in ("support", "nearest", "edges"):
+        raise ValueError(f"SCGEConv: neighbors must be 'support', 'nearest', 'edges' or None, got {neighbors!r}")
+    if neighbors != "nearest" and not fixed:
+        raise ValueError(f"SCGEConv: neighbors={neighbors!r} needs a fixed geometry; a NodeEmbedding takes 'nearest'")
+    if neighbors == "edges" and source is not target:
+        raise ValueError("SCGEConv: neighbors='edges' needs one graph, not a pair")
+    if kernel not in ("points", "mlp", None):
+        raise ValueError(f"SCGEConv: kernel must be 'points', 'mlp' or None, got {kernel!r}")
+    if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1 or neighbors != "nearest"):
+        raise ValueError(f"SCGEConv: k must be a positive integer, and goes with neighbors='nearest'; got {k!r}")
+    if k is not None and k > int(source.live.sum()):
+        raise ValueError(f"SCGEConv: k={k} neighbours are more than the {int(source.live.sum())} live source nodes")
+    if tau is not None and not tau > 0:
+        raise ValueError(f"SCGEConv: tau must be positive, got {tau!r}")
+    if symmetric and (source is not target or neighbors != "nearest"):
+        raise ValueError("SCGEConv: symmetric goes with one node set and neighbours by distance")
+
+
+def _empty_table(width: int, source: NodeSet, target: NodeSet) -> Neighborhood:
+    """A table for the nearest sources, which the layer searches when it resets its parameters."""
+    index = torch.zeros(target.num_nodes, width, dtype=torch.long)
+    return Neighborhood(*_with_own(index, torch.zeros_like(index, dtype=torch.bool), source, target), nearest=True)
+
+
+def _with_own(index: Tensor, valid: Tensor, source: NodeSet, target: NodeSet) -> tuple[Tensor, Tensor]:
+    """In a square layer, a node that isn't live hears itself alone."""
+    dead = (~target.live.cpu()).nonzero().squeeze(1)
+    if source is target and dead.numel():
+        index, valid = index.clone(), valid.clone()
+        index[dead], valid[dead] = 0, False
+        index[dead, 0], valid[dead, 0] = dead, True
+    return index, valid
+
+
+def _wiring(graph: SharedGraph, self_loops: bool) -> Tensor:
+    edge_index = graph.edge_index.cpu()
+    if not self_loops:
+        return edge_index
+    own = torch.arange(graph.num_nodes)
+    return torch.cat([edge_index[:, edge_index[0] != edge_index[1]], own.expand(2, -1)], 1)

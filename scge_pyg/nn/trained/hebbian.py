@@ -1,0 +1,197 @@
+"""`HebbianLoss`: what fires together is wired together, as a loss on node embeddings."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from scge_pyg.graph.neighbors import safe_norm
+from scge_pyg.nn.trained.node_embedding import NodeEmbedding
+from scge_pyg.nn.trained.straight_walks import StraightWalks
+from scge_pyg.nn.trained.streaming_coupling import StreamingCoupling
+
+__all__ = ["HebbianLoss"]
+
+_SMOOTH = 0.01  # square of the error, in spacings, below which the absolute error turns quadratic
+_NEAR = 2  # longest leg of a short walk
+_LATEST = 0.1  # share of the latest error in its running mean
+_APART = math.sqrt(2.0)  # nodes that are no partners keep at least a cell's diagonal apart
+
+
+class HebbianLoss(torch.nn.Module):
+    r"""Fire together, wire together: a loss that draws the embeddings of coupled nodes together and keeps others apart.
+
+    Gradients of a task reach an embedding only through attention among present neighbours and never say that two nodes
+    which fire together should be linked. This loss does. It follows the activations of any layer, inputs or hidden
+    ones, by streaming statistics (:class:`StreamingCoupling`, without gradient), and is a function of the embedding
+    alone:
+
+    .. math::
+        \mathcal{L} = D(W_r) + \kappa \Bigl( D(W_2) + \frac{\gamma}{|R|} \sum_{(i, j) \in R}
+            \max(0, \sqrt 2 - \lVert e_i - e_j \rVert) \Bigr), \qquad
+        D(W) = \frac{1}{|W|} \sum_{(i, j, \ell) \in W} \sqrt{(\lVert e_i - e_j \rVert - \ell)^2 + \varepsilon}
+
+    * :math:`W_r` are pairs of nodes joined by a random walk over coupled partners and the distance :math:`\ell` that
+      the walk covers (:class:`StraightWalks`; 1 for partners), legs up to r steps, drawn anew in each step. The
+      absolute error shrugs off pairs that a wrong partner misled. Long walks unfold, short ones :math:`W_2` settle
+      who is nearest.
+    * :math:`R` are random pairs that are no partners: the spreading term.
+    * :math:`\kappa = 1 / (1 + \bar D^2)`, with a running mean :math:`\bar D` of :math:`D(W_r)`: nearness counts as far
+      as the whole is in place, or else nodes could not pass each other.
+
+    Embeddings move by the optimiser's steps only. A step costs :math:`O(N (w \log r + q))` for walks and random pairs;
+    every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m))`.
+
+    **Training.** Places are measured in node spacings, so they have far to go from a random start: give the embedding
+    a parameter group of its own with a large learning rate that falls to zero (Adam, 0.5, one cycle over one to two
+    thousand steps), whatever the network's rate is. More dimensions than the geometry has make a start easier to
+    unroll, and shorter walks suffice; two are enough for a sheet if ``reach`` spans it. In evaluation mode neither
+    statistics nor pairs change, so the loss repeats itself.
+
+    Args:
+        embedding: The table that learns.
+        candidates: Candidate partners m of a node, 24 to 64.
+        memory: Standardised signals R that are kept; a sample of C channels adds C of them.
+        every: Steps between refreshes of the coupling.
+        walks: Long and short walks w from each node in each step.
+        reach: Longest leg r of a walk. Default: the side of a square sheet of nodes, :math:`\lceil\sqrt N\rceil`.
+        spread: Weight :math:`\gamma` of the spreading term.
+        negatives: Random pairs q a node in each step.
+        seed: Seed of walks and random pairs.
+
+    Shapes:
+        - **input:** activations :math:`[B, N, C]` or :math:`[B, N]`, C the same in every step
+        - **output:** a scalar; zero until the statistics suffice for a first estimate
+
+    Raises:
+        TypeError: If ``embedding`` is no :class:`NodeEmbedding` or an input no floating-point tensor.
+        ValueError: If a number is out of range, fewer than three nodes are live, or an input has another shape, NaN or
+            infinite values.
+
+    Example:
+        >>> import torch
+        >>> field = torch.randn(2048, 30, generator=torch.Generator().manual_seed(0)).cumsum(1)  # a chain of nodes
+        >>> embedding = NodeEmbedding(30, 2)
+        >>> hebbian = HebbianLoss(embedding, every=20)
+        >>> optimizer = torch.optim.Adam(embedding.parameters(), lr=0.3)        # and the network's, at its own rate
+        >>> for batch in field.split(16):
+        ...     loss = hebbian(batch)                                           # + the loss of a task
+        ...     optimizer.zero_grad()
+        ...     loss.backward()
+        ...     optimizer.step()
+        >>> bool(loss < 1)
+        True
+    """
+
+    step: Tensor
+    since: Tensor
+    error: Tensor
+
+    def __init__(
+        self,
+        embedding: NodeEmbedding,
+        *,
+        candidates: int = 24,
+        memory: int = 1024,
+        every: int = 50,
+        walks: int = 2,
+        reach: int | None = None,
+        spread: float = 1.0,
+        negatives: int = 8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(embedding, NodeEmbedding):
+            raise TypeError(f"HebbianLoss: embedding must be a NodeEmbedding, got {type(embedding).__name__}")
+        live = embedding.weight.shape[0]
+        if live < 3:
+            raise ValueError(f"HebbianLoss: embedding must have at least 3 live nodes, got {live}")
+        reach = math.ceil(math.sqrt(live)) if reach is None else reach
+        sizes = {"candidates": candidates, "memory": memory, "every": every, "walks": walks, "reach": reach}
+        for name, value in (*sizes.items(), ("negatives", negatives)):
+            least = {"memory": 16, "negatives": 0}.get(name, 1)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"HebbianLoss: {name} must be an integer of at least {least}, got {value!r}")
+        if not 0 <= spread < math.inf:
+            raise ValueError(f"HebbianLoss: spread must be a finite number of at least 0, got {spread!r}")
+        self.embedding = embedding
+        self.every, self.walks, self.reach = every, walks, reach
+        self.spread, self.negatives, self.seed = spread, negatives, seed
+        self.coupling = StreamingCoupling(live, candidates, memory, seed).to(embedding.weight)
+        self.register_buffer("step", torch.tensor(0))
+        self.register_buffer("since", torch.tensor(0))
+        self.register_buffer("error", torch.tensor(torch.inf))
+        self.to(embedding.weight)
+        self._walks: StraightWalks | None = None
+        self.register_load_state_dict_post_hook(_forget_walks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The loss after taking in activations ``x`` (in training mode; in evaluation mode ``x`` changes nothing)."""
+        x = self._checked(x)
+        if self.training:
+            self.step += 1
+            self.since += 1
+            self.coupling.update(x[:, self.embedding.live])
+            first = int(self.coupling.refreshes) == 0 and self.coupling.filled == self.coupling.memory
+            if first or int(self.since) >= self.every:
+                self.coupling.refresh()
+                self.since.zero_()
+                self._walks = None
+        place = self.embedding.weight
+        if int(self.coupling.refreshes) == 0:
+            return place.sum() * 0.0
+        generator = torch.Generator(place.device).manual_seed(self.seed * 1_000_003 + int(self.step))
+        far = self._attraction(place, self.reach, generator)
+        if self.training:
+            latest = far.detach()
+            self.error.copy_(torch.where(self.error.isinf(), latest, self.error.lerp(latest, _LATEST)))
+        near = self._attraction(place, min(self.reach, _NEAR), generator)
+        settled = 1 / (1 + self.error.square())
+        return far + settled * (near + self.spread * self._spreading(place, generator))
+
+    def _attraction(self, place: Tensor, reach: int, generator: torch.Generator) -> Tensor:
+        if self._walks is None or self._walks.partner.device != place.device:
+            self._walks = StraightWalks(self.coupling.partner)
+        start, end, length = self._walks.sample(self.walks, reach, generator)
+        error = safe_norm(place[start] - place[end]) - length.to(place.dtype)
+        return (error.square() + _SMOOTH).sqrt().sum() / max(1, length.numel())
+
+    def _spreading(self, place: Tensor, generator: torch.Generator) -> Tensor:
+        partner = self.coupling.partner
+        node = torch.arange(len(place), device=place.device).repeat(self.negatives)
+        other = torch.randint(len(place), node.shape, generator=generator, device=place.device)
+        unrelated = (node != other) & ~(partner[node] == other.unsqueeze(1)).any(1)
+        gap = (_APART - safe_norm(place[node] - place[other])).clamp_min(0)
+        return (gap * unrelated).sum() / max(1, node.numel())
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            got = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"HebbianLoss: x must be a floating-point tensor, got {got}; convert it with .float()")
+        num_nodes = self.embedding.num_nodes
+        if x.dim() not in (2, 3) or x.shape[1] != num_nodes:
+            raise ValueError(
+                f"HebbianLoss: x must be [B, {num_nodes}] or [B, {num_nodes}, C], the activations of the "
+                f"embedding's {num_nodes} nodes, got {list(x.shape)}"
+            )
+        x = x.detach()
+        if not bool(torch.isfinite(x).all()):
+            raise ValueError("HebbianLoss: x has NaN or infinite values; look for the layer that produced them")
+        return x.unsqueeze(-1) if x.dim() == 2 else x
+
+    def edge_index(self) -> Tensor:
+        """Partners as the statistics see them now, ``[2, E]``, both directions, sorted."""
+        node, slot = (self.coupling.partner >= 0).nonzero(as_tuple=True)
+        pairs = torch.stack([node, self.coupling.partner[node, slot]])
+        pairs = pairs[:, (pairs[0] * self.coupling.num_nodes + pairs[1]).argsort()]
+        return self.embedding.live.nonzero().squeeze(1)[pairs]
+
+    def extra_repr(self) -> str:
+        return f"every={self.every}, walks={self.walks}, reach={self.reach}, spread={self.spread}"
+
+
+def _forget_walks(module: HebbianLoss, _: object) -> None:
+    """Walks are drawn on partners, and a loaded state has others."""
+    module._walks = None

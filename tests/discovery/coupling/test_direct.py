@@ -1,0 +1,214 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from scge_pyg.discovery.coupling.direct import (
+    choose_ridge,
+    direct_coupling,
+    local_coupling,
+    partial_correlation,
+    pseudo_likelihood,
+    stabilize,
+)
+from scge_pyg.graph import neighbors
+
+
+def standardised(num_samples, num_nodes, seed=0):
+    """Correlated signals ``[S, N]`` with mean 0 and variance 1."""
+    rng = np.random.default_rng(seed)
+    mixing = np.eye(num_nodes) + rng.standard_normal((num_nodes, num_nodes)) / np.sqrt(num_nodes)
+    x = rng.standard_normal((num_samples, num_nodes)) @ mixing
+    return (x - x.mean(0)) / x.std(0)
+
+
+def with_ridge(x, ridge):
+    """Pseudo-samples that turn least squares on ``x`` into ridge regression: ``x^T x / S`` gains ``ridge I``."""
+    return np.concatenate([x, np.sqrt(ridge * len(x)) * np.eye(x.shape[1])])
+
+
+def halves_and_whole(x):
+    return [np.corrcoef(part.T) for part in (x[::2], x[1::2], x)]
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.05, 1.0])
+def test_partial_correlation_is_the_correlation_of_regression_residuals(ridge):
+    x = standardised(200, 9)
+    partial = partial_correlation(np.corrcoef(x.T), ridge)
+    sample = with_ridge(x, ridge)
+    for i in range(9):
+        for j in range(i):
+            others = np.delete(sample, [i, j], 1)
+            pair = sample[:, [i, j]]
+            residual = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0]
+            expected = residual[:, 0] @ residual[:, 1] / np.sqrt((residual**2).sum(0).prod())
+            assert partial[i, j] == pytest.approx(expected, abs=1e-10)
+    assert np.array_equal(np.diag(partial), np.zeros(9))
+
+
+def test_partial_correlation_is_symmetric_up_to_rounding():
+    partial = partial_correlation(np.corrcoef(standardised(300, 40).T), 0.01)
+    np.testing.assert_allclose(partial, partial.T, atol=1e-14)
+
+
+def test_a_chain_is_coupled_to_its_neighbours_alone():
+    """An autoregressive process in closed form."""
+    rho = 0.7
+    time = np.arange(12)
+    partial = partial_correlation(rho ** np.abs(time[:, None] - time[None]), 0.0)
+    expected = np.zeros((12, 12))
+    expected[time[:-1], time[1:]] = rho / (1 + rho**2)
+    expected[0, 1] = expected[10, 11] = rho / np.sqrt(1 + rho**2)
+    np.testing.assert_allclose(partial, expected + expected.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.03, 0.5])
+def test_pseudo_likelihood_predicts_each_node_from_all_others(ridge):
+    train, test = standardised(150, 8, seed=1), standardised(130, 8, seed=2)
+    sample = with_ridge(train, ridge)
+    gain = []
+    for node in range(8):
+        others = np.delete(sample, node, 1)
+        beta = np.linalg.lstsq(others, sample[:, node], rcond=None)[0]
+        variance = ((sample[:, node] - others @ beta) ** 2).sum() / len(train)
+        error = ((test[:, node] - np.delete(test, node, 1) @ beta) ** 2).mean()
+        independent = -(np.log(1.0) + 1.0) / 2
+        gain.append(-(np.log(variance) + error / variance) / 2 - independent)
+    found = pseudo_likelihood(np.corrcoef(train.T), np.corrcoef(test.T), ridge)
+    assert found == pytest.approx(np.mean(gain), abs=1e-10)
+
+
+def test_independent_nodes_gain_nothing():
+    identity = np.eye(6)
+    assert pseudo_likelihood(identity, identity, 0.0) == pytest.approx(0.0, abs=1e-14)
+
+
+def test_the_chosen_ridge_is_the_best_one(grid_field):
+    first, second, _ = halves_and_whole(grid_field((6, 7), 300).x.numpy())
+    ridge, gain = choose_ridge(first, second)
+    around = [pseudo_likelihood(first, second, 2 * ridge * factor) for factor in (10**-0.25, 1.0, 10**0.25)]
+    assert gain == pytest.approx(around[1], rel=1e-12)
+    assert around[1] > max(around[0], around[2])
+
+
+def test_more_samples_need_less_ridge(grid_field):
+    x = grid_field((6, 7), 6400).x.numpy()
+    ridges = [choose_ridge(*halves_and_whole(x[:count])[:2])[0] for count in (100, 800, 6400)]
+    assert ridges[0] > ridges[1] > ridges[2]
+
+
+def test_direct_coupling_keeps_the_positive_part(grid_field):
+    parts = halves_and_whole(grid_field((5, 6), 600).x.numpy())
+    coupling = direct_coupling(*parts)
+    partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
+    np.testing.assert_allclose(coupling.matrix.toarray(), partial, atol=1e-14)
+    assert (coupling.matrix != coupling.matrix.T).nnz == 0
+
+
+def test_direct_coupling_keeps_the_strongest_partners(grid_field):
+    """A node keeps 32 partners, and those that count it among theirs."""
+    parts = halves_and_whole(grid_field((8, 9), 600).x.numpy())
+    coupling = direct_coupling(*parts)
+    partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
+    kept = partial >= np.sort(partial, 1)[:, [-32]]
+    np.testing.assert_allclose(coupling.matrix.toarray(), np.where(kept | kept.T, partial, 0), atol=1e-14)
+
+
+def test_noise_is_the_spread_between_unrelated_nodes():
+    x = np.random.default_rng(0).standard_normal((2000, 60))
+    coupling = direct_coupling(*halves_and_whole(x))
+    partial = partial_correlation(np.corrcoef(x.T), coupling.ridge)
+    assert coupling.noise == pytest.approx(partial[np.triu_indices(60, 1)].std(), rel=0.1)
+
+
+def test_gain_tells_signal_from_noise(grid_field):
+    x = grid_field((5, 6), 600).x.numpy()
+    independent = np.random.default_rng(0).standard_normal((600, 30))
+    assert direct_coupling(*halves_and_whole(x)).gain > 0.1
+    assert direct_coupling(*halves_and_whole(independent)).gain <= 0
+    assert local_coupling(torch.from_numpy(independent.T).float().contiguous()).gain <= 0
+
+
+def as_signal(x):
+    x = x.double()
+    return ((x - x.mean(0)) / x.std(0, correction=0)).T.float().contiguous()
+
+
+def test_local_coupling_with_every_candidate_is_the_partial_correlation(grid_field):
+    x = grid_field((4, 7), 500).x
+    coupling = local_coupling(as_signal(x), candidates=27)
+    expected = np.maximum(partial_correlation(np.corrcoef(x.double().T.numpy()), coupling.ridge), 0)
+    np.testing.assert_allclose(coupling.matrix.toarray(), expected, atol=1e-4)
+
+
+def test_local_coupling_regresses_on_the_nearest_signals(grid_field):
+    """One ridge regression a node, written out."""
+    signal = as_signal(grid_field((5, 6), 400).x)
+    coupling = local_coupling(signal, candidates=6)
+    rows = signal.double().numpy()
+    beta = np.zeros((30, 30))
+    for node in range(30):
+        distance = ((rows - rows[node]) ** 2).sum(1)
+        near = np.argsort(distance)[1:7]
+        sample = with_ridge(rows[near].T, coupling.ridge)
+        target = np.r_[rows[node], np.zeros(6)]
+        beta[node, near] = np.linalg.lstsq(sample, target, rcond=None)[0]
+    beta = np.maximum(beta, 0)
+    np.testing.assert_allclose(coupling.matrix.toarray(), np.sqrt(beta * beta.T), atol=1e-4)
+
+
+def test_local_coupling_finds_the_neighbours_on_a_grid(grid_field):
+    field = grid_field((10, 12), 1500)
+    coupling = local_coupling(as_signal(field.x), candidates=16).matrix.toarray()
+    row, col = field.edge_index.numpy()
+    degree = np.bincount(row)
+    true = np.zeros((120, 120), dtype=bool)
+    true[row, col] = True
+    found = [true[node, np.argsort(-coupling[node])[: degree[node]]].mean() for node in range(120)]
+    assert np.mean(found) > 0.97
+
+
+def test_seed_decides_the_probed_nodes_only(grid_field):
+    signal = as_signal(grid_field((6, 6), 300).x)
+    first, again, other = (local_coupling(signal, seed=seed) for seed in (0, 0, 1))
+    assert (first.matrix != again.matrix).nnz == 0
+    np.testing.assert_allclose(first.matrix.toarray(), other.matrix.toarray(), atol=1e-6)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how large a tensor any torch operation returned."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        sizes = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        self.numel = max(self.numel, *sizes, 0)
+        return result
+
+
+def test_local_coupling_never_forms_a_matrix_over_all_pairs(monkeypatch):
+    monkeypatch.setattr(neighbors, "_BLOCK_BYTES", 2**18)
+    num_nodes = 3000
+    signal = torch.randn(num_nodes, 40, generator=torch.Generator().manual_seed(0))
+    tracemalloc.start()
+    try:
+        with LargestTensor() as seen:
+            coupling = local_coupling(signal, candidates=8)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0 < seen.numel < num_nodes**2 / 4
+    assert peak < num_nodes**2
+    assert coupling.matrix.shape == (num_nodes, num_nodes)
+    assert coupling.matrix.nnz <= 8 * num_nodes
+
+
+def test_stabilize_commutes_with_a_change_of_unit():
+    x = torch.linspace(-3, 3, 13)
+    torch.testing.assert_close(stabilize(4 * x), 2 * stabilize(x))
+    torch.testing.assert_close(stabilize(-x), -stabilize(x))
+    torch.testing.assert_close(stabilize(x) * stabilize(x).abs(), x)

@@ -1,0 +1,274 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from scge_pyg.discovery.lattices.evidence import Evidence, bin_pairs, evidence_from_cells, ring_offsets
+from scge_pyg.discovery.lattices.search import Board
+
+
+def grid(*shape):
+    return np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+
+
+def random_evidence(num_nodes, dim, seed=0):
+    """Symmetric bins and any ratios; opposite offsets share theirs, as a pair has no first end."""
+    rng = np.random.default_rng(seed)
+    bins = np.triu(rng.integers(0, 6, (num_nodes, num_nodes)), 1).astype(np.uint8)
+    offsets, ring = ring_offsets(dim)
+    ratio = rng.normal(size=(2, 6)).astype(np.float32)[ring]
+    return Evidence(bins + bins.T, offsets, ratio, 2 * dim)
+
+
+def true_evidence(coupling, cells, period):
+    placed = np.ones(len(cells), dtype=bool)
+    return evidence_from_cells(bin_pairs(coupling.toarray()), cells, placed, np.array(period))
+
+
+def edges_of(cells, period):
+    step = np.abs(cells[:, None] - cells[None])
+    step = np.where(period, np.minimum(step, np.array(period) - step), step)
+    return np.stack(np.nonzero(np.triu(step.sum(-1) == 1)))
+
+
+def board_with(evidence, cells, period, nodes=None):
+    board = Board(evidence, np.array(period))
+    nodes = np.arange(len(cells)) if nodes is None else nodes
+    board.put(nodes, cells[nodes])
+    return board
+
+
+def offset_between(one, other, period):
+    """Smallest offsets from one cell to another, each axis on its own."""
+    offset = other - one
+    for axis, size in enumerate(period):
+        if size:
+            offset[axis] = (offset[axis] + size // 2) % size - size // 2
+    return offset
+
+
+def brute_force_total(board, evidence, cells, nodes, period):
+    total = 0.0
+    for i, j in itertools.combinations(range(len(cells)), 2):
+        if (i in nodes or j in nodes) and board.key_of[i] >= 0 and board.key_of[j] >= 0:
+            offset = offset_between(cells[i], cells[j].copy(), period)
+            match = np.flatnonzero((evidence.offsets == offset).all(1))
+            if match.size:
+                total += evidence.ratio[match[0], evidence.bins[i, j]]
+    return total
+
+
+@pytest.mark.parametrize(
+    ("shape", "period"),
+    [((20,), (0,)), ((12,), (12,)), ((5, 6), (0, 0)), ((5, 6), (5, 6)), ((5, 6), (0, 6)), ((3, 3, 4), (0, 0, 0))],
+)
+def test_total_counts_every_pair_once(shape, period):
+    cells = np.random.default_rng(1).permutation(grid(*shape))
+    evidence = random_evidence(len(cells), len(shape))
+    board = board_with(evidence, cells, period, nodes=np.arange(3, len(cells)))
+    for nodes in (np.arange(len(cells)), np.array([4]), np.array([3, 4, 8, 9, 1])):
+        expected = brute_force_total(board, evidence, cells, set(nodes.tolist()), period)
+        assert board.total(nodes) == pytest.approx(expected, abs=1e-4)
+
+
+def test_scores_count_every_pair_twice():
+    cells = grid(6, 6)
+    board = board_with(random_evidence(36, 2), cells, (0, 0))
+    assert board.score(np.arange(36)).sum() == pytest.approx(2 * board.total(np.arange(36)), abs=1e-3)
+
+
+def test_what_moves_is_what_the_total_says():
+    """The total of the moved nodes changes by as much as that of all nodes."""
+    cells = grid(6, 6)
+    board = board_with(random_evidence(36, 2), cells, (0, 0))
+    moved, everyone = np.array([7, 8, 13, 30]), np.arange(36)
+    before = board.total(moved), board.total(everyone)
+    board.lift(moved)
+    board.put(moved, cells[moved[[1, 2, 3, 0]]])
+    after = board.total(moved), board.total(everyone)
+    assert after[0] - before[0] == pytest.approx(after[1] - before[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("period", [(0, 0), (6, 7), (0, 7)])
+def test_put_and_cells_are_inverse(period):
+    cells = np.random.default_rng(0).permutation(grid(6, 7)) - np.where(period, 0, 3)
+    board = board_with(random_evidence(42, 2), cells, period)
+    found, placed = board.cells()
+    assert placed.all()
+    assert np.array_equal(found, cells)
+
+
+def test_periodic_axes_wrap_and_open_ones_do_not():
+    board = Board(random_evidence(30, 2), np.array([0, 5]))
+    board.put([0, 1, 2], np.array([[0, 0], [0, 4], [4, 0]]))
+    assert 1 in board.neighbors(np.array([0]))[0, :4]
+    assert 2 not in board.neighbors(np.array([0]))[0]
+    board.put([3], np.array([[1, 7]]))
+    assert board.cells()[0][3].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("period", [(0, 0), (6, 7)])
+def test_around_follows_the_offsets(period):
+    cells = grid(6, 7)
+    board = board_with(random_evidence(42, 2), cells, period)
+    for node in (0, 10, 41):
+        keys = board.around(int(board.key_of[node]))
+        for key, offset in zip(keys, board.evidence.offsets, strict=True):
+            target = cells[node] + offset
+            target = np.where(period, target % np.maximum(period, 1), target)
+            match = np.flatnonzero((cells == target).all(1))
+            assert board.node_at.get(key, -1) == (match[0] if match.size else -1)
+
+
+def test_neighbors_of_a_node_off_the_board():
+    board = board_with(random_evidence(9, 2), grid(3, 3), (0, 0), nodes=np.arange(8))
+    assert (board.neighbors(np.array([8])) == -1).all()
+
+
+def test_restore_undoes_lift():
+    cells = grid(6, 6)
+    board = board_with(random_evidence(36, 2), cells, (0, 0), nodes=np.arange(34))
+    keys, taken = board.key_of.copy(), dict(board.node_at)
+    nodes = np.array([3, 35, 10, 33])
+    lifted = board.lift(nodes)
+    assert (board.key_of[nodes] == -1).all()
+    assert len(board.node_at) == 31
+    board.restore(nodes, lifted)
+    assert np.array_equal(board.key_of, keys)
+    assert board.node_at == taken
+
+
+def exact(found, cells):
+    """Whether two sets of cells agree up to one shift."""
+    return (np.ptp(found - cells, axis=0) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(40,), (8, 11), (5, 4, 6)])
+@pytest.mark.parametrize("margin", [0.0, 0.5, 1.0])
+def test_growth_reproduces_a_shuffled_grid(grid_coupling, shape, margin):
+    cells = np.random.default_rng(2).permutation(grid(*shape))
+    period = (0,) * len(shape)
+    evidence = true_evidence(grid_coupling(cells), cells, period)
+    middle = np.array(shape) // 2
+    corner = [middle, *(middle + axis for axis in np.eye(len(shape), dtype=int))]
+    seed = np.array([np.flatnonzero((cells == cell).all(1))[0] for cell in corner])
+    board = board_with(evidence, cells, period, seed)
+    board.grow(np.setdiff1d(np.arange(len(cells)), seed), margin)
+    found, placed = board.cells()
+    assert placed.all()
+    assert exact(found, cells)
+
+
+def test_growth_on_a_torus_fills_it(grid_coupling):
+    cells = np.random.default_rng(2).permutation(grid(7, 9))
+    evidence = true_evidence(grid_coupling(cells, (7, 9), periodic=True), cells, (7, 9))
+    board = board_with(evidence, cells, (7, 9), np.arange(6))
+    board.grow(np.arange(6, 63))
+    found, placed = board.cells()
+    assert placed.all()
+    assert np.array_equal(found, cells)
+
+
+def test_growth_goes_around_obstacles_it_knows(grid_coupling):
+    """Lifted nodes find back into the gap they left."""
+    cells = np.random.default_rng(2).permutation(grid(9, 9))
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    gap = np.flatnonzero(np.abs(cells - 4).max(1) <= 2)
+    keys = board.lift(gap)
+    board.grow(gap, start=keys)
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_growing_nothing_changes_nothing(grid_coupling):
+    cells = grid(5, 5)
+    board = board_with(true_evidence(grid_coupling(cells), cells, (5, 5)), cells, (5, 5))
+    board.grow(np.array([], dtype=np.int64))
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_no_two_nodes_share_a_cell(grid_coupling):
+    """Not even where evidence says nothing."""
+    cells = grid(7, 7)
+    board = Board(random_evidence(49, 2, seed=3), np.zeros(2, dtype=int))
+    board.put([0], cells[:1])
+    board.grow(np.arange(1, 49))
+    found, placed = board.cells()
+    assert placed.all()
+    assert len(np.unique(found, axis=0)) == 49
+    assert len(board.node_at) == 49
+
+
+def test_faults_are_strong_edges_off_the_grid(grid_coupling):
+    cells = np.random.default_rng(0).permutation(grid(8, 8))
+    edges = edges_of(cells, (0, 0))
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    assert board.faults(edges).shape == (2, 0)
+    first, second = (np.flatnonzero((cells == cell).all(1))[0] for cell in ([2, 2], [5, 6]))
+    board.lift(np.array([first, second]))
+    board.put([first, second], cells[[second, first]])
+    broken = np.isin(edges, [first, second]).any(0)
+    assert np.array_equal(board.faults(edges), edges[:, broken])
+
+
+def test_weak_edges_are_no_faults(grid_coupling):
+    cells = grid(8, 8)
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    far = np.array([[0, 1, 2], [60, 50, 40]])
+    assert board.faults(far).shape == (2, 0)
+
+
+@pytest.mark.parametrize("period", [(0, 0), (8, 9)], ids=["open", "torus"])
+@pytest.mark.parametrize("planted", ["swap", "rotated block"])
+def test_mending_repairs_a_planted_fault(grid_coupling, period, planted):
+    cells = np.random.default_rng(0).permutation(grid(8, 9))
+    board = board_with(true_evidence(grid_coupling(cells, (8, 9), period[0] > 0), cells, period), cells, period)
+    best = board.total(np.arange(72))
+    if planted == "swap":
+        moved = np.array([np.flatnonzero((cells == cell).all(1))[0] for cell in ([2, 2], [5, 6])])
+        target = cells[moved[::-1]]
+    else:
+        moved = np.flatnonzero((cells[:, 0] >= 5) & (cells[:, 1] >= 6))
+        target = np.array([5, 6]) + (cells[moved] - [5, 6])[:, ::-1]
+    board.lift(moved)
+    board.put(moved, target)
+    assert board.total(np.arange(72)) < best - 1
+    improved = board.mend(edges_of(cells, period), np.random.default_rng(0), steps=200)
+    assert improved >= 1
+    assert board.total(np.arange(72)) == pytest.approx(best, abs=1e-2)
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_mending_never_makes_it_worse():
+    cells = np.random.default_rng(0).permutation(grid(7, 7))
+    board = board_with(random_evidence(49, 2, seed=5), cells, (0, 0))
+    everyone = np.arange(49)
+    before = board.total(everyone)
+    improved = board.mend(edges_of(cells[::-1], (0, 0)), np.random.default_rng(1), steps=30)
+    assert (board.total(everyone) > before) == (improved > 0)
+    assert board.total(everyone) >= before - 1e-3
+    assert (board.key_of >= 0).all()
+
+
+def test_mending_stops_where_there_is_no_fault(grid_coupling):
+    cells = grid(8, 8)
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    assert board.mend(edges_of(cells, (0, 0)), np.random.default_rng(0), steps=10**9) == 0
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_trimming_brings_dangling_nodes_home(grid_coupling):
+    """The last row's end sits outside the map, in a chain."""
+    cells = np.random.default_rng(0).permutation(grid(8, 8))
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    moved = np.array([np.flatnonzero((cells == cell).all(1))[0] for cell in ([7, 6], [7, 7])])
+    board.lift(moved)
+    board.put(moved, np.array([[6, 8], [6, 9]]))
+    assert board.trim() >= 1
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_trimming_leaves_a_perfect_map_alone(grid_coupling):
+    cells = grid(8, 8)
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
+    assert board.trim() == 0
+    assert np.array_equal(board.cells()[0], cells)
