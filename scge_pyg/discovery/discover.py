@@ -235,7 +235,6 @@ def _assemble(
         dim=dim,
         live=scatter(np.ones(len(order), dtype=bool), False),
         confidence=scatter(confidence, 0.0).to(dtype),
-        component=scatter(chart.component.astype(np.int64), -1),
         lattice=lattice,
     )
 

@@ -1,8 +1,9 @@
-"""What a geometry is: coordinates, edges, cells, and their coarsening."""
+"""What a geometry is: coordinates, edges, cells, what they were judged by, and their coarsening."""
 
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
+from scge_pyg.graph.fit import Fit
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["Lattice", "SharedGraph", "intrinsic_dimension", "knn"]
+__all__ = ["Fit", "Lattice", "SharedGraph", "intrinsic_dimension", "knn"]

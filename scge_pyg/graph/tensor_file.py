@@ -26,7 +26,7 @@ def write_tensors(path: str | os.PathLike[str], kind: str, tensors: dict[str, Te
     """
     target = Path(path)
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
-    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    stored = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     try:
         temporary.write_bytes(save(stored, {"format": kind, "header": json.dumps(header)}))
         temporary.replace(target)

@@ -40,7 +40,6 @@ def permuted(graph, order):
         dim=graph.dim,
         live=graph.live[order],
         confidence=graph.confidence[order],
-        component=graph.component[order],
         lattice=None if lattice is None else type(lattice)(lattice.cell[order], lattice.shape, lattice.periodic),
     )
 

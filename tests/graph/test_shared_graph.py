@@ -225,7 +225,7 @@ def test_a_missing_file_is_a_missing_file(tmp_path):
 
 
 def test_repr(graph):
-    assert str(graph) == "SharedGraph(num_nodes=5, live=4, dim=2, edges=4, components=2, lattice=6x7)"
+    assert str(graph) == "SharedGraph(num_nodes=5, live=4, dim=2, edges=2 (undirected), components=2, lattice=6x7)"
     assert "lattice=None" in str(SharedGraph.from_pos(torch.rand(9, 3)))
 
 
@@ -246,8 +246,8 @@ def test_repr(graph):
         ({"pos": torch.full((4, 2), torch.nan), "live": torch.ones(4, dtype=torch.bool)}, "needs finite coordinates"),
         ({"dim": 3}, r"dim must lie in 1\.\.2, got 3"),
         ({"dim": 0}, r"dim must lie in 1\.\.2, got 0"),
-        ({"confidence": torch.ones(3)}, "confidence and component must be"),
-        ({"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))}, "lattice has 1 nodes, pos has 4"),
+        ({"confidence": torch.ones(3)}, r"confidence must be \[4\], one entry a node, got \[3\]"),
+        ({"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))}, r"lattice.cell must be \[4\], one entry a node, got \[1\]"),
     ],
 )
 def test_bad_input_is_refused(options, message):
@@ -290,5 +290,5 @@ def test_from_edge_index_keeps_weights_and_sets_lonely_nodes_aside():
 
 
 def test_from_edge_index_names_nodes_out_of_range():
-    with pytest.raises(ValueError, match=r"outside 0\.\.1"):
+    with pytest.raises(ValueError, match=r"names nodes 0\.\.2, but there are 2 nodes, numbered 0\.\.1"):
         SharedGraph.from_edge_index(torch.tensor([[0], [2]]), 2)
