@@ -12,22 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scge_pyg.cli.columns import Chosen, Pick, check_times, choose
 from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.measurements import Measurements, rows_per_block, to_tensor
+from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
 
 __all__ = ["read_npy", "read_npz"]
 
+_HEAD_ROWS = 1000
 
-def read_npy(path: Path, *, image: bool = False) -> Measurements:
+
+def read_npy(path: Path, *, image: bool = False, pick: Pick | None = None) -> Measurements:
     """A memory-mapped array ``[S, N]`` or ``[S, N, C]``; with ``image``, ``[S, H, W]`` or ``[S, H, W, C]``."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise UsageError(f"{path} is not a readable .npy file of numbers ({error})") from error
-    return _measurements(array, str(path), image)
+    return _measurements(array, path, image, pick or Pick())
 
 
-def read_npz(path: Path, *, key: str | None = None, image: bool = False) -> Measurements:
+def read_npz(path: Path, *, key: str | None = None, image: bool = False, pick: Pick | None = None) -> Measurements:
     """The array ``key`` of an archive, or its only one."""
     try:
         with path.open("rb") as file:  # np.load leaves its own file open when the archive is damaged
@@ -42,10 +45,10 @@ def read_npz(path: Path, *, key: str | None = None, image: bool = False) -> Meas
             array = archive[names[0] if key is None else key]
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(f"{path} is not a readable .npz archive of numbers ({error})") from error
-    return _measurements(array, str(path), image)
+    return _measurements(array, path, image, pick or Pick())
 
 
-def _measurements(array: NDArray[Any], source: str, image: bool) -> Measurements:
+def _measurements(array: NDArray[Any], source: Path, image: bool, pick: Pick) -> Measurements:
     if array.dtype.kind not in "biuf":
         raise UsageError(f"{source} holds values of type {array.dtype}; numbers are needed (float, integer or boolean)")
     sizes = list(array.shape)
@@ -56,14 +59,46 @@ def _measurements(array: NDArray[Any], source: str, image: bool) -> Measurements
         raise UsageError(f"{source} must be [samples, nodes] or [samples, nodes, channels], got shape {sizes}{hint}")
     if 0 in sizes:
         raise UsageError(f"{source} is empty: its shape is {sizes}")
-    shape = (sizes[1], sizes[2]) if image else None
-    num_nodes = sizes[1] * sizes[2] if image else sizes[1]
-    num_channels = sizes[-1] if array.ndim == (4 if image else 3) else 1
-    step = rows_per_block(num_nodes * num_channels, array.dtype.itemsize)
+    if image:
+        return _images(array)
+    chosen = _nodes(array, source, pick)
+    num_channels = sizes[2] if array.ndim == 3 else 1
+    step = rows_per_block(sizes[1] * num_channels, array.dtype.itemsize)
+    places = slice(None) if chosen.kept == tuple(range(sizes[1])) else np.array(chosen.kept)
 
     def read() -> Iterator[Tensor]:
         for start in range(0, sizes[0], step):
-            block = to_tensor(array[start : start + step])
-            yield block.reshape(block.shape[0], num_nodes, num_channels)
+            block = to_tensor(array[start : start + step][:, places])
+            yield block.reshape(block.shape[0], -1, num_channels)
 
-    return Measurements(read, num_nodes, num_channels, num_samples=sizes[0], shape=shape)
+    return Measurements(
+        read,
+        len(chosen.kept),
+        num_channels,
+        num_samples=sizes[0],
+        names=chosen.names,
+        table=Table(left_out=chosen.left_out),
+    )
+
+
+def _images(array: NDArray[Any]) -> Measurements:
+    num_samples, height, width = array.shape[:3]
+    num_channels = array.shape[3] if array.ndim == 4 else 1
+    step = rows_per_block(height * width * num_channels, array.dtype.itemsize)
+
+    def read() -> Iterator[Tensor]:
+        for start in range(0, num_samples, step):
+            block = to_tensor(array[start : start + step])
+            yield block.reshape(block.shape[0], height * width, num_channels)
+
+    return Measurements(read, height * width, num_channels, num_samples=num_samples, shape=(height, width))
+
+
+def _nodes(array: NDArray[Any], source: Path, pick: Pick) -> Chosen:
+    """Which columns are nodes; only the first is suspected of numbering the rows, as there are no names."""
+    head = np.asarray(array[:_HEAD_ROWS], np.float64) if array.ndim == 2 else None
+    chosen = choose(None, array.shape[1], [] if head is None else list(head.T), pick, source)
+    for left in chosen.left_out:
+        if left.why == "time" and array.ndim == 2:
+            check_times(map(float, array[:, left.column]), left, source)
+    return chosen

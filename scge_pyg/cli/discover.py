@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -13,31 +14,35 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from scge_pyg.cli.columns import Pick
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.measurements import Measurements
+from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.cli.pictures import draw
+from scge_pyg.cli.report import describe, judged, score, told
 from scge_pyg.discovery import discover
-from scge_pyg.graph import SharedGraph
-from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges
 from scge_pyg.transforms import ShuffleNodes
 
 __all__ = ["add_parser", "run"]
 
-_FILES = ("graph.safetensors", "summary.json", "graph.png", "samples.png")
+_logger = logging.getLogger(__name__)
+_FILES = ("graph.safetensors", "nodes.csv", "summary.json", "graph.png", "samples.png")
 _EXAMPLES = """\
 examples:
   scge discover readings.csv -o geometry            columns are nodes, rows are samples
+  scge discover readings.csv -o geometry --columns 3-10,16 --missing-value 0
   scge discover photos/ -o geometry --shuffle-seed 0   shuffle the pixels first, then find them again
   scge discover images.npy --image -o geometry      [S, H, W] or [S, H, W, C], scored against the true grid
   scge discover data.npz --key x_train --image -o geometry --json
 
 files written to OUTDIR:
   graph.safetensors   the graph; read it with scge_pyg.SharedGraph.load
-  summary.json        what was found, and how long it took
-  graph.png           learned coordinates and edges (extra 'plot')
+  nodes.csv           name, coordinates, component, confidence, sign and neighbours of each node
+  summary.json        what was found, how well it predicts, and how long it took
+  graph.png           learned coordinates, edges and, where they fit, names (extra 'plot')
   samples.png         images as they came and put back (images only, extra 'plot')
 
 exit status: 0 done, 2 bad arguments or input, 1 anything else
@@ -62,8 +67,16 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
-        help="whether the first line of a .csv names the columns (default: if it holds text)",
+        help="whether the first line of a .csv names the columns (default: judged by the lines below it)",
     )
+    parser.add_argument(
+        "--columns",
+        metavar="A,B,C",
+        help="nodes, by name or number from 0; ranges such as 3-10 (default: all but row numbers and times)",
+    )
+    parser.add_argument("--drop", metavar="A,B", help="columns to leave out, written as for --columns")
+    parser.add_argument("--time-column", metavar="A", help="column of times: no node, checked to increase")
+    parser.add_argument("--missing-value", type=float, metavar="V", help="the number that stands for a missing value")
     parser.add_argument("--shuffle-seed", type=int, metavar="S", help="shuffle the nodes first, as a demonstration")
     parser.add_argument("--dim", type=int, help="dimension of the geometry (default: found from the data)")
     parser.add_argument("--no-snap", action="store_true", help="coordinates only, don't look for a lattice")
@@ -75,17 +88,24 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, discover, write."""
     check_target(args.output, overwrite=args.overwrite, ours=_FILES)
-    data = open_input(args.input, key=args.key, image=args.image, header=args.header)
-    order = None if args.shuffle_seed is None else ShuffleNodes(args.shuffle_seed).permutation(data.num_nodes)
     messages: list[str] = []
-    start = time.perf_counter()
-    counter = _Counter(data, order, hidden=args.verbosity < 0)
-    try:
-        with collected_warnings(messages, shown=args.verbosity >= 0):
-            progress = wants_progress(args.verbosity)
-            graph = discover(iter(counter), dim=args.dim, snap=not args.no_snap, seed=args.seed, progress=progress)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{args.input}: {error}") from error
+    pick = Pick(args.columns, args.drop, args.time_column)
+    missing = {} if args.missing_value is None else {"missing_value": args.missing_value}
+    with collected_warnings(messages, shown=args.verbosity >= 0):
+        data = open_input(args.input, key=args.key, image=args.image, header=args.header, pick=pick)
+        order = None if args.shuffle_seed is None else ShuffleNodes(args.shuffle_seed).permutation(data.num_nodes)
+        start = time.perf_counter()
+        counter = _Counter(data, order, hidden=args.verbosity < 0)
+        progress = wants_progress(args.verbosity)
+        try:
+            graph = discover(
+                iter(counter), dim=args.dim, snap=not args.no_snap, seed=args.seed, progress=progress, **missing
+            )
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"{args.input}: {error}") from error
+    graph.names = None if data.names is None else _in_order(data.names, order)
+    if graph.fit is not None:
+        _logger.info("seconds: %s", ", ".join(f"{stage} {took:.2f}" for stage, took in graph.fit.seconds.items()))
     cells = data.cells if order is None or data.cells is None else data.cells[order]
     summary = {
         "input": str(args.input),
@@ -96,12 +116,15 @@ def run(args: argparse.Namespace) -> None:
         "seed": args.seed,
         "seconds": round(time.perf_counter() - start, 3),
         "graph": describe(graph),
+        "fit": judged(graph.fit),
         "score": None if cells is None else score(graph, cells),
         "warnings": messages,
-        "nodes": None if data.names is None else _in_order(data.names, order),
+        "nodes": None if graph.names is None else list(graph.names),
+        "table": None if data.table is None else data.table.to_dict(),
     }
     with written_whole(args.output) as folder:
         graph.save(folder / "graph.safetensors")
+        write_nodes(folder / "nodes.csv", graph)
         if not args.no_plot:
             samples = data.first(8) if order is None else data.first(8)[:, order]
             draw(folder, graph, samples, cells, data.shape)
@@ -111,7 +134,8 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(summary, indent=2))
     elif args.verbosity >= 0:
-        print(_told(summary, args.output))
+        notes = [] if data.table is None else data.table.notes()
+        print("\n".join([*notes, told(summary, args.output)]))
 
 
 class _Counter:
@@ -136,54 +160,5 @@ class _Counter:
                 yield block if self.order is None else block[:, self.order]
 
 
-def describe(graph: SharedGraph) -> dict[str, Any]:
-    """What was found, as plain numbers."""
-    lattice = graph.lattice
-    return {
-        "dim": graph.dim,
-        "live": int(graph.live.sum()),
-        "edges": graph.num_edges // 2,
-        "components": int(graph.component.max()) + 1,
-        "confidence": round(float(graph.confidence[graph.live].mean()), 4) if bool(graph.live.any()) else None,
-        "lattice": None
-        if lattice is None
-        else {
-            "shape": list(lattice.shape),
-            "periodic": list(lattice.periodic),
-            "placed": int(lattice.placed.sum()),
-        },
-    }
-
-
-def score(graph: SharedGraph, cells: Tensor) -> dict[str, float]:
-    """Agreement with the true grid: exact cells (0 without a lattice), and edges."""
-    if not bool(graph.live.any()):
-        return {}
-    edges = edge_scores(graph, grid_edges(cells))
-    return {
-        "cell_accuracy": round(cell_accuracy(graph, cells), 4),
-        "edge_precision": round(edges.precision, 4),
-        "edge_recall": round(edges.recall, 4),
-    }
-
-
-def _in_order(names: tuple[str, ...], order: Tensor | None) -> list[str]:
-    return list(names) if order is None else [names[i] for i in order.tolist()]
-
-
-def _told(summary: dict[str, Any], output: Path) -> str:
-    graph, truth = summary["graph"], summary["score"]
-    lattice = graph["lattice"]
-    grid = "no lattice" if lattice is None else "lattice " + " x ".join(map(str, lattice["shape"]))
-    lines = [
-        f"{summary['num_nodes']} nodes ({graph['live']} live) with {summary['num_channels']} channels, "
-        f"{summary['num_samples']} samples, {summary['seconds']:.1f} s",
-        f"dimension {graph['dim']}, {grid}, {graph['edges']} edges, components: {graph['components']}",
-    ]
-    if truth:
-        lines.append(
-            f"against the true grid: {100 * truth['cell_accuracy']:.1f} % of the cells exact, "
-            f"edges with precision {truth['edge_precision']:.3f} and recall {truth['edge_recall']:.3f}"
-        )
-    lines.append(f"written to {output}: {', '.join(summary['files'])}")
-    return "\n".join(lines)
+def _in_order(names: tuple[str, ...], order: Tensor | None) -> tuple[str, ...]:
+    return names if order is None else tuple(names[i] for i in order.tolist())

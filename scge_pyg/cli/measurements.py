@@ -11,9 +11,40 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Measurements", "rows_per_block", "to_tensor"]
+from scge_pyg.cli.columns import LeftOut
+from scge_pyg.cli.header import NUMERIC_IDS
+
+__all__ = ["Measurements", "Table", "rows_per_block", "to_tensor"]
 
 _BLOCK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Table:
+    """How a table was read.
+
+    Attributes:
+        header: What the first line holds: ``"names"``, ``"numeric ids"``, or None if it is a sample.
+        left_out: Columns that are no nodes.
+        names: Names of all columns, if they have any.
+    """
+
+    header: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    names: tuple[str, ...] | None = None
+
+    def notes(self) -> list[str]:
+        """What was decided without being asked for, and the columns that were taken for times, a line each."""
+        notes = []
+        if self.header == NUMERIC_IDS and self.names is not None:
+            shown = [name for name in self.names if name][:3]
+            notes.append(f"header of numeric ids ({', '.join(shown)}, ...); --no-header reads it as a sample")
+        return notes + [str(left) for left in self.left_out if left.why != "--drop"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        left_out = [{"column": left.column, "name": left.name, "why": left.why} for left in self.left_out]
+        return {"header": self.header, "left_out": left_out}
 
 
 @dataclass(frozen=True)
@@ -27,6 +58,7 @@ class Measurements:
         num_samples: Number of samples, or None where only reading tells.
         shape: Height and width if the nodes are the pixels of images, in row-major order.
         names: Names of the nodes, if they have any.
+        table: How the table was read, if the nodes are columns of one.
     """
 
     read: Callable[[], Iterator[Tensor]]
@@ -35,6 +67,7 @@ class Measurements:
     num_samples: int | None = None
     shape: tuple[int, int] | None = None
     names: tuple[str, ...] | None = None
+    table: Table | None = None
 
     @property
     def cells(self) -> Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from scge_pyg.graph import SharedGraph
 __all__ = ["draw"]
 
 _logger = logging.getLogger(__name__)
+_FEW = 64
 
 
 def draw(
@@ -33,10 +35,18 @@ def draw(
     from scge_pyg.plot import plot_graph, plot_samples, put_back, true_position_colors
 
     colors = None if cells is None else true_position_colors(cells)
-    plot_graph(graph, colors).savefig(folder / "graph.png", dpi=150)
+    plot_graph(graph, colors, labels=_labels(graph, cells)).savefig(folder / "graph.png", dpi=150)
     if cells is None or shape is None:
         return
     rows = {"as they came": samples.transpose(1, 2).unflatten(2, shape)}
     if graph.pos.shape[1] == 2 and bool(graph.live.any()):
         rows["put back"] = put_back(graph, samples, cells)
     plot_samples(rows).savefig(folder / "samples.png", dpi=150)
+
+
+def _labels(graph: SharedGraph, cells: Tensor | None) -> Sequence[str] | None:
+    """Names of the nodes, or numbers of a few without names; pixels are told apart by their colours."""
+    if cells is not None:
+        return None
+    numbers = list(map(str, range(graph.num_nodes))) if graph.num_nodes <= _FEW else None
+    return numbers if graph.names is None else graph.names

@@ -1,129 +1,139 @@
-"""Measurements in tables: rows are samples, columns are nodes."""
+"""Measurements in text tables: rows are samples, columns are nodes."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.errors import UsageError, need
-from scge_pyg.cli.measurements import Measurements, rows_per_block, to_tensor
+from scge_pyg.cli.column_kinds import as_values, is_text, number
+from scge_pyg.cli.columns import Pick, check_times, choose, text_columns
+from scge_pyg.cli.errors import UsageError
+from scge_pyg.cli.header import NAMES, NUMERIC_IDS, what_first_line_is
+from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
 
-__all__ = ["read_csv", "read_parquet"]
+__all__ = ["read_csv"]
+
+_HEAD_CELLS, _HEAD_ROWS = 1_000_000, 1000
 
 
-def read_csv(path: Path, *, header: bool | None = None) -> Measurements:
+def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None) -> Measurements:
     """A text table with comma, semicolon or tab between the columns, read in blocks of lines.
 
     Args:
         path: The file, UTF-8.
-        header: Whether the first line names the columns. Default: it does if any of its fields is not a number.
+        header: Whether the first line names the columns. Default: judged by what stands below it.
+        pick: Which columns to take. Default: all but row numbers and times.
+
+    Raises:
+        UsageError: If the file is no table of numbers, or the columns don't fit.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            delimiter = max(",;\t", key=first.count)
-            fields = next(csv.reader([first], delimiter=delimiter), [])
+        text = _Text(path, *_first_line(path))
+        return _opened(text, header, pick or Pick())
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} is not a readable text table ({error})") from error
+
+
+def _opened(text: _Text, header: bool | None, pick: Pick) -> Measurements:
+    path, width = text.path, len(text.fields)
+    shown = max(8, min(_HEAD_ROWS, _HEAD_CELLS // width))
+    below = list(islice(text.lines(skip=1), shown))
+    rows = text.split(below)
+    commented = text.fields[0].lstrip().startswith("#")
+    kind: str | None
+    if header is None:
+        quoted = text.quoted and not any('"' in line for _, line in below)
+        kind = NAMES if commented else what_first_line_is(text.fields, rows, quoted=quoted)
+    else:
+        kind = (NAMES if any(map(is_text, text.fields)) else NUMERIC_IDS) if header else None
+    names = None if kind is None else tuple(field.lstrip("#" if commented else "").strip() for field in text.fields)
+    if kind is None:
+        rows.insert(0, text.fields)
+    elif not rows:
+        raise UsageError(f"{path} has column names but no rows")
+    chosen = choose(names, width, [as_values(column) for column in zip(*rows, strict=True)], pick, path)
+    skip = 0 if names is None else 1
+    for left in chosen.left_out:
+        if left.why == "time":
+            check_times(text.column(left.column, skip), left, path)
+    step = rows_per_block(width, 16)
+
+    def read() -> Iterator[Tensor]:
+        lines = text.lines(skip)
+        try:
+            while block := list(islice(lines, step)):
+                yield to_tensor(text.numbers(block, chosen.kept, names))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"{path} is not a readable text table ({error})") from error
+
+    return Measurements(read, len(chosen.kept), names=chosen.names, table=Table(kind, chosen.left_out, names))
+
+
+def _first_line(path: Path) -> tuple[list[str], str, bool]:
+    """Cells of the first line, what separates them, and whether each stands in quotes."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+    delimiter = max(",;\t", key=first.count)
+    fields = next(csv.reader([first], delimiter=delimiter), [])
     if not fields:
         raise UsageError(f"{path} is empty: its first line holds no columns")
-    if header is None:
-        header = any(np.isnan(_number(field)) and field.strip().lower() != "nan" for field in fields)
-    names = tuple(field.strip() for field in fields) if header else None
-    step = rows_per_block(len(fields), 16)
+    return fields, delimiter, first.count('"') >= 2 * len(fields)
 
-    def read() -> Iterator[Tensor]:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            numbered = enumerate(file, 1)
-            if header:
-                next(numbered)
-            lines = ((number, line) for number, line in numbered if line.strip())
+
+@dataclass(frozen=True)
+class _Text:
+    """A text table and what its first line shows."""
+
+    path: Path
+    fields: list[str]
+    delimiter: str
+    quoted: bool
+
+    def lines(self, skip: int) -> Iterator[tuple[int, str]]:
+        """Lines that are not blank after the first ``skip``, with their numbers in the file."""
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            for count, line in enumerate(file, 1):
+                if count > skip and line.strip():
+                    yield count, line
+
+    def split(self, block: Sequence[tuple[int, str]]) -> list[list[str]]:
+        """The cells of lines; all must have as many as the first line."""
+        rows = list(csv.reader((line for _, line in block), delimiter=self.delimiter))
+        for (count, _), row in zip(block, rows, strict=False):
+            if len(row) != len(self.fields):
+                raise UsageError(
+                    f"{self.path}, line {count}: {len(row)} columns, but the first line has {len(self.fields)}"
+                )
+        return rows
+
+    def column(self, place: int, skip: int) -> Iterator[str]:
+        """The cells of one column, empty where a line is too short."""
+        for count, line in self.lines(skip):
+            plain = '"' not in line
+            cells = line.rstrip("\r\n").split(self.delimiter, place + 1) if plain else self.split([(count, line)])[0]
+            yield cells[place] if place < len(cells) else ""
+
+    def numbers(
+        self, block: Sequence[tuple[int, str]], kept: Sequence[int], names: Sequence[str] | None
+    ) -> NDArray[np.float64]:
+        """Numbers ``[rows, kept]``, NaN where missing."""
+        if all(line.count(self.delimiter) == len(self.fields) - 1 for _, line in block):
+            lines = [line for _, line in block]
             try:
-                while block := list(islice(lines, step)):
-                    yield to_tensor(_parse(block, names, len(fields), delimiter, path))
-            except (UnicodeDecodeError, csv.Error) as error:
-                raise UsageError(f"{path} is not a readable text table ({error})") from error
-
-    blocks = read()
-    if next(blocks, None) is None:
-        raise UsageError(f"{path} has column names but no rows")
-    return Measurements(read, len(fields), names=names)
-
-
-def _parse(
-    block: list[tuple[int, str]], names: Sequence[str] | None, width: int, delimiter: str, path: Path
-) -> NDArray[np.float64]:
-    try:
-        values = np.loadtxt([line for _, line in block], delimiter=delimiter, comments=None, quotechar='"', ndmin=2)
-        if values.shape[1] == width:
-            return values
-    except ValueError:
-        pass
-    # the careful way: missing values become NaN, and what is wrong is named
-    rows = list(csv.reader((line for _, line in block), delimiter=delimiter))
-    for (number, _), row in zip(block, rows, strict=False):
-        if len(row) != width:
-            raise UsageError(f"{path}, line {number}: {len(row)} columns, but the first line has {width}")
-    text = [j for j in range(width) if any(_is_text(row[j]) for row in rows)]
-    if text:
-        raise _text_columns([repr(names[j]) if names else f"number {j + 1}" for j in text], path)
-    return np.array([[_number(field) for field in row] for row in rows])
-
-
-def _is_text(field: str) -> bool:
-    return field.strip().lower() not in ("", "nan", "na", "null") and np.isnan(_number(field))
-
-
-def _number(field: str) -> float:
-    try:
-        return float(field)
-    except ValueError:
-        return float("nan")
-
-
-def _text_columns(names: Sequence[str], path: Path) -> UsageError:
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return UsageError(f"{path}: columns are nodes and must hold numbers; text in column {shown}; remove it first")
-
-
-def read_parquet(path: Path) -> Measurements:
-    """A Parquet table, read in batches of rows; index columns that pandas adds are left out."""
-    need("pyarrow.parquet", extra="io", purpose="reading .parquet files")
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UsageError(f"{path} is not a readable Parquet file ({error})") from error
-    fields = [field for field in file.schema_arrow if not field.name.startswith("__index_level_")]
-    kinds = pyarrow.types
-    checks = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_decimal)
-    other = [f"'{field.name}' ({field.type})" for field in fields if not any(check(field.type) for check in checks)]
-    if other:
-        raise _text_columns(other, path)
-    num_samples = file.metadata.num_rows
-    if not fields or not num_samples:
-        raise UsageError(f"{path} is empty: {num_samples} rows, {len(fields)} columns")
-    names = tuple(field.name for field in fields)
-    step = rows_per_block(len(names), 8)
-
-    def columns(batch: Any) -> Iterator[NDArray[np.float64]]:
-        for column in batch.columns:
-            values = column.cast(pyarrow.float64()) if not kinds.is_boolean(column.type) else column.cast("int8")
-            yield values.to_numpy(zero_copy_only=False).astype(np.float64)
-
-    def read() -> Iterator[Tensor]:
-        # a file of its own per pass: ParquetFile keeps the state of its iterators
-        batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=step, columns=list(names))
-        for batch in batches:
-            yield to_tensor(np.stack(list(columns(batch)), 1))
-
-    return Measurements(read, len(names), num_samples=num_samples, names=names)
+                return np.loadtxt(
+                    lines, delimiter=self.delimiter, comments=None, quotechar='"', ndmin=2, usecols=tuple(kept)
+                )
+            except ValueError:
+                pass
+        # the careful way: missing values become NaN, and what is wrong is named
+        rows = self.split(block)
+        if text := [j for j in kept if any(is_text(row[j]) for row in rows)]:
+            raise text_columns(text, names, self.path, every=len(text) == len(kept))
+        return np.array([[number(row[j]) for j in kept] for row in rows])

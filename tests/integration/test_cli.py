@@ -1,5 +1,6 @@
 """The command: every kind of input, every way it can be wrong, and output that is whole or absent."""
 
+import csv
 import json
 import logging
 import subprocess
@@ -13,6 +14,7 @@ import torch
 import scge_pyg.cli.discover
 from scge_pyg import SharedGraph
 from scge_pyg.cli import main
+from scge_pyg.graph import Fit
 from scge_pyg.transforms import ShuffleNodes
 
 pa = pytest.importorskip("pyarrow")
@@ -170,6 +172,55 @@ def test_options_reach_discovery(tmp_path, run, seen):
     }
 
 
+def test_missing_value_reaches_discovery_only_if_given(tmp_path, run, seen):
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    assert run(tmp_path / "x.npy")[0] == 0
+    assert "missing_value" not in seen
+    assert run(tmp_path / "x.npy", "--missing-value", "-99.5", "--overwrite")[0] == 0
+    assert seen["missing_value"] == -99.5
+
+
+def test_missing_cells_reach_discovery_as_nan(tmp_path, run, seen):
+    (tmp_path / "x.csv").write_text("a,b,c\n1,,3\nNA,5,6\n")
+    assert run(tmp_path / "x.csv")[0] == 0
+    np.testing.assert_array_equal(seen["x"][..., 0].numpy(), [[1, np.nan, 3], [np.nan, 5, 6]])
+
+
+def test_columns_that_are_no_nodes_are_told_and_recorded(tmp_path, run, seen):
+    lines = [f"2024-01-{day:02},{day},{0.5 * day},{day}.25,7.5" for day in range(1, 21)]
+    (tmp_path / "x.csv").write_text("\n".join(["when,Unnamed: 0,710000,717000,old", *lines]))
+    code, out, _ = run(tmp_path / "x.csv", "--drop", "old")
+    assert code == 0
+    assert out.splitlines()[:2] == ['left out time column "when"', 'left out row-number column "Unnamed: 0"']
+    assert seen["x"].shape == (20, 2, 1)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["nodes"] == ["710000", "717000"]
+    assert summary["table"] == {
+        "header": "names",
+        "left_out": [
+            {"column": 0, "name": "when", "why": "time"},
+            {"column": 1, "name": "Unnamed: 0", "why": "row-number"},
+            {"column": 4, "name": "old", "why": "--drop"},
+        ],
+    }
+    (tmp_path / "ids.csv").write_text("\n".join(["710000,717000", *(line[13:-4].strip(",") for line in lines)]))
+    _, out, _ = run(tmp_path / "ids.csv", "--overwrite")
+    assert out.startswith("header of numeric ids (710000, 717000, ...); --no-header reads it as a sample\n")
+    _, out, _ = run(tmp_path / "ids.csv", "--json", "--overwrite")
+    assert json.loads(out)["table"]["header"] == "numeric ids"
+
+
+def test_nodes_are_written_by_name(tmp_path, run, seen):
+    (tmp_path / "x.csv").write_text('"a, b",c,d\n1,2,3\n4,5,6\n')
+    assert run(tmp_path / "x.csv", "--shuffle-seed", 1)[0] == 0
+    names = json.loads((tmp_path / "out" / "summary.json").read_text())["nodes"]
+    with (tmp_path / "out" / "nodes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == names
+    assert rows[1]["neighbours"].split(";") == [names[0], names[2]]
+    assert SharedGraph.load(tmp_path / "out" / "graph.safetensors").names == tuple(names)
+
+
 # What it says -------------------------------------------------------------------------------------------------------
 
 
@@ -191,11 +242,57 @@ def test_json_on_stdout_equals_the_file(tmp_path, run, seen):
     _, out, _ = run(tmp_path / "x.npy", "--json")
     summary = json.loads(out)
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["files"] == ["graph.safetensors", "summary.json"]
+    assert summary["files"] == ["graph.safetensors", "nodes.csv", "summary.json"]
     assert summary["warnings"] == ["a doubt in two lines"]
     assert summary["graph"]["lattice"] == {"shape": [1, 5], "periodic": [False, False], "placed": 5}
     assert summary["score"] is None
     assert SharedGraph.load(tmp_path / "out" / "graph.safetensors").num_nodes == 5
+
+
+@pytest.fixture
+def no_geometry(monkeypatch):
+    """Stand in for discovery that finds edges only."""
+
+    def stand_in(x, **options):
+        num_nodes = torch.cat(list(x)).shape[1]
+        fit = Fit(
+            coupling="partial 0.03",
+            gain=0.5,
+            ceiling=0.75,
+            chance=0.0,
+            ratio=2 / 3,
+            error=float("nan"),
+            verdict="no geometry",
+            columns=2,
+            gain_by_columns=(0.25, 0.5),
+            node_gain=torch.zeros(num_nodes),
+            num_samples=9,
+            effective_samples=8.5,
+            seconds={"reading": 0.25, "maps": 1.5},
+        )
+        warnings.warn("no geometry stands out", stacklevel=1)
+        return SharedGraph(torch.empty(num_nodes, 0), torch.tensor([[0, 1], [1, 0]]), dim=0, fit=fit)
+
+    monkeypatch.setattr(scge_pyg.cli.discover, "discover", stand_in)
+
+
+def test_a_refused_geometry_is_reported(tmp_path, run, no_geometry):
+    pytest.importorskip("matplotlib")
+    np.save(tmp_path / "x.npy", RNG.normal(size=(9, 5)))
+    code, out, err = run(tmp_path / "x.npy", "-v", plot=True)
+    assert code == 0
+    assert "warning: no geometry stands out\n" in err
+    assert "seconds: reading 0.25, maps 1.50\n" in err
+    assert "no geometry (edges without coordinates), no lattice, 1 edges" in out
+    assert "verdict: no geometry; the map gains 0.500 of 0.750 nats" in out
+    assert "ratio 0.667 +- ?, coupling: partial 0.03\n" in out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["files"] == ["graph.png", "graph.safetensors", "nodes.csv", "summary.json"]
+    fit = summary["fit"]
+    assert (fit["verdict"], fit["coupling"], fit["gain"], fit["ceiling"]) == ("no geometry", "partial 0.03", 0.5, 0.75)
+    assert (fit["ratio"], fit["error"], fit["gain_by_columns"]) == (0.6667, None, [0.25, 0.5])
+    head = (tmp_path / "out" / "nodes.csv").read_text().splitlines()[0]
+    assert head == "node,name,component,confidence,sign,neighbours"
 
 
 # Input that is wrong ------------------------------------------------------------------------------------------------
@@ -248,13 +345,28 @@ BAD = {
     "which array": (npz(a=np.zeros((2, 2)), b=np.ones(3)), [".npz"], "holds 2 arrays (a, b); choose one with --key"),
     "no such array": (npz(a=np.zeros((2, 2))), [".npz", "--key", "c"], "has no array 'c'; it holds a"),
     "key elsewhere": (npy(np.zeros((2, 3))), [".npy", "--key", "a"], "--key applies to .npz input"),
-    "text columns": (text(".csv", b"id,a,who\n1,2,Ann\n2,3,Bob\n"), [".csv"], "text in column 'who'; remove it"),
-    "text, no names": (text(".csv", b"1,2\n3,x\n"), [".csv"], "text in column number 2"),
+    "text columns": (
+        text(".csv", b"id,a,who\n1,2,Ann\n2,3,Bob\n"),
+        [".csv"],
+        "text in column 'who'; leave it out with --drop who",
+    ),
+    "only text": (text(".csv", b"a,b\nx,y\n"), [".csv"], "has no numeric columns"),
+    "unknown column": (
+        text(".csv", b"ab,b\n1,2\n"),
+        [".csv", "--columns", "AB,b"],
+        "no column 'AB'; close to it: 'ab'",
+    ),
+    "columns of images": (npy(np.zeros((2, 3, 3))), [".npy", "--image", "--drop", "0"], "--drop chooses columns of a"),
+    "text, no names": (text(".csv", b"1,2\n3,x\n"), [".csv"], "text in column 1 (counted from 0)"),
     "ragged": (text(".csv", b"a,b\n1,2\n3\n"), [".csv"], "line 3: 1 columns, but the first line has 2"),
     "empty csv": (text(".csv", b""), [".csv"], "is empty"),
     "names only": (text(".csv", b"a,b\n"), [".csv"], "has column names but no rows"),
     "latin-1": (text(".csv", b"\xe9,b\n1,2\n"), [".csv"], "is not a readable text table"),
-    "text parquet": (parquet({"a": [1.0], "city": ["Rome"]}), [".parquet"], "text in column 'city' (string)"),
+    "text parquet": (
+        parquet({"a": [1.0], "city": ["Rome"]}),
+        [".parquet"],
+        "text in column 'city'; leave it out with --drop city",
+    ),
     "no parquet": (text(".parquet", b"garbage"), [".parquet"], "is not a readable Parquet file"),
     "empty parquet": (parquet({"a": pa.array([], "float64")}), [".parquet"], "is empty: 0 rows, 1 columns"),
     "empty folder": (lambda path: path.mkdir(), [""], "holds no images"),
@@ -379,11 +491,31 @@ def test_images_end_to_end(tmp_path, run, options):
     code, out, err = run(folder, "--json", *options, plot=True)
     assert code == 0, err
     summary = json.loads(out)
-    assert summary["files"] == ["graph.png", "graph.safetensors", "samples.png", "summary.json"]
+    assert summary["files"] == ["graph.png", "graph.safetensors", "nodes.csv", "samples.png", "summary.json"]
     assert all((tmp_path / "out" / name).stat().st_size > 100 for name in summary["files"])
     assert summary["num_samples"] == 600
     assert summary["graph"]["live"] == 64
     assert summary["score"]["edge_recall"] > 0.9
+
+
+def test_a_table_end_to_end(tmp_path, run):
+    """Sensors on a line, in a table as pandas writes it, with their names in the picture."""
+    pytest.importorskip("matplotlib")
+    walk = np.random.default_rng(0).normal(size=(400, 16)).cumsum(1)
+    stations = 710000 + 900 * np.random.default_rng(1).permutation(16)
+    table = np.column_stack([np.arange(400), walk])
+    header = "," + ",".join(map(str, stations))
+    np.savetxt(tmp_path / "x.csv", table, fmt=["%d"] + ["%.4f"] * 16, delimiter=",", header=header, comments="")
+    code, out, err = run(tmp_path / "x.csv", plot=True)
+    assert code == 0, err
+    assert out.splitlines()[1] == 'left out row-number column ""'
+    graph = SharedGraph.load(tmp_path / "out" / "graph.safetensors")
+    assert graph.names == tuple(map(str, stations))
+    with (tmp_path / "out" / "nodes.csv").open(newline="") as file:
+        near = {row["name"]: row["neighbours"].split(";") for row in csv.DictReader(file)}
+    middle = list(map(str, stations[3:13]))
+    assert sum(near[name][0] in (a, b) for a, name, b in zip(middle[:-2], middle[1:-1], middle[2:], strict=True)) >= 6
+    assert (tmp_path / "out" / "graph.png").stat().st_size > 1000
 
 
 def test_no_pictures_without_the_extra(tmp_path, run, seen, monkeypatch):
