@@ -30,7 +30,7 @@ _FIT: dict[str, Callable[[Any], Any]] = {
     "gain_by_columns": lambda gains: tuple(map(float, gains)),
     "num_samples": int,
     "effective_samples": float,
-    "seconds": lambda stages: {str(stage): float(time) for stage, time in stages.items()},
+    "seconds": lambda stages: {str(stage): float(time) for stage, time in dict(stages).items()},
 }
 
 

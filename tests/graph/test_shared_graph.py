@@ -3,12 +3,14 @@ import os
 import stat
 
 import networkx
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch_geometric.nn import GCNConv
 
-from scge_pyg import SharedGraph
-from scge_pyg.graph import Lattice, knn
+from scge_pyg import OnSharedGraph, SharedGraph
+from scge_pyg.graph import Fit, Lattice, knn
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_live_and_components(graph):
     assert graph.live.tolist() == [True, True, False, True, True]
     first, second = graph.component[0], graph.component[3]
     assert graph.component.tolist() == [first, first, -1, second, second]
-    assert sorted((int(first), int(second))) == [0, 1]
+    assert (int(first), int(second)) == (0, 1)
     shut = SharedGraph(torch.rand(3, 2), torch.empty(2, 0, dtype=torch.long), live=torch.tensor([True, False, True]))
     assert shut.pos[1].isnan().all()
     assert shut.confidence.tolist() == [1.0, 0.0, 1.0]
@@ -204,6 +206,8 @@ def test_damaged_files_are_refused(graph, tmp_path):
         (whole, json.dumps({"version": 1})),
         (whole, json.dumps({**header, "version": "one"})),
         (whole, json.dumps({**header, "version": 2})),
+        (whole, json.dumps({**header, "version": 3})),
+        ({name: whole[name] for name in names[:-1]}, json.dumps(header)),
         (whole, json.dumps({**header, "dim": 3})),
         (whole, json.dumps({**header, "dim": None, "lattice": {"shape": [6, 7]}})),
         (whole, json.dumps({**header, "lattice": {"sides": 3}})),
@@ -246,8 +250,20 @@ def test_repr(graph):
         ({"pos": torch.full((4, 2), torch.nan), "live": torch.ones(4, dtype=torch.bool)}, "needs finite coordinates"),
         ({"dim": 3}, r"dim must lie in 1\.\.2, got 3"),
         ({"dim": 0}, r"dim must lie in 1\.\.2, got 0"),
+        ({"dim": 0}, r"a graph without a geometry \(dim 0\) has pos without columns"),
+        ({"pos": torch.empty(4, 0), "dim": 2}, r"dim must lie in 0\.\.0, got 2"),
+        ({"edge_index": torch.ones(2, 2, dtype=torch.bool)}, "edge_index must be int64"),
+        ({"names": ["a", "b"]}, "names must be 4, one a node, got 2"),
+        ({"names": ["a", "b", "c", "b"]}, "names must differ, 'b' came twice"),
+        ({"sign": torch.ones(3)}, r"sign must be \[4\] with entries -1, 0 and 1"),
+        ({"sign": torch.tensor([0, 1, 2, 1])}, "sign must be"),
+        ({"lag": torch.zeros(2)}, r"lag must be int64 \[2\], one entry an edge, got torch.float32"),
+        ({"lag": torch.zeros(3, dtype=torch.long)}, r"lag must be int64 \[2\]"),
         ({"confidence": torch.ones(3)}, r"confidence must be \[4\], one entry a node, got \[3\]"),
-        ({"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))}, r"lattice.cell must be \[4\], one entry a node, got \[1\]"),
+        (
+            {"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))},
+            r"lattice.cell must be \[4\], one entry a node, got \[1\]",
+        ),
     ],
 )
 def test_bad_input_is_refused(options, message):
@@ -289,6 +305,128 @@ def test_from_edge_index_keeps_weights_and_sets_lonely_nodes_aside():
     assert torch.isfinite(graph.pos).all()
 
 
+def test_from_edge_index_takes_dimensions_that_can_be_drawn():
+    edges = torch.tensor([[0, 1, 2], [1, 2, 3]])
+    for dim in (1, 4):
+        assert SharedGraph.from_edge_index(edges, 4, dim=dim).dim == dim
+    for dim in (0, 5, -1):
+        with pytest.raises(ValueError, match=f"dim must be an integer from 1 to 4, got {dim}"):
+            SharedGraph.from_edge_index(edges, 4, dim=dim)
+    with pytest.raises(TypeError, match=r"dim must be an integer from 1 to 4, got 2\.0 \(float\)"):
+        SharedGraph.from_edge_index(edges, 4, dim=2.0)
+    with pytest.raises(ValueError, match="num_nodes must be an integer of at least 1, got 0"):
+        SharedGraph.from_edge_index(edges[:, :0], 0)
+
+
 def test_from_edge_index_names_nodes_out_of_range():
     with pytest.raises(ValueError, match=r"names nodes 0\.\.2, but there are 2 nodes, numbered 0\.\.1"):
         SharedGraph.from_edge_index(torch.tensor([[0], [2]]), 2)
+
+
+def test_names_and_signs(graph):
+    assert graph.names is None
+    assert graph.sign.tolist() == [1, 1, 0, 1, 1]
+    sign = torch.tensor([-1.0, 1.0, 0.0, 0.0, 1.0])
+    named = SharedGraph(graph.pos, graph.edge_index, names=np.array(["a", "b", "c", "d", "e"]), sign=sign)
+    assert named.names == ("a", "b", "c", "d", "e")
+    assert all(type(name) is str for name in named.names)
+    assert named.sign.tolist() == [-1, 1, 0, 0, 1]
+    assert named.sign.dtype == torch.int64
+    nodes = named.to_networkx().nodes
+    assert [nodes[i]["name"] for i in range(5)] == list("abcde")
+    assert [nodes[i]["sign"] for i in range(5)] == [-1, 1, 0, 0, 1]
+    assert "name" not in graph.to_networkx().nodes[0]
+    assert graph.to_networkx().nodes[3]["confidence"] == 0.25
+
+
+def test_lags_follow_their_edges():
+    half = torch.tensor([[3, 0, 2], [1, 3, 0]])
+    lag = torch.tensor([2, -1, 4])
+    graph = SharedGraph(torch.rand(4, 2), torch.cat([half, half.flip(0)], 1), lag=torch.cat([lag, -lag]))
+    found = dict(zip(map(tuple, graph.edge_index.t().tolist()), graph.lag.tolist(), strict=True))
+    assert found == {(3, 1): 2, (1, 3): -2, (0, 3): -1, (3, 0): 1, (2, 0): 4, (0, 2): -4}
+    twice = torch.tensor([[0, 1, 0], [1, 0, 1]])
+    weight = torch.tensor([0.25, 0.5, 0.75])
+    merged = SharedGraph(torch.rand(2, 1), twice, weight, lag=torch.tensor([1, 2, 3]))
+    assert merged.edge_weight.tolist() == [0.75, 0.5]
+    assert merged.lag.tolist() == [3, 2]
+    assert SharedGraph(torch.rand(2, 1), twice).lag.tolist() == [0, 0]
+
+
+def test_a_fit_belongs_to_the_nodes(graph):
+    fit = Fit("correlation", 1.0, 1.0, 0.0, 1.0, 0.1, "geometry", 2, (1.0,), torch.ones(5), 9, 9.0, {})
+    assert SharedGraph(graph.pos, graph.edge_index, fit=fit).fit is fit
+    with pytest.raises(ValueError, match=r"fit.node_gain must be \[3\], one entry a node, got \[5\]"):
+        SharedGraph(torch.rand(3, 2), graph.edge_index[:, :0], fit=fit)
+
+
+def test_foreign_types_are_refused(graph):
+    with pytest.raises(
+        TypeError, match=r"pos must be a float tensor \[N, d\], got ndarray; SharedGraph.from_pos takes"
+    ):
+        SharedGraph(np.zeros((3, 2)), graph.edge_index)
+    with pytest.raises(TypeError, match=r"edge_index must be an int64 tensor \[2, E\], got list"):
+        SharedGraph(graph.pos, [[0], [1]])
+    with pytest.raises(TypeError, match="edge_index must be an int64 tensor"):
+        SharedGraph.from_edge_index(np.zeros((2, 1), dtype=np.int64), 2)
+    with pytest.raises(TypeError, match="names must be strings, got 3"):
+        SharedGraph(graph.pos, graph.edge_index, names=["a", "b", 3, "d", "e"])
+    with pytest.raises(TypeError, match="names must be a sequence of 5 strings, got one string"):
+        SharedGraph(graph.pos, graph.edge_index, names="abcde")
+
+
+def test_from_pos_takes_arrays_and_lists():
+    pos = np.random.default_rng(0).random((20, 3))
+    truth = SharedGraph.from_pos(torch.from_numpy(pos).float())
+    for given in (pos, pos.tolist(), pos.astype(np.float32)):
+        assert_same(SharedGraph.from_pos(given), truth)
+    assert SharedGraph.from_pos(torch.from_numpy(pos)).pos.dtype == torch.float64
+    assert SharedGraph.from_pos([[0], [1], [3]]).edge_index.tolist() == [[0, 0, 1, 1, 2, 2], [1, 2, 0, 2, 0, 1]]
+    for wrong in ("places", {"x": 1}, [[0.0, 1.0], [2.0]], object()):
+        with pytest.raises(TypeError, match=r"pos must be a tensor, array or nested list of numbers \[N, d\], got"):
+            SharedGraph.from_pos(wrong)
+    with pytest.raises(ValueError, match="pos has no columns"):
+        SharedGraph.from_pos(np.empty((4, 0)))
+
+
+# Without a geometry -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tangle():
+    """Seven nodes of which one is dead and two stand alone, joined by edges without a map."""
+    edges = torch.tensor([[0, 1, 2, 3, 0], [1, 2, 3, 0, 2]])
+    live = torch.arange(7) != 5
+    return SharedGraph(torch.empty(7, 0), torch.cat([edges, edges.flip(0)], 1), live=live, names=list("abcdefg"))
+
+
+def test_a_graph_without_a_geometry_is_its_edges(tangle):
+    assert str(tangle) == "SharedGraph(num_nodes=7, live=6, dim=0, edges=5 (undirected), components=3, lattice=None)"
+    assert tangle.pos.shape == (7, 0)
+    assert tangle.component.tolist() == [0, 0, 0, 0, 1, -1, 2]
+    assert tangle.confidence.tolist() == [1.0] * 5 + [0.0, 1.0]
+    assert SharedGraph(torch.empty(3, 0), torch.empty(2, 0, dtype=torch.long)).live.all()
+    nodes = tangle.to_networkx().nodes
+    assert set(nodes[5]) == {"live", "confidence", "sign", "name"}
+    data = tangle.to_data(torch.rand(7, 2))
+    assert data.validate()
+    assert data.pos.shape == (7, 0)
+    (part,) = tangle.parts()
+    assert (part.num_nodes, part.dim, part.names) == (4, 0, ("a", "b", "c", "d"))
+
+
+def test_what_needs_places_says_what_to_do_without(tangle):
+    for name, ask in {
+        "coarsen": tangle.coarsen,
+        "spacing": lambda: tangle.spacing,
+        "a layer": lambda: tangle.check_geometry("a layer"),
+    }.items():
+        with pytest.raises(ValueError, match=rf"{name}: this graph has no geometry.*OnSharedGraph.*discover\(x, dim="):
+            ask()
+    SharedGraph.from_grid((3,)).check_geometry("a layer")
+
+
+def test_pyg_operators_run_without_a_geometry(tangle):
+    layer = OnSharedGraph(GCNConv(2, 3), tangle)
+    x = torch.rand(4, 7, 2)
+    torch.testing.assert_close(layer(x)[1], layer.conv(x[1], tangle.edge_index, tangle.edge_weight))

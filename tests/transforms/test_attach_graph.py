@@ -30,6 +30,15 @@ def test_a_loader_yields_ready_batches():
     assert torch.allclose(together.view(5, 4, 2)[3], alone, atol=1e-6)
 
 
+def test_a_graph_without_a_geometry_is_attached():
+    graph = SharedGraph(torch.empty(3, 0), torch.tensor([[0, 1], [1, 0]]))
+    samples = [AttachGraph(graph)(Data(x=torch.rand(3, 2))) for _ in range(2)]
+    batch = Batch.from_data_list(samples)
+    assert batch.pos.shape == (6, 0)
+    assert batch.edge_index.tolist() == [[0, 1, 3, 4], [1, 0, 4, 3]]
+    assert batch.live.all()
+
+
 def test_the_sample_itself_is_left_alone():
     data = Data(x=torch.rand(4, 3))
     AttachGraph(graph_with_a_dead_node())(data)

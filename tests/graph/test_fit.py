@@ -1,0 +1,39 @@
+import dataclasses
+
+import pytest
+import torch
+
+from scge_pyg.graph import Fit
+
+OPTIONS = {
+    "coupling": "partial 0.03",
+    "gain": 1.25,
+    "ceiling": 1.5,
+    "chance": 0.25,
+    "ratio": 0.8,
+    "error": 0.0625,
+    "verdict": "no geometry",
+    "columns": 2,
+    "gain_by_columns": (0.5, 1.25, 1.25, 1.2),
+    "node_gain": torch.tensor([1.0, torch.nan, 1.5]),
+    "num_samples": 900,
+    "effective_samples": 412.5,
+    "seconds": {"coupling": 0.5, "maps": 2.0},
+}
+
+
+def test_both_figures_and_the_verdict_are_printed():
+    expected = "Fit('partial 0.03': map 1.250 of 1.500 nats a node, ratio 0.800 +- 0.062, verdict 'no geometry')"
+    assert str(Fit(**OPTIONS)) == expected
+
+
+def test_a_fit_is_a_record():
+    fit = Fit(**OPTIONS)
+    assert {field.name for field in dataclasses.fields(Fit)} == set(OPTIONS)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        fit.gain = 3.0
+
+
+def test_foreign_verdicts_are_refused():
+    with pytest.raises(ValueError, match="verdict must be one of 'geometry', 'no geometry', 'undecided', got 'maybe'"):
+        Fit(**{**OPTIONS, "verdict": "maybe"})
