@@ -53,6 +53,41 @@ def test_every_dimension_renders(shape, tmp_path):
     assert (tmp_path / "graph.png").stat().st_size > 1000
 
 
+def test_a_graph_without_a_geometry_is_drawn_by_its_edges(tmp_path):
+    tree = torch.tensor([[0, 0, 1, 1, 2, 2, 7], [1, 2, 3, 4, 5, 6, 8]])
+    live = torch.arange(12) != 11
+    graph = SharedGraph(torch.empty(12, 0), tree, live=live)
+    figure = plot_graph(graph)
+    figure.savefig(tmp_path / "graph.png")
+    ax = figure.axes[0]
+    assert ax.get_title() == "12 nodes (1 dead), 7 edges, no geometry"
+    assert not ax.get_xlabel()
+    place = np.asarray(drawn(figure, PathCollection).get_offsets())
+    assert len(np.unique(place.round(6), axis=0)) == 11
+    assert place[:7, 0].max() < place[7:9, 0].min()
+    assert place[7:9, 0].max() < place[9:, 0].min()
+    assert len(drawn(figure, LineCollection).get_segments()) == 7
+    distance = np.linalg.norm(place[:7, None] - place[None, :7], axis=2)
+    joined = np.zeros((7, 7), dtype=bool)
+    joined[tuple(tree[:, :6].numpy())] = True
+    assert distance[joined].mean() < 0.6 * distance[np.triu(~joined, 1)].mean()
+    torch.testing.assert_close(
+        torch.tensor(drawn(plot_graph(graph), PathCollection).get_offsets()), torch.tensor(place)
+    )
+
+
+def test_edges_without_a_way_back_are_drawn_once_too():
+    graph = SharedGraph(torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), torch.tensor([[1, 0, 2], [0, 1, 0]]))
+    assert len(drawn(plot_graph(graph), LineCollection).get_segments()) == 2
+    assert plot_graph(graph).axes[0].get_title().startswith("3 nodes, 2 edges")
+
+
+def test_nodes_without_edges_keep_their_places():
+    pos = torch.rand(9, 2)
+    figure = plot_graph(SharedGraph(pos, torch.empty(2, 0, dtype=torch.long)))
+    torch.testing.assert_close(torch.tensor(drawn(figure, PathCollection).get_offsets()), pos.flip(1).double())
+
+
 def test_a_graph_without_live_nodes_renders(tmp_path):
     graph = SharedGraph(torch.full((3, 2), torch.nan), torch.zeros(2, 0, dtype=torch.long))
     plot_graph(graph).savefig(tmp_path / "graph.png")
