@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def _measured(plan: list[tuple[str, int]], workers: int) -> Iterator[dict[str, A
     if workers == 1:
         yield from (measure(name, seed) for name, seed in plan)
         return
-    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         for done in as_completed([pool.submit(measure, name, seed) for name, seed in plan]):
             yield done.result()
 
