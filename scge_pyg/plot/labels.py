@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib import patheffects
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["label_nodes"]
 
 _SIZES = (9.0, 8.0, 7.0, 6.0, 5.0)
+_SIDES: tuple[tuple[tuple[int, int], Literal["center", "left", "right"], Literal["bottom", "top", "center"]], ...] = (
+    ((0, 1), "center", "bottom"),
+    ((0, -1), "center", "top"),
+    ((1, 0), "left", "center"),
+    ((-1, 0), "right", "center"),
+)
 _FEW = 64  # nodes, of which those are named whose text fits; of more nodes all or none
 _MOST = 1000
 _MARGIN = 1.1
 
 
 def label_nodes(ax: Axes, figure: Figure, place: NDArray[np.float64], labels: Sequence[str], area: float) -> int:
-    """Write a label above each node, in the largest size at which none covers another.
+    """Write a label beside each node, in the largest size at which none covers another or the middle of a node.
 
-    If even the smallest size is too large, 64 nodes or fewer get the labels that don't cover an earlier one, and more
-    nodes get none.
+    If even the smallest size is too large, 64 nodes or fewer get the labels that fit, and more nodes get none.
 
     Args:
         ax: The axes, with the nodes on them.
@@ -37,28 +42,32 @@ def label_nodes(ax: Axes, figure: Figure, place: NDArray[np.float64], labels: Se
     Returns:
         How many labels were written.
     """
-    if len(labels) > _MOST:
+    if not labels or len(labels) > _MOST:
         return 0
     figure.draw_without_rendering()  # settles the layout, without which nothing has a size
     points = figure.dpi / 72.0
-    lift = (area**0.5 / 2 + 1.0) * points if place.shape[1] == 2 else 0.0
-    anchor = _pixels(ax, place) + np.array([0.0, lift])
-    extent = np.array([_extent(ax, label, _SIZES[0]) for label in labels]).reshape(-1, 2) * _MARGIN
+    radius = (area**0.5 / 2 + 1.0) * points
+    away = radius if place.shape[1] == 2 else 0.0
+    node = _pixels(ax, place)
+    extent = np.array([_extent(ax, label, _SIZES[0]) for label in labels]) * _MARGIN
     for size in _SIZES:
-        covered = _covered(anchor, extent * size / _SIZES[0])
-        if not covered.any():
+        side = _free_sides(node, extent * size / _SIZES[0], away, radius / 2)
+        if (side >= 0).all():
             break
-    if covered.any() and len(labels) > _FEW:
+    if (side < 0).any() and len(labels) > _FEW:
         return 0
-    style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": size, "parse_math": False, "zorder": 3}
+    style: dict[str, Any] = {"fontsize": size, "parse_math": False, "zorder": 3}
     style["path_effects"] = [patheffects.withStroke(linewidth=1.5, foreground="white")]
-    free = [(label, point) for label, point, hidden in zip(labels, place.tolist(), covered, strict=True) if not hidden]
-    for label, point in free:
+    for label, point, chosen in zip(labels, place.tolist(), side, strict=True):
+        if chosen < 0:
+            continue
+        (right, up), ha, va = _SIDES[chosen]
         if len(point) == 3:
-            ax.text(*point, label, **style)  # type: ignore[call-arg]
+            ax.text(*point, label, ha=ha, va=va, **style)  # type: ignore[call-arg]
         else:
-            ax.annotate(label, point, (0.0, lift / points), textcoords="offset points", **style)
-    return len(free)
+            shift = (right * away / points, up * away / points)
+            ax.annotate(label, point, shift, textcoords="offset points", ha=ha, va=va, **style)
+    return int((side >= 0).sum())
 
 
 def _pixels(ax: Axes, place: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,18 +89,24 @@ def _extent(ax: Axes, label: str, size: float) -> tuple[float, float]:
     return box.width, box.height
 
 
-def _covered(anchor: NDArray[np.float64], extent: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which texts, standing on their anchors, overlap an earlier one that is itself free."""
-    gap = np.abs(anchor[:, None] - anchor[None])
-    reach = np.stack([(extent[:, None, 0] + extent[None, :, 0]) / 2, _below(anchor, extent)], 2)
-    overlap = np.logical_and.reduce(gap < reach, axis=2)
-    covered = np.zeros(len(anchor), dtype=bool)
-    for j in range(len(anchor)):
-        covered[j] = bool((overlap[j, :j] & ~covered[:j]).any())
-    return covered
+def _free_sides(node: NDArray[np.float64], extent: NDArray[np.float64], away: float, core: float) -> NDArray[np.int64]:
+    """For each node in turn, the first side on which its text covers no earlier text and no other node; -1 for none.
 
-
-def _below(anchor: NDArray[np.float64], extent: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each pair, the height of the text that stands lower."""
-    lower = anchor[:, None, 1] <= anchor[None, :, 1]
-    return np.where(lower, extent[:, None, 1], extent[None, :, 1])
+    Args:
+        node: Nodes ``[N, 2]`` on the canvas.
+        extent: Width and height of each text.
+        away: How far from its node a text begins.
+        core: Half the side of the square in the middle of a node that no text may cover.
+    """
+    side = np.full(len(node), -1)
+    middle = np.full_like(node, np.inf)  # of the texts that have a side
+    for j, size in enumerate(extent):
+        others = np.arange(len(node)) != j
+        for number, (direction, _, _) in enumerate(_SIDES):
+            centre = node[j] + np.array(direction) * (away + size / 2)
+            on_text = (np.abs(middle - centre) < (extent + size) / 2).all(1)
+            on_node = (np.abs(node - centre) < core + size / 2).all(1) & others
+            if not (on_text.any() or on_node.any()):
+                side[j], middle[j] = number, centre
+                break
+    return side

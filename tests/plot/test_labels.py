@@ -47,6 +47,16 @@ def test_labels_stand_above_their_nodes():
         assert y < box.y0 < y + 20
 
 
+def test_a_label_below_where_there_is_no_room_above():
+    graph = SharedGraph(torch.tensor([[0.0, 0], [0, 1.2], [9, 0]]), torch.tensor([[0, 1], [1, 0]]))
+    figure = plot_graph(graph, labels=["a" * 20, "b" * 20, "c"])
+    axes = figure.axes[0]
+    figure.draw_without_rendering()
+    above = [text.get_window_extent().y0 > axes.transData.transform(text.xy)[1] for text in axes.texts]
+    assert above == [True, False, True]
+    assert overlapping(figure) == []
+
+
 def test_dead_nodes_have_no_label():
     pos = torch.tensor([[0.0, 0], [0, 1], [torch.nan] * 2, [1, 1]])
     figure = plot_graph(SharedGraph(pos, torch.tensor([[0, 1], [1, 0]])), labels=["a", "b", "dead", "c"])
