@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Values", "as_values", "goes_back", "is_missing", "is_text", "number", "what_it_is"]
+__all__ = ["Values", "as_values", "goes_back", "is_date", "is_missing", "is_text", "number", "what_it_is"]
 
 Values = NDArray[np.float64] | list[str]
 """The cells of a column: numbers with NaN where missing, or text if one of them is."""
@@ -41,6 +41,11 @@ def is_text(cell: str) -> bool:
     return not is_missing(cell) and bool(np.isnan(number(cell)))
 
 
+def is_date(cell: str) -> bool:
+    """Whether a cell holds a date, a time of day or both."""
+    return _DATE.fullmatch(cell.strip()) is not None
+
+
 def as_values(cells: Sequence[str]) -> Values:
     """Numbers if every cell holds one or is missing, else the cells."""
     return list(cells) if any(map(is_text, cells)) else np.array([number(cell) for cell in cells])
@@ -58,7 +63,7 @@ def what_it_is(name: str | None, values: Values, *, first: bool) -> str | None:
         first: Whether it is the leftmost column.
 
     Returns:
-        ``"row-number"``, ``"row-label"``, ``"time"``, or None for measurements.
+        ``"row-number"``, ``"row-label"``, ``"time"``, ``"empty"`` without name and values, or None for measurements.
 
     Example:
         >>> what_it_is("s0", np.arange(10.0), first=True)
@@ -69,10 +74,11 @@ def what_it_is(name: str | None, values: Values, *, first: bool) -> str | None:
     """
     index_name = name is not None and _INDEX_NAME.fullmatch(name.strip()) is not None
     if isinstance(values, list):
-        told = [cell.strip() for cell in values if not is_missing(cell)]
-        if all(map(_DATE.fullmatch, told)):
+        if all(is_date(cell) or is_missing(cell) for cell in values):
             return "time"
         return "row-label" if index_name and first else None
+    if name == "" and len(values) and np.isnan(values).all():
+        return "empty"
     if len(values) < 2 or not np.isfinite(values).all():
         return None
     whole = bool((values == np.round(values)).all())

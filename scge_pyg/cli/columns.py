@@ -45,7 +45,7 @@ class LeftOut:
     Attributes:
         column: Its number, counted from 0.
         name: Its name, if it has one.
-        why: ``"row-number"``, ``"row-label"``, ``"time"``, or the option that said so.
+        why: ``"row-number"``, ``"row-label"``, ``"time"``, ``"empty"``, or the option that said so.
     """
 
     column: int

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scge_pyg.cli.column_kinds import as_values, is_missing, is_text, number, what_it_is
+from scge_pyg.cli.column_kinds import as_values, is_date, is_missing, is_text, number, what_it_is
 
 __all__ = ["NAMES", "NUMERIC_IDS", "what_first_line_is"]
 
@@ -25,7 +25,7 @@ _FEWEST_STEPS = 4
 def what_first_line_is(fields: Sequence[str], rows: Sequence[Sequence[str]], *, quoted: bool = False) -> str | None:
     """Tell names, numeric ids and samples apart.
 
-    A line with text holds names. A line of distinct numbers without sign and exponent holds ids if one of these is
+    A line with text holds names, unless the text is a date above dates. A line of distinct numbers without sign and exponent holds ids if one of these is
     true: it alone is quoted; an unnamed first column below it holds row numbers; the ids are whole where the columns
     hold so many fractions that a sample would be all whole in less than one of a hundred tables; nine in ten of them
     lie outside the values of their column, by more than these differ (by anything, of 200 rows and more); they grow
@@ -44,13 +44,15 @@ def what_first_line_is(fields: Sequence[str], rows: Sequence[Sequence[str]], *, 
         'numeric ids'
         >>> what_first_line_is(["61", "58", "64"], [["60", "59", "62"], ["61", "57", "66"]])
     """
-    if any(map(is_text, fields)):
+    dates = {j for j, field in enumerate(fields) if is_date(field) and rows and is_date(rows[0][j])}
+    if any(is_text(field) for j, field in enumerate(fields) if j not in dates):
         return NAMES
     unnamed = is_missing(fields[0])
-    ids = [field.strip() for field in fields[unnamed:]]
+    taken = [j for j in range(int(unnamed), len(fields)) if j not in dates]
+    ids = [fields[j].strip() for j in taken]
     if len(ids) < 2 or len(set(ids)) < len(ids) or not all(map(_PLAIN.fullmatch, ids)):
         return None
-    below = [row[unnamed:] for row in rows]
+    below = [[row[j] for j in taken] for row in rows]
     numbered = unnamed and what_it_is("", as_values([row[0] for row in rows]), first=True) == "row-number"
     numbers = np.array([number(field) for field in ids])
     table = np.array([[number(cell) for cell in row] for row in below]).reshape(len(below), len(ids))

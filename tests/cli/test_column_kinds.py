@@ -20,6 +20,8 @@ RNG = np.random.default_rng(0)
         ("s0", COUNT, True, "row-number"),
         (None, 1 + COUNT, True, "row-number"),
         ("", ["run a", "run b"], True, "row-label"),
+        ("", np.full(4, np.nan), False, "empty"),  # a comma at the end of each line
+        ("s3", np.full(4, np.nan), False, None),
         ("when", ["2024-01-31 23:55:00", "2024-02-01T00:00:00Z", ""], False, "time"),
         ("when", ["31.1.2024", "1.2.2024"], False, "time"),
         ("when", ["1/31/2024 9:05 PM"], False, "time"),

@@ -32,6 +32,9 @@ COUNTS = rows(RNG.poisson(40, (300, 12)))
         (["400.5", "401", "401.5", "402"], rows(RNG.random((9, 4)), "{:.3f}"), NUMERIC_IDS),  # wavelengths
         (["", "7", "3"], [["0", "5", "4"], ["1", "2", "9"]], NUMERIC_IDS),
         (["", *IDS], [["x", *row] for row in SPEEDS], NUMERIC_IDS),
+        (["2024-01-01", *IDS], [["2024-01-02", *row] for row in SPEEDS], NUMERIC_IDS),
+        (["2024-01-01", "2024-01-02"], [["1.5", "2"]], NAMES),
+        (["2024-01-01", *SPEEDS[0]], [["2024-01-02", *row] for row in SPEEDS[1:]], None),
         (SPEEDS[0], SPEEDS[1:], None),
         (COUNTS[0], COUNTS[1:], None),
         (["", *COUNTS[0][1:]], COUNTS[1:], None),  # a missing value is no name
