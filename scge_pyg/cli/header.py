@@ -25,11 +25,12 @@ _FEWEST_STEPS = 4
 def what_first_line_is(fields: Sequence[str], rows: Sequence[Sequence[str]], *, quoted: bool = False) -> str | None:
     """Tell names, numeric ids and samples apart.
 
-    A line with text holds names, unless the text is a date above dates. A line of distinct numbers without sign and exponent holds ids if one of these is
-    true: it alone is quoted; an unnamed first column below it holds row numbers; the ids are whole where the columns
-    hold so many fractions that a sample would be all whole in less than one of a hundred tables; nine in ten of them
-    lie outside the values of their column, by more than these differ (by anything, of 200 rows and more); they grow
-    by an even step, and the first row below does not. One sample too few harms less than ids taken for a sample.
+    A line with text holds names, unless the text is a date above dates. A line of distinct numbers without sign and
+    exponent holds ids if one of these is true: it alone is quoted; an unnamed first column below it holds row
+    numbers; the ids are whole where the columns hold so many fractions that a sample would be all whole in less
+    than one of a hundred tables; nine in ten of them lie outside the values of their column, by more than these
+    differ (by anything, of 200 rows and more); they grow by an even step, and the first row below does not. One
+    sample too few harms less than ids taken for a sample.
 
     Args:
         fields: Cells of the first line.
