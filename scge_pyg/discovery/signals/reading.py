@@ -2,107 +2,201 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, HeteroData
 
-__all__ = ["Reservoir", "batches"]
+from scge_pyg.discovery.signals.graphs import from_graphs
+from scge_pyg.discovery.signals.numbers import as_floating
+from scge_pyg.discovery.signals.source import Source
+from scge_pyg.discovery.signals.tables import from_array_like, from_table, is_array_like, is_table
+
+__all__ = ["Block", "Reservoir", "batches", "blocks"]
 
 _BLOCK_BYTES = 2**27
+_ACCEPTED = "a tensor, an array, a table"
 
 
-def batches(x: Any) -> Iterator[Tensor]:
-    """Blocks ``[S, N, C]`` of floating-point samples from a tensor, an array, or an iterable of batches.
+class Block(NamedTuple):
+    """Values ``[S, N, C]``, ``NaN`` where missing, and the names of the nodes where they have some."""
 
-    A batch is a tensor or array ``[S, N]`` or ``[S, N, C]``, a tuple or list whose first item is one, or a PyG
-    ``Batch`` of equally large samples. Integers and booleans are converted. The iterable is read once.
+    values: Tensor
+    names: tuple[str, ...] | None
+
+
+def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
+    """Blocks of samples from a tensor, an array, a table, or an iterable of batches.
+
+    A batch is a tensor, an array or a table ``[S, N]`` or ``[S, N, C]``, a tuple or list whose first item is one, or
+    PyG ``Data`` or ``Batch``; with ``node_id`` later blocks may have more nodes than those before. Tables are those of
+    pandas and polars, arrays those of numpy (masked ones too), xarray and whatever converts itself by ``__array__``.
+    The iterable is read once.
+
+    Args:
+        x: The samples.
+        missing_value: What marks a missing value, besides ``NaN`` and masks.
 
     Raises:
-        TypeError: If ``x`` or one of its batches is nothing of the kind.
-        ValueError: If ranks are wrong, batches disagree in N or C, or values are NaN or infinite.
+        TypeError: If ``x``, one of its batches or a column is nothing of the kind, or ``missing_value`` no number.
+        ValueError: If ranks are wrong, batches disagree in N, C or names, or values are infinite.
 
     Example:
         >>> import torch
-        >>> [tuple(block.shape) for block in batches([torch.zeros(2, 5), torch.ones(3, 5, dtype=torch.int)])]
+        >>> x = [torch.zeros(2, 5), torch.ones(3, 5, dtype=torch.int)]
+        >>> [tuple(block.values.shape) for block in blocks(x)]
         [(2, 5, 1), (3, 5, 1)]
     """
-    shape: tuple[int, ...] | None = None
-    for number, item in enumerate(_items(x)):
-        samples = _samples(item)
-        where = f"batch {number} of x" if not isinstance(x, Tensor | np.ndarray) else "x"
-        if samples.ndim not in (2, 3):
-            raise ValueError(
-                f"discover: {where} must be [S, N] or [S, N, C], got {list(samples.shape)}; "
-                f"flatten images first, for instance with transforms.ImageToNodes"
-            )
-        if shape is not None and tuple(samples.shape[1:]) != shape:
-            raise ValueError(
-                f"discover: all batches must share N and C, got {list(samples.shape[1:])} after {list(shape)}"
-            )
-        shape = tuple(samples.shape[1:])
-        rows = max(1, _BLOCK_BYTES // (8 * max(1, int(np.prod(shape)))))
-        for start in range(0, samples.shape[0], rows):
-            block = _floating(samples[start : start + rows])
-            if not torch.isfinite(block).all():
-                raise ValueError(_not_finite(samples, rows, where))
-            yield block
-    if shape is None:
+    if missing_value is not None and not hasattr(missing_value, "__float__"):
+        raise TypeError(f"discover: missing_value must be a number or None, got {missing_value!r}")
+    before: Source | None = None
+    names: tuple[str, ...] | None = None
+    count = 0
+    single = _is_batch(x) or sp.issparse(x)
+    for number, item in enumerate([x] if single else _items(x)):
+        where = "x" if single else f"batch {number} of x"
+        source = _source(item, where)
+        _check_shape(source, before, where)
+        _check_names(source.names, names, where)
+        before, names = source, source.names or names
+        rows = max(1, _BLOCK_BYTES // (8 * max(1, math.prod(source.shape[1:]))))
+        for first in range(0, max(1, source.shape[0]), rows):
+            values = as_floating(source.rows(first, min(first + rows, source.shape[0])), missing_value)
+            values = values.unsqueeze(-1) if values.dim() == 2 else values
+            _check_finite(values, count, source.names, where)
+            count += values.shape[0]
+            yield Block(values, source.names)
+    if before is None:
         raise ValueError("discover: x holds no batch; an iterator that was read before is empty the second time")
 
 
+def _is_batch(x: Any) -> bool:
+    return isinstance(x, Tensor | np.ndarray | Batch) or is_table(x) or is_array_like(x)
+
+
 def _items(x: Any) -> Iterable[Any]:
-    if isinstance(x, Tensor | np.ndarray | Batch):
-        return [x]
-    if isinstance(x, str | bytes | dict | Data) or not isinstance(x, Iterable):
-        raise TypeError(f"discover: x must be a tensor, an array or an iterable of batches, got {type(x).__name__}")
-    return x
+    hint = ""
+    if isinstance(x, str | bytes) or hasattr(x, "__fspath__"):
+        hint = "; read the file first, or run `scge discover FILE`"
+    elif hasattr(x, "data_vars"):
+        hint = f"; pass one of its variables, x[{next(iter(x.data_vars), 'name')!r}]"
+    elif hasattr(x, "collect") and hasattr(x, "lazy"):
+        hint = "; pass x.collect()"
+    elif isinstance(x, HeteroData):
+        hint = "; pass the batches of one node type, [data[node_type].x for data in ...]"
+    elif isinstance(x, Data):
+        hint = ", which is one sample; pass a list of them or a DataLoader"
+    elif isinstance(x, dict):
+        hint = "; pass one of its values, x[key]"
+    elif isinstance(x, Iterable):
+        return x
+    elif hasattr(x, "__getitem__") and hasattr(x, "__len__"):
+        hint = "; a map-style dataset is read through a DataLoader"
+    raise TypeError(f"discover: x must be {_ACCEPTED} or an iterable of batches, got {type(x).__name__}{hint}")
 
 
-def _samples(item: Any) -> Tensor | np.ndarray:
-    if isinstance(item, Batch):
-        if item.x is None or item.x.shape[0] % item.num_graphs:
-            raise ValueError(f"discover: a PyG Batch must hold samples of equal size in x, got {item}")
-        return item.x.reshape(item.num_graphs, -1, item.x.shape[-1])
-    if isinstance(item, tuple | list) and item and isinstance(item[0], Tensor | np.ndarray):
+def _source(item: Any, where: str) -> Source:
+    if isinstance(item, tuple | list) and item and (_is_batch(item[0]) or isinstance(item[0], Data | HeteroData)):
         item = item[0]
-    if not isinstance(item, Tensor | np.ndarray):
-        raise TypeError(
-            f"discover: a batch must be a tensor, an array, a tuple that starts with one, or a PyG Batch, "
-            f"got {type(item).__name__}"
-        )
-    return item
-
-
-def _floating(samples: Tensor | np.ndarray) -> Tensor:
-    if isinstance(samples, np.ndarray):
-        if samples.dtype.kind not in "fiub":
-            raise TypeError(f"discover: x must be numeric, got dtype {samples.dtype}")
-        samples = torch.from_numpy(np.array(samples))
-    elif samples.is_complex():
-        raise TypeError("discover: x is complex; pass real and imaginary part as two channels")
-    samples = samples.detach().to("cpu")
-    if samples.dtype != torch.float64:
-        samples = samples.float()
-    return samples.unsqueeze(-1) if samples.dim() == 2 else samples
-
-
-def _not_finite(samples: Tensor | np.ndarray, rows: int, where: str) -> str:
-    """What is wrong with a batch that holds NaN or infinite values."""
-    affected, at_node = 0, torch.zeros(samples.shape[1], dtype=torch.bool)
-    for start in range(0, samples.shape[0], rows):
-        finite = torch.isfinite(_floating(samples[start : start + rows])).all(-1)
-        affected += int((~finite).any(1).sum())
-        at_node |= (~finite).any(0)
-    nodes = at_node.nonzero().squeeze(1).tolist()
-    named = ", ".join(map(str, nodes[:5])) + (", ..." if len(nodes) > 5 else "")
-    return (
-        f"discover: {where} has NaN or infinite values at {len(nodes)} nodes ({named}) in {affected} samples; "
-        f"fill in or drop them first"
+    if sp.issparse(item):
+        raise TypeError(f"discover: {where} is a sparse matrix; use x.toarray()")
+    if isinstance(item, HeteroData):
+        raise TypeError(f"discover: {where} has several types of nodes; pass the x of one, data[node_type].x")
+    if isinstance(item, Data):
+        return from_graphs(item, where)
+    if isinstance(item, Tensor):
+        if item.is_nested:
+            raise TypeError(
+                f"discover: {where} is a nested tensor; use torch.nested.to_padded_tensor(x, float('nan')) if samples "
+                f"end early"
+            )
+        if item.layout != torch.strided:
+            raise TypeError(f"discover: {where} is a sparse tensor; use x.to_dense()")
+    if isinstance(item, Tensor | np.ndarray):
+        return Source(tuple(item.shape), lambda first, last: item[first:last])
+    if is_table(item):
+        return from_table(item, where)
+    if is_array_like(item):
+        return from_array_like(item, where)
+    hint = "; convert lists of numbers with torch.tensor(x)" if isinstance(item, tuple | list | int | float) else ""
+    raise TypeError(
+        f"discover: a batch must be {_ACCEPTED}, a tuple that starts with one, or a PyG Batch, "
+        f"got {type(item).__name__}{hint}"
     )
+
+
+def _check_shape(source: Source, before: Source | None, where: str) -> None:
+    shape = list(source.shape)
+    if len(shape) not in (2, 3):
+        if len(shape) < 2:
+            single = "samples one by one are stacked with torch.stack(list(x)) or numpy.stack(x)"
+            hint = "one signal alone has no geometry" if where == "x" else single
+        else:
+            hint = "flatten images first, for instance with transforms.ImageToNodes"
+        raise ValueError(f"discover: {where} must be [S, N] or [S, N, C], got {shape}; {hint}")
+    if 0 in shape[1:] and not source.numbered:
+        raise ValueError(f"discover: {where} must have at least one node and one channel, got {shape}")
+    if before is None:
+        return
+    if source.numbered != before.numbered:
+        raise ValueError(f"discover: either all batches must have node_id or none, {where} differs from those before")
+    first = 2 if source.numbered else 1
+    if source.shape[first:] != before.shape[first:]:
+        raise ValueError(
+            f"discover: all batches must share N and C, got {shape[1:]} after {list(before.shape[1:])}; where PyG "
+            f"samples hold some of the nodes only, Data(x=x, node_id=node_id) says which"
+        )
+
+
+def _check_names(names: tuple[str, ...] | None, before: tuple[str, ...] | None, where: str) -> None:
+    if names is None or before is None or names == before:
+        return
+    if sorted(names) == sorted(before):
+        place = next(place for place in range(len(names)) if names[place] != before[place])
+        raise ValueError(
+            f"discover: {where} has its nodes in another order than the batches before, {names[place]!r} where "
+            f"{before[place]!r} was; reorder it, batch[first_batch.columns]"
+        )
+    new = [name for name in names if name not in set(before)]
+    gone = [name for name in before if name not in set(names)]
+    raise ValueError(
+        f"discover: {where} has other nodes than the batches before: {', '.join(map(repr, new[:5]))} instead of "
+        f"{', '.join(map(repr, gone[:5]))}; rename its columns or read it on its own"
+    )
+
+
+def _check_finite(values: Tensor, count: int, names: tuple[str, ...] | None, where: str) -> None:
+    infinite = values.isinf().any(-1)
+    if not infinite.any():
+        return
+    nodes, samples = infinite.any(0).nonzero().squeeze(1).tolist(), infinite.any(1).nonzero().squeeze(1).tolist()
+    named = ", ".join(str(node) if names is None else names[node] for node in nodes[:5])
+    numbered = ", ".join(str(count + sample) for sample in samples[:5])
+    raise ValueError(
+        f"discover: {where} has infinite values at {len(nodes)} nodes ({named}{', ...' if len(nodes) > 5 else ''}) in "
+        f"{len(samples)} samples ({numbered}{', ...' if len(samples) > 5 else ''}); if they are missing values, make "
+        f"them NaN, for instance with numpy.where(numpy.isinf(x), numpy.nan, x)"
+    )
+
+
+def batches(x: Any) -> Iterator[Tensor]:
+    """Blocks ``[S, N, C]`` without missing values."""
+    for block in blocks(x):
+        missing = block.values.isnan().any(-1)
+        if missing.any():
+            nodes = missing.any(0).nonzero().squeeze(1).tolist()
+            named = ", ".join(map(str, nodes[:5])) + (", ..." if len(nodes) > 5 else "")
+            raise ValueError(
+                f"discover: x has NaN or infinite values at {len(nodes)} nodes ({named}) in "
+                f"{int(missing.any(1).sum())} samples; fill in or drop them first"
+            )
+        if block.values.shape[0]:
+            yield block.values
 
 
 class Reservoir:

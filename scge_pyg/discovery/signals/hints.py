@@ -1,0 +1,154 @@
+"""Hints at mistakes in the input, on evidence in the samples, each with the call that mends it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scge_pyg.discovery.signals.samples import Samples
+from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
+
+__all__ = ["hint"]
+
+_VALUES = 2**21  # values that are looked at
+_MISSING = 0.2  # share of missing values at a node that is worth a word
+
+
+def hint(samples: Samples) -> list[str]:
+    """What in the samples looks like a mistake: texts for the user, none for ordinary data.
+
+    * The first node grows by constant steps: a row number or a clock.
+    * Rows are more autocorrelated than columns, and there are ten times more nodes than samples: transposed.
+    * Neighbouring channels are alike, and no more so than neighbouring nodes: images.
+    * A node misses more than a fifth of its values.
+    * A node is often exactly equal to one value that it otherwise never comes near: it stands in for a missing one.
+
+    Example:
+        >>> import torch
+        >>> from scge_pyg.discovery.signals.samples import read
+        >>> x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+        >>> x[:, 0] = torch.arange(50)
+        >>> hint(read(x))[0][:61]
+        'discover: the first node grows by a constant 1 from sample to'
+    """
+    if len(samples.values) < 2:
+        return []
+    found = [_counter(samples), _transposed(samples), _images(samples), _mostly_missing(samples)]
+    return [text for text in found if text] + _stand_ins(samples)
+
+
+def _counter(samples: Samples) -> str | None:
+    first, number = samples.values[:, 0].double(), samples.number.double()
+    if len(first) < 10 or first.isnan().any():
+        return None
+    growth = first[-1] - first[0]
+    rounding = 4 * torch.finfo(samples.values.dtype).eps * first.abs().amax()
+    straight = first[0] + growth * ((number - number[0]) / (number[-1] - number[0])).unsqueeze(1)
+    if bool((growth <= 16 * rounding).any()) or bool(((first - straight).abs() > rounding).any()):
+        return None
+    step = float(growth[0] / (number[-1] - number[0]))
+    drop = "x[:, 1:]" if samples.names is None else f"x.drop(columns=[{samples.names[0]!r}])"
+    return (
+        f"discover: the first node grows by a constant {step:.4g} from sample to sample, as a row number or a clock "
+        f"does; leave it out with discover({drop}), or --time-column on the command line"
+    )
+
+
+def _transposed(samples: Samples) -> str | None:
+    num_samples, num_nodes, channels = samples.values.shape
+    if channels > 1 or num_nodes <= max(10 * num_samples, 100) or not samples.live.any():
+        return None
+    x = _scaled(samples.values.squeeze(2)[:, samples.live])
+    x = x - x.nanmean(1, keepdim=True)
+    x = x - x.nanmean(0)
+    follows = samples.number.diff() == 1
+    along, across = _correlation(x[:, 1:], x[:, :-1]), _correlation(x[1:][follows], x[:-1][follows])
+    if not (along > 0.5 and along > across + 0.2):
+        return None
+    return (
+        f"discover: x has {num_samples} samples of {num_nodes} nodes, and its rows change slowly ({along:.2f} from one "
+        f"value to the next, {across:.2f} down the columns), as signals do in time; if rows are nodes, "
+        f"use discover(x.T)"
+    )
+
+
+def _images(samples: Samples) -> str | None:
+    num_samples, num_nodes, channels = samples.values.shape
+    if min(num_nodes, channels) < 5 or num_samples < 20:
+        return None
+    x = _scaled(_some(samples.values, least=200))
+    x = x - x.nanmean(0)
+    x = x / x.square().nanmean(0).sqrt().clamp_min(1e-12)
+    half_nodes, half_channels = num_nodes // 2, channels // 2
+    next_channel, far_channel = (_correlation(x[:, :, k:], x[:, :, :-k]) for k in (1, half_channels))
+    next_node, far_node = (_correlation(x[:, k:], x[:, :-k]) for k in (1, half_nodes))
+    smooth = min(next_channel - far_channel, next_node - far_node) > 0.15
+    if not (smooth and min(next_node, next_channel) > 0.2 and next_channel < next_node + 0.15):
+        return None
+    return (
+        f"discover: x was read as {num_nodes} nodes of {channels} channels, but channels of a node are no more alike "
+        f"({next_channel:.2f} to the next one) than nodes ({next_node:.2f}), as in images [S, H, W]; if they are, make "
+        f"pixels nodes with discover(transforms.ImageToNodes()(torch.as_tensor(x)[:, None]))"
+    )
+
+
+def _mostly_missing(samples: Samples) -> str | None:
+    share = samples.values.isnan().flatten(2).double().mean((0, 2))
+    nodes = ((share > _MISSING) & (share < 1)).nonzero().squeeze(1).tolist()
+    if not nodes:
+        return None
+    nodes.sort(key=lambda node: -float(share[node]))
+    drop = f"numpy.delete(x, {nodes[:5]}, axis=1)".replace("]", ", ...]" if len(nodes) > 5 else "]")
+    if samples.names is not None:
+        drop = f"x.drop(columns={[samples.names[node] for node in nodes[:5]]}{' + ...' if len(nodes) > 5 else ''})"
+    return (
+        f"discover: {_listed([f'{_name(samples, node)} ({float(share[node]):.0%})' for node in nodes])} "
+        f"miss{'es' if len(nodes) == 1 else ''} more than {_MISSING:.0%} of the values; they are taken to be missing "
+        f"at random, else leave these nodes out with discover({drop})"
+    )
+
+
+def _stand_ins(samples: Samples) -> list[str]:
+    groups: dict[float, list[StandIn]] = {}
+    for found in stand_ins(_some(samples.values, least=1000)):
+        groups.setdefault(found.value, []).append(found)
+    texts = []
+    for value, nodes in sorted(groups.items(), key=lambda pair: -len(pair[1]))[:3]:
+        listed = _listed([f"{_name(samples, found.node)} ({found.share:.1%})" for found in nodes])
+        dtype = np.float64 if samples.values.dtype == torch.float64 else np.float32
+        exact = str(dtype(value)).removesuffix(".0")
+        texts.append(
+            f"discover: {listed} {'is' if len(nodes) == 1 else 'are'} often exactly {exact} and otherwise never near "
+            f"it; if it stands for a missing value, use discover(x, missing_value={exact})"
+        )
+    return texts
+
+
+def _listed(words: list[str]) -> str:
+    if len(words) == 1:
+        return f"node {words[0]}"
+    return f"{len(words)} nodes, {', '.join(words[:5])}{', ...' if len(words) > 5 else ''},"
+
+
+def _name(samples: Samples, node: int) -> str:
+    return str(node) if samples.names is None else samples.names[node]
+
+
+def _some(values: Tensor, least: int) -> Tensor:
+    """Evenly spaced samples, at least ``least`` of them."""
+    rows = max(least, _VALUES // values[0].numel())
+    return values[:: max(1, -(-values.shape[0] // rows))]
+
+
+def _scaled(values: Tensor) -> Tensor:
+    """``values`` in float64, divided by the largest of them."""
+    return values.double() / values.double().abs().nan_to_num().amax().clamp_min(1e-300)
+
+
+def _correlation(first: Tensor, second: Tensor) -> float:
+    """Correlation over all places where both are there."""
+    both = ~(first.isnan() | second.isnan())
+    first, second = first[both], second[both]
+    scale = first.square().sum().sqrt() * second.square().sum().sqrt()
+    return float(first @ second / scale) if scale > 0 else 0.0

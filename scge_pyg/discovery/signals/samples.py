@@ -1,0 +1,65 @@
+"""The samples that discovery works on, read in one pass from any input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from scge_pyg.discovery.signals.kept_blocks import KeptBlocks
+from scge_pyg.discovery.signals.reading import blocks
+
+__all__ = ["Samples", "read"]
+
+_KEPT_BYTES = 2**29
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A sample of the samples of a stream.
+
+    Attributes:
+        values: The kept samples in order of arrival ``[S, N, C]``, float32 or float64 on the CPU, ``NaN`` where a
+            value is missing.
+        number: Number of each kept sample in the stream ``[S]``; it jumps where blocks were left out.
+        count: How many samples were seen.
+        live: Which nodes take at least two different values over all samples seen ``[N]``.
+        names: Names of the nodes, where the input has some.
+    """
+
+    values: Tensor
+    number: Tensor
+    count: int
+    live: Tensor
+    names: tuple[str, ...] | None
+
+
+def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Samples:
+    """Read any input that :func:`~scge_pyg.discovery.signals.reading.blocks` takes, once.
+
+    All samples are kept up to 512 MiB of float32 values, beyond it blocks of 256 contiguous samples, see
+    :class:`~scge_pyg.discovery.signals.kept_blocks.KeptBlocks`; how ``x`` is split into batches does not matter.
+
+    Args:
+        x: Samples ``[S, N]`` or ``[S, N, C]``, or an iterable of such batches.
+        missing_value: What marks a missing value, besides ``NaN`` and masks.
+        seed: Seed of the choice among blocks.
+
+    Raises:
+        TypeError: If ``x``, one of its batches or a column is no array of numbers.
+        ValueError: If shapes or names disagree, or values are infinite.
+
+    Example:
+        >>> import torch
+        >>> samples = read([torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 2.0]])], missing_value=0)
+        >>> samples.values.squeeze(2).tolist(), samples.count, samples.live.tolist()
+        ([[1.0, 2.0], [nan, 2.0]], 2, [False, False])
+    """
+    kept = KeptBlocks(budget=_KEPT_BYTES, seed=seed)
+    names = None
+    for block in blocks(x, missing_value=missing_value):
+        kept.update(block.values)
+        names = block.names or names
+    values, number = kept.samples()
+    return Samples(values, number, kept.count, kept.live, names)
