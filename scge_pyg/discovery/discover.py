@@ -3,71 +3,77 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, local_coupling, stabilize
-from scge_pyg.discovery.lattices.snapping import Cells, find_cells
-from scge_pyg.discovery.maps.settling import settle
-from scge_pyg.discovery.maps.wiring import strong_edges, wire
-from scge_pyg.discovery.signals.moments import Moments, distinct_rows
-from scge_pyg.discovery.signals.reading import Reservoir, batches
-from scge_pyg.graph.drawing.assembly import cell_coordinates, choose_map
-from scge_pyg.graph.drawing.dimension import intrinsic_dimension
-from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
-from scge_pyg.graph.lattice import Lattice
+from scge_pyg.discovery.advice import advice
+from scge_pyg.discovery.assemble import assemble
+from scge_pyg.discovery.coupling.similar import connected_rows, evident, most_similar
+from scge_pyg.discovery.part import Part, discover_part
+from scge_pyg.discovery.signals.hints import hint
+from scge_pyg.discovery.signals.prepare import Signals, prepare
+from scge_pyg.discovery.signals.samples import read
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["discover"]
 
 logger = logging.getLogger("scge_pyg")
 
-_DENSE_NODES = 2048  # up to here all pairs are compared; beyond, each node's nearest signals
-_RESERVOIR_BYTES = 2**29
+_LINKS = 8
+_LONG = 1e9  # samples times nodes squared above which a progress bar is shown on a terminal
 
 
 def discover(
-    x: Any, *, dim: int | None = None, snap: bool = True, seed: int = 0, progress: bool | None = None
+    x: Any,
+    *,
+    dim: int | None = None,
+    snap: bool = True,
+    missing_value: float | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
 ) -> SharedGraph:
-    r"""Find the geometry of a node set from samples alone.
+    r"""Find the geometry of a node set from samples alone, and say where there is none.
 
-    1. *Coupling*: ridge partial correlations of the variance-stabilised signals; the ridge maximises the held-out
-       pseudo-likelihood. Above 2,048 nodes: neighbourhood selection among each node's nearest signals.
-    2. *Wiring*: mutual strongest partners that close short cycles; what jumps across the graph is dropped.
-    3. *Map*: coordinates by landmark scaling of geodesics and a robust local stress, one map per connected part.
-    4. *Lattice*: where the largest part is an axis-aligned unit grid, an integer cell for each node by maximum
-       likelihood; ``pos`` then are the cells.
+    1. *Signals*: a sample of the samples as normal scores, so that units, offsets, heavy tails and spikes don't matter;
+       what was recorded twice counts once.
+    2. *Parts*: what correlates beyond chance hangs together; each part is a geometry of its own.
+    3. *Judgement*: several couplings (correlation, its absolute value, partial correlations) draw maps from one side
+       of the samples, and each map is judged by how well it predicts the other side from neighbours on it. That chooses
+       the coupling and the number of columns, and tells a geometry from none.
+    4. *Lattice or map*: where the winner is an axis-aligned unit grid, an integer cell for each node by maximum
+       likelihood; otherwise coordinates by landmark scaling of geodesics and a robust local stress. Edges are the
+       strongest partners that lie side by side.
 
-    Everything runs in a canonical node order, so shuffling the nodes permutes the result and changes no bit of it
-    (nodes with exactly identical signals excepted).
+    Where there is no low-dimensional geometry, ``graph.dim`` is 0, ``pos`` has no columns, edges are the couplings that
+    stand out from the noise, and a warning says so. ``graph.fit`` holds the figures.
 
-    Cost: one pass, :math:`O(S N^2 C)` for the moments and :math:`O(N^3)` for the coupling up to 2,048 nodes; beyond,
-    :math:`O(N^2 S)` in blocks with memory for at most 512 MiB of samples.
+    Everything runs in a canonical node order, so shuffling the nodes permutes the result and changes no bit of it.
+
+    Cost: :math:`O(S N^2 C)` for correlations and :math:`O(N^3)` for partial ones up to 2,048 nodes; beyond,
+    :math:`O(N^2 S)` in blocks. Memory for at most 512 MiB of samples.
 
     Args:
-        x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, or an iterable (read once) of such batches, of
-            tuples whose first item is one, or of PyG Batches.
-        dim: Intrinsic dimension, 1 to 4. Default: estimated.
+        x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such
+            batches, of tuples whose first item is one, or of PyG Batches. ``NaN`` and masked values are missing.
+        dim: Intrinsic dimension, 1 to 4: always draws a map. Default: judged.
         snap: Look for a lattice. Without it the coordinates are never rounded to a grid.
+        missing_value: A value that marks missing ones, such as -999. They are taken to be missing at random.
         seed: Seed of all randomness.
         progress: Show a progress bar. Default: when work is long enough to wait for.
 
     Returns:
-        The shared graph, in the node order of ``x``.
+        The shared graph, float32, in the node order of ``x``.
 
     Raises:
-        TypeError: If ``x`` is no tensor, array or iterable of batches.
-        ValueError: If values are NaN or infinite, shapes disagree, ``dim`` is out of range, or fewer than 3 nodes vary.
+        TypeError: If ``x`` is no tensor, array, data frame or iterable of batches.
+        ValueError: If values are infinite, shapes disagree, an argument is out of range, or fewer than 3 nodes vary.
 
     Warns:
-        UserWarning: If there are too few samples, or no coupling stands out from the noise.
+        UserWarning: If there is no geometry, no edge, or too few samples; or if ``x`` looks like something else.
 
     Example:
         >>> import torch
@@ -80,171 +86,68 @@ def discover(
     """
     if dim is not None and (isinstance(dim, bool) or not hasattr(dim, "__index__") or not 1 <= dim <= 4):
         raise ValueError(f"discover: dim must be an integer from 1 to 4, or None to estimate it, got {dim!r}")
-    generator = np.random.default_rng(seed)
-    with tqdm(total=4, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
-        coupling, order, twins, num_nodes, dtype = _couple(x, seed)
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
+        raise ValueError(f"discover: seed must be an integer of at least 0, got {seed!r}")
+    dim = None if dim is None else int(dim)
+    start = time.perf_counter()
+    with tqdm(total=3, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
+        samples = read(x, missing_value=missing_value, seed=seed)
+        hints = hint(samples)
+        signals = prepare(samples)
+        seconds = {"signals": time.perf_counter() - start}
         bar.update()
-        if coupling.gain <= 0:
-            warnings.warn(
-                "discover: no coupling between nodes stands out from the noise (knowing all other nodes does not help "
-                "to predict one); the graph has no edges",
-                UserWarning,
-                stacklevel=2,
-            )
-            coupling = replace(coupling, matrix=sp.csr_matrix(coupling.matrix.shape), noise=0.0)
-        strong = strong_edges(coupling.matrix, coupling.noise)
-        dim = intrinsic_dimension(adjacency_of(strong, len(order))) if dim is None else int(dim)
-        wiring = wire(coupling.matrix, coupling.noise, dim)
+        rows = _rows_of_parts(signals, dim)
+        seconds["parts"] = time.perf_counter() - start - seconds["signals"]
         bar.update()
-        wiring, chart = choose_map(wiring, len(order), dim, seed, coupling.dissimilarity)
-        edges, chart = settle(coupling, wiring, chart, dim, seed)
-        logger.info(
-            "ridge %.3g, held-out gain %.3g nats a node, dimension %d, %d of %d nodes live, %d edges; left out %d "
-            "candidates that jump across the map or lie too long on it",
-            *(coupling.ridge, coupling.gain, dim, len(order), num_nodes, edges.shape[1]),
-            wiring.edges.shape[1] + wiring.doubtful.shape[1] - edges.shape[1],
-        )
+        parts: list[tuple[np.ndarray, Part]] = []
+        for nodes in rows:
+            if len(nodes) > 1:
+                own = signals if len(nodes) == signals.num_nodes else signals.take(nodes)
+                parts.append((nodes, discover_part(own, dim, snap, seed)))
+            else:
+                parts.append((nodes, _single()))
         bar.update()
-        cells = None
-        largest = np.flatnonzero(chart.component == 0)
-        if snap and len(largest) > 0.9 * len(order):
-            cells = find_cells(coupling.matrix, wiring, largest, dim, generator)
-            logger.info("no lattice" if cells is None else f"lattice {cells.shape}, {cells.faulty:.1%} of edges off it")
-        bar.update()
-    return _assemble(coupling, wiring, edges, chart, cells, order, twins, num_nodes, dim, dtype)
+    graph = assemble(signals, parts, samples.live.numpy(), samples.names, len(samples.values), seconds)
+    _log(graph, signals)
+    for text in [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]:
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return graph
+
+
+def _rows_of_parts(signals: Signals, dim: int | None) -> list[np.ndarray]:
+    """Rows of each connected part; all of them if a map is to be drawn of what hardly hangs together."""
+    index, value = most_similar(signals, _LINKS)
+    rows = connected_rows(index, value, evident(signals.num_nodes, signals.effective))
+    if dim is not None and len(rows[0]) < 3:
+        return [np.arange(signals.num_nodes)]
+    return rows
+
+
+def _single() -> Part:
+    """A node that hangs together with no other."""
+    none = np.zeros((2, 0), dtype=np.int64)
+    one = np.ones(1, dtype=np.int64)
+    return Part(np.zeros((1, 0)), none, np.zeros(0), 0, np.zeros(1), one, None, None, "", {})
 
 
 def _hide(progress: bool | None, x: Any) -> bool | None:
     """Value for tqdm's ``disable``; ``None`` shows the bar on terminals only."""
     if progress is not None:
         return not progress
-    short = isinstance(x, Tensor | np.ndarray) and (x.ndim < 2 or x.shape[0] * x.shape[1] ** 2 < 1e9)
+    shape = getattr(x, "shape", None)
+    short = shape is not None and (len(shape) < 2 or shape[0] * shape[1] ** 2 < _LONG)
     return True if short else None
 
 
-def _couple(x: Any, seed: int) -> tuple[Coupling, np.ndarray, np.ndarray, int, torch.dtype]:
-    """Coupling of the distinct live nodes in canonical order, that order, twins, number of nodes, and dtype."""
-    halves: list[Moments] = []
-    reservoir: Reservoir | None = None
-    low: Tensor | None = None
-    count = 0
-    for block in batches(x):
-        num_nodes, channels = block.shape[1:]
-        if low is None:
-            low, high = block.amin(0), block.amax(0)
-            if num_nodes > _DENSE_NODES:
-                reservoir = Reservoir(max(64, _RESERVOIR_BYTES // (4 * num_nodes * channels)), seed)
-            else:
-                halves = [Moments(num_nodes, channels), Moments(num_nodes, channels)]
-        low, high = torch.minimum(low, block.amin(0)), torch.maximum(high, block.amax(0))
-        if reservoir is not None:
-            reservoir.update(block)
-        else:
-            signal = stabilize(block)
-            halves[count % 2].update(signal[::2])
-            halves[1 - count % 2].update(signal[1::2])
-        count += block.shape[0]
-    if low is None or count < 2:
-        raise ValueError(f"discover: at least 2 samples are needed, got {count}")
-    live = (high > low).any(1).numpy()
-    if live.sum() < 3:
-        raise ValueError(
-            f"discover: at least 3 nodes must vary over the samples, got {int(live.sum())} of {len(live)}; "
-            f"is x really [samples, nodes]?"
+def _log(graph: SharedGraph, signals: Signals) -> None:
+    if graph.fit is not None:
+        logger.info(
+            "%s, held-out gain %.3g of %.3g nats a node, ratio %.3f +- %.3f: %s, dimension %d, %d columns",
+            *(graph.fit.coupling, graph.fit.gain, graph.fit.ceiling, graph.fit.ratio, graph.fit.error),
+            *(graph.fit.verdict, graph.dim, graph.pos.shape[1]),
         )
-    if count < max(100, live.sum() // 10):
-        warnings.warn(
-            f"discover: {count} samples are few for {int(live.sum())} live nodes; about {int(live.sum())} are advised",
-            UserWarning,
-            stacklevel=3,
-        )
-    if reservoir is not None:
-        signal = stabilize(reservoir.samples()).permute(1, 0, 2)[torch.from_numpy(live)].contiguous()
-        nodes = np.flatnonzero(live)
-        order, twins = _canonical(nodes, distinct_rows(signal.flatten(1).numpy())[1])
-        signal = signal[torch.from_numpy(np.searchsorted(nodes, order))]
-        return local_coupling(_standardise(signal), seed), order, twins, len(live), block.dtype
-    whole = Moments(*halves[0].mean.shape).merge(halves[0]).merge(halves[1])
-    order, twins = _canonical(np.flatnonzero(live), whole.rank[live])
-    first, second, both = (m.correlation()[np.ix_(order, order)] for m in (*halves, whole))
-    return direct_coupling(first, second, both), order, twins, len(live), block.dtype
-
-
-def _canonical(nodes: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One node per distinct signal, by the rank of the signal, and pairs ``[2, T]`` of a twin and its original.
-
-    Identical signals explain each other away and would lose their place among the others.
-    """
-    order = nodes[np.argsort(rank, kind="stable")]
-    rank = np.sort(rank)
-    new = np.r_[True, rank[1:] != rank[:-1]]
-    twins = np.stack([order, order[new][new.cumsum() - 1]])[:, ~new]
-    if new.sum() < 3:
-        raise ValueError(f"discover: at least 3 nodes must differ in their signal, got {int(new.sum())} distinct ones")
-    if twins.shape[1]:
-        logger.info("%d nodes carry exactly the signal of another node and share its place", twins.shape[1])
-    return order[new], twins
-
-
-def _standardise(signal: Tensor) -> Tensor:
-    """Node signals ``[N, S, C]`` with mean 0 and variance 1 in each channel, channels side by side, ``[N, S * C]``."""
-    centred = signal.double() - signal.double().mean(1, keepdim=True)
-    scale = centred.square().mean(1, keepdim=True).sqrt()
-    shared = (scale > 0).sum(2, keepdim=True).clamp_min(1)
-    scaled = torch.where(scale > 0, centred / scale, 0.0) * (signal.shape[2] / shared).sqrt()
-    return scaled.flatten(1).float()
-
-
-def _assemble(
-    coupling: Coupling,
-    wiring: Wiring,
-    edges: np.ndarray,
-    chart: Any,
-    cells: Cells | None,
-    order: np.ndarray,
-    twins: np.ndarray,
-    num_nodes: int,
-    dim: int,
-    dtype: torch.dtype,
-) -> SharedGraph:
-    """Back from canonical order to the nodes of the samples. A twin shares all but the cell of its original."""
-
-    def scatter(values: np.ndarray, fill: float, shared: bool = True) -> Tensor:
-        full = np.full((num_nodes, *values.shape[1:]), fill, dtype=values.dtype)
-        full[order] = values
-        if shared:
-            full[twins[0]] = full[twins[1]]
-        return torch.from_numpy(full)
-
-    pos, confidence, lattice = chart.pos, _agreement(coupling, wiring, edges), None
-    if cells is not None:
-        placed = cells.cell[:, 0] >= 0
-        on_grid = cell_coordinates(cells.cell, cells.shape, cells.periodic)
-        aside = np.zeros_like(on_grid)
-        aside[:, 0] = on_grid[placed, 0].max() + 3 + np.arange(len(order))
-        pos = np.where(placed[:, None], on_grid, aside)
-        confidence = cells.confidence
-        lattice = Lattice(scatter(cells.cell, -1, shared=False), cells.shape, cells.periodic)
-    half = np.concatenate([order[edges], twins], 1)
-    both = np.concatenate([half, half[::-1]], 1)
-    weight = np.r_[strength_of(coupling.matrix, edges), np.ones(twins.shape[1])]
-    return SharedGraph(
-        scatter(pos, np.nan).to(dtype),
-        torch.from_numpy(both),
-        torch.from_numpy(np.tile(weight, 2)).to(dtype),
-        dim=dim,
-        live=scatter(np.ones(len(order), dtype=bool), False),
-        confidence=scatter(confidence, 0.0).to(dtype),
-        lattice=lattice,
+    logger.info(
+        "%d of %d nodes live, %d edges, %.0f effective samples, %s",
+        *(int(graph.live.sum()), graph.num_nodes, graph.num_undirected_edges, signals.effective),
+        "no lattice" if graph.lattice is None else f"lattice {graph.lattice.shape}",
     )
-
-
-def _agreement(coupling: Coupling, wiring: Wiring, edges: np.ndarray) -> np.ndarray:
-    """Share of each node's wired coupling that the map agrees with, ``[N]`` in [0, 1]."""
-    num_nodes = coupling.matrix.shape[0]
-
-    def wired(pairs: np.ndarray) -> np.ndarray:
-        return np.bincount(pairs.ravel(), np.tile(strength_of(coupling.matrix, pairs), 2), minlength=num_nodes)
-
-    kept, before = wired(edges), wired(wiring.edges)
-    return np.divide(np.minimum(kept, before), before, out=np.zeros(num_nodes), where=before > 0)

@@ -21,11 +21,13 @@ from scge_pyg.graph.neighbors import knn
 
 __all__ = [
     "Coupling",
+    "centred",
     "choose_ridge",
     "direct_coupling",
     "local_coupling",
     "partial_correlation",
     "pseudo_likelihood",
+    "sparse_coupling",
     "stabilize",
 ]
 
@@ -37,6 +39,7 @@ class Coupling:
     """Positive couplings of each node with its strongest partners.
 
     Attributes:
+        name: What it is, for the reader.
         matrix: Symmetric sparse ``[N, N]``, zero diagonal.
         noise: Standard deviation of the coupling between unrelated nodes.
         ridge: Ridge on the correlation matrix, chosen from the data.
@@ -44,6 +47,7 @@ class Coupling:
         dissimilarity: One minus the correlation of any pairs ``[2, E]``, ``[E]``.
     """
 
+    name: str
     matrix: sp.csr_matrix
     noise: float
     ridge: float
@@ -118,23 +122,50 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(RIDGES[step]) / 2, gain
 
 
-def direct_coupling(first: np.ndarray, second: np.ndarray, whole: np.ndarray) -> Coupling:
-    """Ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
+def centred(partial: np.ndarray) -> np.ndarray:
+    """Partial correlations less their median: an average reference or a common mode shifts all of them alike.
+
+    Example:
+        >>> shifted = np.array([[0.0, -0.2, 0.3], [-0.2, 0.0, -0.2], [0.3, -0.2, 0.0]])
+        >>> centred(shifted).round(6).tolist()
+        [[0.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]
+    """
+    result = partial - np.median(partial[np.triu_indices(len(partial), 1)])
+    np.fill_diagonal(result, 0.0)
+    return result
+
+
+def direct_coupling(
+    first: np.ndarray, second: np.ndarray, whole: np.ndarray, effective: float | None = None
+) -> Coupling:
+    """Centred ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
+
+    The noise is read off the median coupling, which is mostly signal where nodes are few: it is then what that many
+    independent samples give.
 
     Cost: about ten Cholesky inverses and products, :math:`O(N^3)`, and :math:`O(N^2)` memory.
+
+    Args:
+        first: Correlation matrix of one half of the samples, on which the ridge is fitted.
+        second: Correlation matrix of the other half, on which it is judged.
+        whole: Correlation matrix of all samples.
+        effective: Effective number of samples. Default: unknown.
     """
     ridge, gain = choose_ridge(first, second)
-    partial = partial_correlation(whole, ridge)
+    partial = centred(partial_correlation(whole, ridge))
     upper = partial[np.triu_indices(len(partial), 1)]
     noise = float(np.median(np.abs(upper))) / 0.6745
+    if effective is not None:
+        noise = min(noise, 1 / math.sqrt(max(effective, 1.0)))
     kept = min(_KEPT, len(partial) - 1)
     index = np.argsort(-partial, axis=1, kind="stable")[:, :kept]
     value = np.take_along_axis(partial, index, 1)
-    matrix = _sparse(index, value, len(partial))
-    return Coupling(matrix, noise, ridge, gain, lambda pairs: 1 - whole[pairs[0], pairs[1]])
+    matrix = sparse_coupling(index, value, len(partial))
+    return Coupling(f"partial {ridge:.2g}", matrix, noise, ridge, gain, lambda pairs: 1 - whole[pairs[0], pairs[1]])
 
 
-def _sparse(index: np.ndarray, value: np.ndarray, num_nodes: int) -> sp.csr_matrix:
+def sparse_coupling(index: np.ndarray, value: np.ndarray, num_nodes: int) -> sp.csr_matrix:
+    """Symmetric sparse matrix of the positive values ``[N, k]`` of each node with the partners ``index [N, k]``."""
     row = np.repeat(np.arange(num_nodes), index.shape[1])
     matrix = sp.csr_matrix((np.maximum(value, 0).ravel(), (row, index.ravel())), (num_nodes, num_nodes))
     matrix = matrix.maximum(matrix.T).tocsr()
@@ -178,7 +209,11 @@ def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT)
     matrix.eliminate_zeros()
     matrix.sort_indices()
     noise = math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745
-    return Coupling(matrix, noise, ridge, gain, lambda pairs: _half_square_distance(signal, torch.from_numpy(pairs)))
+
+    def dissimilarity(pairs: np.ndarray) -> np.ndarray:
+        return _half_square_distance(signal, torch.from_numpy(pairs))
+
+    return Coupling(f"partial {ridge:.2g}", matrix, noise, ridge, gain, dissimilarity)
 
 
 def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor, block: int = 4096) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""The coupling of all nodes that the judged ones have chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, local_coupling, sparse_coupling
+from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
+from scge_pyg.discovery.signals.moments_of_scores import correlation_of
+from scge_pyg.discovery.signals.prepare import Signals
+
+__all__ = ["correlation_coupling", "partial_coupling"]
+
+_KEPT = 32  # strongest couplings that are kept for each node
+
+
+def partial_coupling(signals: Signals, seed: int = 0) -> Coupling:
+    """Partial correlation of all nodes; above 2,048 nodes by regression on each node's most similar signals.
+
+    Cost: see :func:`scge_pyg.discovery.coupling.direct.direct_coupling` and ``local_coupling``.
+    """
+    if signals.num_nodes > DENSE_NODES:
+        score = torch.from_numpy(signals.score)
+        return local_coupling(score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6), seed)
+    first, second = (
+        correlation_of(signals.score, signals.observed, signals.split.side(which), signals.fewest // 2)
+        for which in (0, 1)
+    )
+    return direct_coupling(first, second, signals.correlation, signals.effective)
+
+
+def correlation_coupling(signals: Signals, absolute: bool) -> Coupling:
+    """Correlation of each node with the 32 most similar ones, or its absolute value.
+
+    Cost: :math:`O(N^2 S)` above 2,048 nodes, else :math:`O(N^2)`.
+    """
+    index, value = most_similar(signals, _KEPT, signed=not absolute)
+    strength = np.abs(value) if absolute else value
+    noise = 1 / np.sqrt(max(signals.effective, 1.0))
+    name = "|correlation|" if absolute else "correlation"
+    matrix = sparse_coupling(index, strength, signals.num_nodes)
+
+    def dissimilarity(pairs: np.ndarray) -> np.ndarray:
+        if signals.num_nodes <= DENSE_NODES:
+            own = signals.correlation[pairs[0], pairs[1]]
+        else:
+            own = _correlation(signals.score, pairs)
+        return 1 - (np.abs(own) if absolute else own)
+
+    return Coupling(name, matrix, float(noise), 0.0, np.nan, dissimilarity)
+
+
+def _correlation(score: np.ndarray, pairs: np.ndarray, block: int = 4096) -> np.ndarray:
+    """Correlation of pairs ``[2, E]`` of rows, in blocks of pairs."""
+    length = np.sqrt((score.astype(np.float64) ** 2).sum(1))
+    product = [
+        np.einsum("es,es->e", score[i], score[j], dtype=np.float64)
+        for i, j in (pairs[:, start : start + block] for start in range(0, pairs.shape[1], block))
+    ]
+    return np.concatenate([*product, np.zeros(0)]) / (length[pairs[0]] * length[pairs[1]])

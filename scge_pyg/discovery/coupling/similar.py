@@ -1,0 +1,73 @@
+"""The most similar signals of each node, and the parts that they hold together."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.csgraph import connected_components
+
+from scge_pyg.discovery.signals.prepare import Signals
+
+__all__ = ["DENSE_NODES", "connected_rows", "evident", "most_similar"]
+
+DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
+_LINKS = 8
+_ROWS = 2**26
+
+
+def evident(num_nodes: int, effective: float) -> float:
+    r"""Correlation that no pair of unrelated nodes reaches by chance, :math:`\sqrt{(4 \log N + 8) / S_\text{eff}}`.
+
+    The largest of :math:`N^2 / 2` normal variables stays below :math:`\sqrt{4 \log N}` deviations; the 8 make that
+    certain.
+    """
+    return float(np.sqrt((4 * np.log(max(num_nodes, 2)) + 8) / max(effective, 1.0)))
+
+
+def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` nodes that correlate most with each node, and their correlations, ``[N, k]``.
+
+    Cost: :math:`O(N^2 S)`; above 2,048 nodes in blocks of rows, and only the values that are returned are kept.
+
+    Args:
+        signals: Signals of N nodes.
+        k: Partners a node.
+        signed: Whether strongly negative correlations are no similarity.
+    """
+    num_nodes = signals.num_nodes
+    k = min(k, num_nodes - 1)
+    score = torch.from_numpy(signals.score)
+    deviation = score.square().sum(1).sqrt().clamp_min(1e-6)
+    score = score / deviation.unsqueeze(1)
+    index, value = np.empty((num_nodes, k), dtype=np.int64), np.empty((num_nodes, k))
+    for rows in torch.arange(num_nodes).split(max(1, _ROWS // num_nodes)):
+        if num_nodes <= DENSE_NODES:
+            block = torch.from_numpy(signals.correlation[rows.numpy()])
+        else:
+            block = score[rows] @ score.T
+        strength = block.clone() if signed else block.abs()
+        strength[torch.arange(len(rows)), rows] = -torch.inf
+        best = strength.topk(k, dim=1).indices
+        index[rows.numpy()], value[rows.numpy()] = best.numpy(), block.gather(1, best).numpy()
+    return index, value
+
+
+def connected_rows(index: np.ndarray, value: np.ndarray, threshold: float) -> list[np.ndarray]:
+    """Rows of each connected part of the links above a threshold, by falling size, then by first row.
+
+    Example:
+        >>> parts = connected_rows(np.array([[1], [0], [1]]), np.array([[0.9], [0.9], [0.1]]), 0.5)
+        >>> [part.tolist() for part in parts]
+        [[0, 1], [2]]
+    """
+    num_nodes = len(index)
+    k = min(_LINKS, index.shape[1])
+    row, col = np.repeat(np.arange(num_nodes), k), index[:, :k].ravel()
+    keep = np.abs(value[:, :k].ravel()) > threshold
+    links = sp.csr_matrix((np.ones(int(keep.sum())), (row[keep], col[keep])), (num_nodes, num_nodes))
+    label = connected_components(links, directed=False)[1]
+    size = np.bincount(label)
+    first = np.unique(label, return_index=True)[1]
+    order = np.lexsort((first, -size))
+    return [np.flatnonzero(label == part) for part in order.tolist()]

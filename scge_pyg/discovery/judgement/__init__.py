@@ -1,0 +1,3 @@
+"""How well a map predicts samples that it has not seen."""
+
+__all__: list[str] = []

@@ -1,0 +1,86 @@
+"""Second moments and correlations of normal scores, complete or with gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+__all__ = ["correlation_of", "positive_definite", "second_moments"]
+
+_COLUMNS = 8192
+_CLIP = 1e-3
+
+
+def second_moments(score: np.ndarray, columns: np.ndarray | None = None, other: np.ndarray | None = None) -> np.ndarray:
+    r"""Sums of products :math:`Z Z'^\top` over the chosen columns, ``[N, M]`` float64.
+
+    Products run in float32 over at most 8,192 columns and are added up in float64.
+
+    Cost: :math:`O(N M S)`.
+
+    Args:
+        score: Rows ``[N, S]`` float32.
+        columns: Columns ``[n]``. Default: all.
+        other: Rows ``[M, S]`` of the second factor. Default: ``score``.
+    """
+    other = score if other is None else other
+    total = np.zeros((len(score), len(other)))
+    columns = np.arange(score.shape[1]) if columns is None else columns
+    whole = len(columns) == score.shape[1]
+    for start in range(0, len(columns), _COLUMNS):
+        part = slice(start, start + _COLUMNS) if whole else columns[start : start + _COLUMNS]
+        left = torch.from_numpy(np.ascontiguousarray(score[:, part]))
+        right = left if other is score else torch.from_numpy(np.ascontiguousarray(other[:, part]))
+        total += (left @ right.T).numpy()
+    return (total + total.T) / 2 if other is score else total
+
+
+def correlation_of(
+    score: np.ndarray, observed: np.ndarray | None, columns: np.ndarray | None = None, fewest: int = 50
+) -> np.ndarray:
+    r"""Correlation ``[N, N]`` over the samples that both nodes have, made positive definite.
+
+    .. math::
+        R_{ij} = \frac{\sum_s z_{is} z_{js}}{\sqrt{\sum_s z_{is}^2 o_{js} \sum_s z_{js}^2 o_{is}}}
+
+    with the mask o of observed values. Pairs with fewer than ``fewest`` common samples, and rows that do not vary, are
+    uncorrelated with all others.
+
+    Args:
+        score: Normal scores ``[N, S]``, 0 where missing.
+        observed: Mask ``[N, S]``, or ``None`` where nothing is missing.
+        columns: Columns to use. Default: all.
+        fewest: Common samples that a pair needs.
+    """
+    product = second_moments(score, columns)
+    own = np.diag(product).copy()
+    if observed is None:
+        scale = np.divide(1.0, np.sqrt(own), out=np.zeros_like(own), where=own > 0)
+        correlation = product * scale[:, None] * scale[None, :]
+        np.fill_diagonal(correlation, 1.0)
+        return correlation
+    mask = observed.astype(np.float32)
+    common = second_moments(mask, columns)
+    shared = second_moments(score**2, columns, mask)
+    scale = np.sqrt(shared * shared.T)
+    known = (common >= fewest) & (scale > 0)
+    correlation = np.divide(product, scale, out=np.zeros_like(product), where=known)
+    np.fill_diagonal(correlation, 1.0)
+    return positive_definite(correlation)
+
+
+def positive_definite(correlation: np.ndarray) -> np.ndarray:
+    """The matrix with eigenvalues of at least 0.001 and a diagonal of 1.
+
+    Example:
+        >>> broken = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
+        >>> bool(np.linalg.eigvalsh(positive_definite(broken)).min() > 0)
+        True
+    """
+    value, vector = torch.linalg.eigh(torch.from_numpy(correlation))
+    if float(value[0]) >= _CLIP:
+        return correlation
+    fixed = ((vector * value.clamp_min(_CLIP)) @ vector.T).numpy()
+    scale = 1 / np.sqrt(np.diag(fixed))
+    result: np.ndarray = fixed * scale[:, None] * scale[None, :]
+    return (result + result.T) / 2

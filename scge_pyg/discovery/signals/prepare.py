@@ -1,0 +1,173 @@
+"""From samples as they arrived to the signals that everything after is computed from."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from scge_pyg.discovery.signals.blocks import Split, split_blocks
+from scge_pyg.discovery.signals.moments import distinct_rows
+from scge_pyg.discovery.signals.moments_of_scores import correlation_of
+from scge_pyg.discovery.signals.samples import Samples
+from scge_pyg.discovery.signals.scores import normal_scores
+
+__all__ = ["Signals", "distinct_samples", "prepare"]
+
+logger = logging.getLogger("scge_pyg")
+
+_FEWEST = 50  # samples that a node, or a pair, needs where values are missing
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Normal scores of the distinct live nodes, in canonical order.
+
+    Attributes:
+        score: Scores ``[N, S * C]`` float32, channels side by side, 0 where missing.
+        observed: Mask ``[N, S * C]``, or ``None`` where nothing is missing.
+        split: Two sides of the columns.
+        order: Number of each row's node in the input, ``[N]``.
+        twins: Nodes that equal another one up to unit, offset and sign, and that other one, ``[2, T]``.
+        twin_sign: Whether a twin runs with (1) or against (-1) its original, ``[T]``.
+        fewest: Common samples that a pair needs.
+    """
+
+    score: np.ndarray
+    observed: np.ndarray | None
+    split: Split
+    order: np.ndarray
+    twins: np.ndarray
+    twin_sign: np.ndarray
+    fewest: int
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of rows N."""
+        return len(self.score)
+
+    @property
+    def effective(self) -> float:
+        """Effective number of samples."""
+        return self.split.effective
+
+    @cached_property
+    def correlation(self) -> np.ndarray:
+        """Correlation ``[N, N]`` over all samples."""
+        return correlation_of(self.score, self.observed, None, self.fewest)
+
+    def take(self, rows: np.ndarray) -> Signals:
+        """The signals of some rows alone."""
+        observed = None if self.observed is None else self.observed[rows]
+        none = self.twins[:, :0]
+        return replace(
+            self, score=self.score[rows], observed=observed, order=self.order[rows], twins=none, twin_sign=none[0]
+        )
+
+    def scaled(self, sign: np.ndarray) -> Signals:
+        """The signals with each row multiplied by ``sign [N]``."""
+        return replace(self, score=self.score * sign.astype(np.float32)[:, None])
+
+
+def distinct_samples(values: np.ndarray) -> np.ndarray:
+    """First occurrence of each sample ``[n]``, in order: what was recorded once counts once.
+
+    Samples of discrete values repeat by chance. They are copies if some node takes at least half as many different
+    values as there are different samples; otherwise all of them count.
+
+    Cost: :math:`O(S N C)` for an exact 64-bit hash.
+
+    Example:
+        >>> distinct_samples(np.array([[[0.5]], [[0.5]], [[0.7]]])).tolist()
+        [0, 2]
+    """
+    count = len(values)
+    flat = values.reshape(count, -1)
+    width = np.uint32 if flat.dtype == np.float32 else np.uint64
+    weight = np.random.default_rng(0).integers(1, 2**63, flat.shape[1], dtype=np.uint64) * 2 + 1
+    key = np.empty(count, dtype=np.uint64)
+    step = max(1, 2**22 // max(1, flat.shape[1]))
+    for start in range(0, count, step):
+        bits = (flat[start : start + step] + 0.0).view(width).astype(np.uint64)
+        bits ^= bits >> np.uint64(15)
+        key[start : start + step] = (bits * weight).sum(1, dtype=np.uint64)
+    first = np.sort(np.unique(key, return_index=True)[1])
+    if len(first) == count:
+        return first
+    kept = flat[first]
+    richest = max(len(np.unique(column)) for column in kept.T[_varied(kept)])
+    return first if richest >= len(first) / 2 else np.arange(count)
+
+
+def _varied(flat: np.ndarray, most: int = 64) -> np.ndarray:
+    """A few columns, evenly spread over those that change between the first samples."""
+    changing = np.flatnonzero((flat[:4096] != flat[:1]).any(0))
+    if not len(changing):
+        return np.arange(1)
+    return changing[np.linspace(0, len(changing) - 1, min(most, len(changing))).astype(int)]
+
+
+def prepare(samples: Samples) -> Signals:
+    """Distinct samples as normal scores of the distinct live nodes, nodes in canonical order.
+
+    The order is that of the scores themselves, each row with the sign that its first sample gives it, so that shuffling
+    the nodes, changing units, or inverting sensors leaves everything that follows as it is.
+
+    Raises:
+        ValueError: If fewer than 2 distinct samples or 3 distinct nodes are left.
+    """
+    values = samples.values.numpy()
+    first = distinct_samples(values)
+    if len(first) < 2:
+        raise ValueError(
+            f"discover: at least 2 different samples are needed, got {len(first)} distinct of {samples.count}"
+        )
+    if len(first) < len(values):
+        logger.info("%d of %d samples repeat others and count once", len(values) - len(first), len(values))
+        values = values[first]
+    count = len(values)
+    nodes = np.flatnonzero(samples.live.numpy())
+    rows = np.ascontiguousarray(values[:, nodes].transpose(1, 2, 0))
+    observed = ~np.isnan(rows)
+    gaps = not observed.all()
+    fewest = min(_FEWEST, count // 2)
+    if gaps:
+        enough = observed.any(1).sum(1) >= fewest
+        nodes, rows, observed = nodes[enough], rows[enough], observed[enough]
+    score = normal_scores(rows)
+    varies = (score != 0).any(2)
+    nodes, score, observed, varies = (a[varies.any(1)] for a in (nodes, score, observed, varies))
+    channels = score.shape[1]
+    score *= np.sqrt(channels / np.maximum(varies.sum(1), 1)).astype(np.float32)[:, None, None]
+    flat = score.reshape(len(nodes), -1)
+    leading = np.take_along_axis(flat, (flat != 0).argmax(1)[:, None], 1)
+    facing = np.where(leading < 0, -1.0, 1.0).astype(np.float32)
+    key = flat * facing + np.float32(0.0)
+    if gaps:
+        key = np.where(observed.reshape(len(nodes), -1), key, np.float32(np.nan))
+    original, rank = distinct_rows(key)
+    if len(original) < 3:
+        raise ValueError(
+            f"discover: at least 3 nodes must vary and differ in their signal, got {len(original)} distinct ones of "
+            f"{len(samples.live)}; is x really [samples, nodes]?"
+        )
+    twin = np.setdiff1d(np.arange(len(nodes)), original)
+    if len(twin):
+        logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
+    source = original[rank[twin]]
+    flat = np.ascontiguousarray(flat[original])
+    number = samples.number.numpy()[first]
+    split = split_blocks(flat[:, :count], number)
+    if channels > 1:
+        split = replace(split, block=np.tile(split.block, channels))
+    return Signals(
+        flat,
+        np.ascontiguousarray(observed.reshape(len(nodes), -1)[original]) if gaps else None,
+        split,
+        nodes[original],
+        nodes[np.stack([twin, source])],
+        (facing[twin, 0] * facing[source, 0]).astype(np.int64),
+        fewest,
+    )

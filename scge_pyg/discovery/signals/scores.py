@@ -1,0 +1,67 @@
+"""Normal scores: signals without unit, offset, gain, heavy tail or spike."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtri
+
+__all__ = ["normal_scores"]
+
+_BLOCK_VALUES = 2**24
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    r"""Gaussian quantiles of the mid-ranks along the last axis, with mean 0 and variance 1.
+
+    .. math::
+        z_s = \Phi^{-1}\left(\frac{r_s - 1/2}{n}\right)
+
+    where :math:`r_s` is the rank of sample s among the n observed ones, ties sharing their mean rank. Any increasing
+    transformation without new ties leaves the scores as they are, bit for bit (van der Waerden, 1952).
+
+    Cost: one sort of S values a row, in blocks of at most 16 M values.
+
+    Args:
+        values: Rows ``[..., S]``; NaN is missing.
+
+    Returns:
+        Scores ``[..., S]`` float32, 0 where missing and in rows that never vary.
+
+    Example:
+        >>> normal_scores(np.array([[1.0, 10.0, 100.0], [5.0, np.nan, 7.0]])).round(3).tolist()
+        [[-1.225, 0.0, 1.225], [-1.0, 0.0, 1.0]]
+    """
+    rows = values.reshape(-1, values.shape[-1])
+    result = np.empty(rows.shape, dtype=np.float32)
+    step = max(1, _BLOCK_VALUES // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        result[start : start + step] = _scores(rows[start : start + step])
+    return result.reshape(values.shape)
+
+
+def _scores(rows: np.ndarray) -> np.ndarray:
+    length = rows.shape[1]
+    order = np.argsort(rows, axis=1)  # NaN comes last
+    sorted_rows = np.take_along_axis(rows, order, 1)
+    place = np.arange(length, dtype=np.int32)
+    differs = sorted_rows[:, 1:] != sorted_rows[:, :-1]
+    first = np.zeros(rows.shape, dtype=np.int32)
+    first[:, 1:] = np.where(differs, place[1:], 0)
+    np.maximum.accumulate(first, axis=1, out=first)
+    last = np.full(rows.shape, length - 1, dtype=np.int32)
+    last[:, :-1] = np.where(differs, place[:-1], length - 1)
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    missing = np.isnan(sorted_rows)
+    count = length - missing.sum(1, keepdims=True)
+    observed = np.maximum(count, 1)
+    doubled = np.where(missing, observed, first + last + 1)
+    tail = ndtri(np.minimum(doubled, 2 * observed - doubled) / (2 * observed))  # exactly antisymmetric
+    score = np.where(doubled < observed, tail, -tail)
+    score -= score.sum(1, keepdims=True) / observed
+    score[missing] = 0.0
+    deviation = np.sqrt((score**2).sum(1, keepdims=True) / observed)
+    varies = deviation > 1e-6
+    score = np.where(varies, score / np.where(varies, deviation, 1.0), 0.0)
+    result = np.empty(rows.shape, dtype=np.float32)
+    np.put_along_axis(result, order, score.astype(np.float32), 1)
+    return result
