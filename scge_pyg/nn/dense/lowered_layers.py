@@ -63,6 +63,7 @@ def lowered_conv(layer: SCGEConv) -> tuple[list[nn.Module], Any]:
         ("its neighbours are not the support of fixed kernel points", not isinstance(layer.product, TapProduct)),
         ("its nodes mix several kernels", layer.num_bases > 1),
         ("it has a root weight", layer.root is not None),
+        ("hooks on its messages are registered", layer.watched),
     ):
         if applies:
             raise CannotLowerError(reason)

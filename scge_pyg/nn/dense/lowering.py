@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,12 +15,14 @@ from scge_pyg.nn.dense.grid_modules import CentreTap, ChannelsLast, GridBatchNor
 from scge_pyg.nn.dense.grid_view import GridView, grid_mask
 from scge_pyg.nn.dense.lowered_layers import CannotLowerError, lowered_conv, lowered_pool, lowered_unpool
 from scge_pyg.nn.fixed.norm import NodeBatchNorm
+from scge_pyg.nn.fixed.on_shared_graph import OnSharedGraph
 from scge_pyg.nn.fixed.pool import ClusterPool, ClusterUnpool, NodeMean
 from scge_pyg.nn.fixed.tap_table import active_nodes
 from scge_pyg.nn.layer.scge_conv import SCGEConv
 
 __all__ = ["lower_to_conv"]
 
+_logger = logging.getLogger(__name__)
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _ELEMENTWISE = (
     nn.Identity, nn.Dropout, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
@@ -53,12 +56,15 @@ def lower_to_conv(model: nn.Module, strict: bool = False) -> nn.Module:
     carried out on the grid. Holes of the lattice are cleared between layers, so that they never count as nodes.
     Nodes outside the lattice keep their output, the centre tap plus bias.
 
+    What is left as it is, and why, is logged at level INFO and stands in the attribute ``left_alone`` of the result:
+    names in ``model`` to reasons, for layers and pools on a graph, such as one without a geometry.
+
     Parameters are copied, so an optimizer must be built for the copy. Modules inside a lowered ``Sequential`` are
     renumbered; names elsewhere stay.
 
     Args:
         model: Any module.
-        strict: Raise if a layer can't be lowered, instead of leaving it as it is. Default: ``False``.
+        strict: Raise if an :class:`SCGEConv` can't be lowered, instead of leaving it as it is. Default: ``False``.
 
     Raises:
         ValueError: With ``strict=True``; the message names the layers and says why.
@@ -74,25 +80,40 @@ def lower_to_conv(model: nn.Module, strict: bool = False) -> nn.Module:
         True
         >>> len(lowered)  # both convolutions in one grid view
         1
+        >>> lower_to_conv(torch.nn.Sequential(SCGEConv(3, 8, graph, content="dot"))).left_alone
+        {'0': 'its weights depend on content'}
     """
     lowered = _Lowering().lower(copy.deepcopy(model))
-    if strict:
-        kept = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, SCGEConv)]
-        reasons = [f"{name or 'the model'} ({reason})" for name, layer in kept if (reason := _reason(layer))]
-        if reasons:
-            raise ValueError(
-                f"lower_to_conv: {len(reasons)} of {len(kept)} SCGEConv layers can't be lowered: "
-                f"{', '.join(reasons)}; use strict=False to leave them as they are"
-            )
+    layers = dict(model.named_modules())
+    left = {name: reason for name, layer in layers.items() if (reason := _reason(layer))}
+    convs = [name for name, layer in layers.items() if isinstance(layer, SCGEConv)]
+    if strict and (named := [_named(name, left[name]) for name in convs if name in left]):
+        raise ValueError(
+            f"lower_to_conv: {len(named)} of {len(convs)} SCGEConv layers can't be lowered: "
+            f"{', '.join(named)}; use strict=False to leave them as they are"
+        )
+    for name, reason in left.items():
+        _logger.info("lower_to_conv: left alone: %s", _named(name, reason))
+    lowered.left_alone = left  # type: ignore[assignment]
     return lowered
 
 
-def _reason(layer: SCGEConv) -> str | None:
+def _named(name: str, reason: str) -> str:
+    return f"{name or 'the model'} ({reason})"
+
+
+def _reason(layer: nn.Module) -> str | None:
+    """Why a layer on a graph stays as it is; None if it doesn't, or is no such layer."""
     try:
-        lowered_conv(layer)
+        if isinstance(layer, SCGEConv):
+            lowered_conv(layer)
+        elif type(layer) is ClusterPool:
+            lowered_pool(layer)
+        elif type(layer) is ClusterUnpool:
+            lowered_unpool(layer)
     except CannotLowerError as error:
         return str(error)
-    return None
+    return f"it runs {type(layer.conv).__name__} on edges" if isinstance(layer, OnSharedGraph) else None
 
 
 class _Lowering:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from scge_pyg.graph import knn
 
-__all__ = ["FixedPlaces", "Neighborhood", "edge_table", "support_table"]
+__all__ = ["FixedPlaces", "Neighborhood", "edge_table", "edges_like", "support_table"]
 
 
 class FixedPlaces(torch.nn.Module):
@@ -78,7 +78,8 @@ class Neighborhood(torch.nn.Module):
             return
         nodes, rows = speaks.nonzero().squeeze(1), hears.nonzero().squeeze(1)
         count = min(self.index.shape[1], nodes.numel())
-        found = nodes[knn(query[rows].detach(), points[nodes].detach(), count)[1]]
+        dtype = torch.promote_types(query.dtype, points.dtype)
+        found = nodes[knn(query[rows].detach().to(dtype), points[nodes].detach().to(dtype), count)[1]]
         # new tensors: a backward pass may still need the old ones
         index, valid = self.index.clone(), self.valid.clone()
         index[rows, :count] = found
@@ -104,6 +105,23 @@ def edge_table(edge_index: Tensor, num_targets: int) -> tuple[Tensor, Tensor]:
     index = torch.zeros(num_targets, width, dtype=torch.long, device=target.device)
     index[target, place] = source
     return index, torch.arange(width, device=target.device) < count.unsqueeze(1)
+
+
+def edges_like(edge_index: Tensor, wanted: Tensor, num_sources: int) -> Tensor:
+    """Order of ``edge_index [2, E]`` that puts its edges where ``wanted`` has them, and any others last.
+
+    Example:
+        >>> edges_like(torch.tensor([[0, 1, 2], [0, 0, 1]]), torch.tensor([[2, 1], [1, 0]]), 3).tolist()
+        [2, 1, 0]
+    """
+    have, want = (edges[1] * num_sources + edges[0] for edges in (edge_index, wanted))
+    value, place = want.sort()
+    slot = torch.searchsorted(value, have).clamp_max(max(0, value.numel() - 1))
+    if not value.numel():
+        return torch.arange(have.numel())
+    known = value[slot] == have
+    rank = torch.where(known, place[slot], value.numel() + torch.arange(have.numel()))
+    return rank.argsort()
 
 
 def support_table(query: Tensor, points: Tensor, hears: Tensor, speaks: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
 from scge_pyg.nn.fixed.tap_table import active_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given
 
@@ -37,7 +38,7 @@ def masked_batch_norm(norm: torch.nn.modules.batchnorm._BatchNorm, x: Tensor, ma
     return y if norm.weight is None else y * norm.weight + norm.bias
 
 
-class NodeBatchNorm(torch.nn.BatchNorm1d):
+class NodeBatchNorm(Fingerprinted, torch.nn.BatchNorm1d):
     r"""Batch normalisation of each channel over the samples and the nodes.
 
     .. math::
@@ -71,6 +72,7 @@ class NodeBatchNorm(torch.nn.BatchNorm1d):
         self.source = graph
         self.register_buffer("active", active_nodes(graph), persistent=False)
         self.num_active = int(self.active.sum())
+        self.fingerprint = fingerprint_of(self.active)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""

@@ -7,18 +7,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 from torch_geometric.nn import Sequential
 from torch_geometric.nn.conv import CGConv, GENConv, GINEConv, MessagePassing, NNConv
 from torch_geometric.nn.inits import reset
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
+from scge_pyg.nn.fixed.sorted_edges import sort_before_aggregation
 from scge_pyg.nn.layer.batching import as_batch, as_given
+from scge_pyg.nn.layer.inputs import read_input
 
 __all__ = ["OnSharedGraph"]
 
 
-class OnSharedGraph(torch.nn.Module):
+class OnSharedGraph(Fingerprinted):
     r"""Runs a PyG operator, or a whole PyG model, on the graph of a modality.
 
     The batch is taken as :math:`B` disjoint copies of the graph,
@@ -38,7 +42,12 @@ class OnSharedGraph(torch.nn.Module):
     ``PNAConv`` wants a histogram of degrees when it is built:
     ``PNAConv.get_degree_histogram([graph.to_data()])``.
 
-    The graph moves with the module, but is not part of its ``state_dict``; weights that are trained are.
+    The operator gets the edges in the order of ``graph.edge_index``, copy after copy: the masks of PyG's explainers
+    follow it. Message hooks belong to the operator, ``layer.conv``. A graph without coordinates (``dim`` 0) will do.
+
+    The graph moves with the module, but is not part of its ``state_dict``; weights that are trained are. The state
+    carries a fingerprint of the edges and of what else the operator gets of the graph, and refuses another
+    (:func:`scge_pyg.nn.transfer` loads weights on purpose).
 
     Cost: that of the operator on :math:`B N` nodes and :math:`B E` edges.
 
@@ -54,15 +63,15 @@ class OnSharedGraph(torch.nn.Module):
         edge_weight: ``[E]``, a parameter or a buffer.
 
     Shapes:
-        - **input:** :math:`(B, N, C)`, PyG's flat :math:`(B N, C)`, or one sample :math:`(N, C)`; a pair of them for
-          operators that tell source from target features
+        - **input:** :math:`(B, N, C)`, PyG's flat :math:`(B N, C)`, one sample :math:`(N, C)`, or a PyG ``Data`` or
+          ``Batch`` whose samples have all nodes in order; a pair of features for operators that tell source from target
         - **output:** :math:`(B, N, C')`, :math:`(B N, C')` or :math:`(N, C')`; of a model that pools over the nodes
           :math:`(B, C')`
 
     Raises:
         TypeError: If ``conv`` takes no ``edge_index``, or ``graph`` is no graph.
-        ValueError: If ``conv`` caches its graph, wants edge features of another width, or takes no weights that
-            could be trained.
+        ValueError: If ``conv`` caches its graph, wants edge features of another width, takes no weights that could be
+            trained, or needs coordinates that the graph hasn't.
 
     Example:
         >>> import torch
@@ -80,7 +89,6 @@ class OnSharedGraph(torch.nn.Module):
     """
 
     edge_index: Tensor
-    order: Tensor
     edge_weight: Tensor
     edge_attr: Tensor | None
     pos: Tensor
@@ -142,18 +150,45 @@ class OnSharedGraph(torch.nn.Module):
                 f"OnSharedGraph: {name} gets no edge weights, so train_edge_weight=True would train nothing; "
                 f"use an operator that takes edge_weight, or edge_attr with edge_dim=1"
             )
+        if "pos" in self._wants and not graph.pos.shape[1]:
+            raise ValueError(
+                f"OnSharedGraph: {name} takes coordinates, and {graph} has none (dim 0); use an operator on edges, or "
+                f"draw a map anyway with discover(x, dim=2)"
+            )
+        sort_before_aggregation(conv)
         self.register_buffer("edge_index", graph.edge_index, persistent=False)
-        # sorted by target, as aggregations like "lstm" demand
-        self.register_buffer("order", graph.edge_index[1].argsort(stable=True), persistent=False)
         self.register_buffer("edge_attr", edge_attr, persistent=False)
         self.register_buffer("pos", graph.pos.nan_to_num(), persistent=False)
         if train_edge_weight:
             # from a weight of exactly zero no gradient would leave
-            found = graph.edge_weight.clamp_min(torch.finfo(graph.edge_weight.dtype).eps)
+            found = graph.edge_weight.to(_dtype(conv))
+            found = found.clamp_min(torch.finfo(found.dtype).eps)
             self.register_buffer("found_weight", found, persistent=False)
             self.edge_weight = torch.nn.Parameter(found.clone())
         else:
             self.register_buffer("edge_weight", graph.edge_weight, persistent=False)
+        self.fingerprint = fingerprint_of((graph.num_nodes,), graph.edge_index, *self._read_of(graph))
+
+    def _read_of(self, graph: SharedGraph) -> list[Tensor]:
+        """What the operator gets of the graph besides its edges."""
+        read = [self.pos] if "pos" in self._wants else []
+        if self.edge_attr is not None:
+            return [*read, self.edge_attr]
+        weighted = self._wants & {"edge_weight", "edge_attr"} and not self.train_edge_weight
+        return [*read, graph.edge_weight] if weighted else read
+
+    @property
+    def order(self) -> Tensor:
+        """Columns of ``graph.edge_index`` in the order in which the operator gets them ``[E]``: their own."""
+        return torch.arange(self.edge_index.shape[1], device=self.edge_index.device)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("register_") and name.removesuffix("_hook") != name:
+            raise AttributeError(
+                f"OnSharedGraph makes no messages of its own, so it has no {name}; use layer.conv.{name}(hook) of the "
+                f"operator, or register_forward_hook for the output"
+            )
+        return super().__getattr__(name)
 
     def reset_parameters(self) -> None:
         """Reset the operator, and trained edge weights to those of the graph."""
@@ -162,7 +197,7 @@ class OnSharedGraph(torch.nn.Module):
             with torch.no_grad():
                 self.edge_weight.copy_(self.found_weight)
 
-    def forward(self, x: Tensor | tuple[Tensor, Tensor], **kwargs: Any) -> Any:
+    def forward(self, x: Tensor | tuple[Tensor, Tensor] | Data, edge_index: Tensor | None = None, **kwargs: Any) -> Any:
         """Apply the operator to ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``.
 
         Further keyword arguments reach the operator: tensors whose name starts with ``edge_`` hold the edges of the
@@ -170,13 +205,24 @@ class OnSharedGraph(torch.nn.Module):
         returns a tuple, such as with ``return_attention_weights=True``, the first item comes back in the layout of
         ``x`` and the others as they are, for the disjoint copies.
         """
-        parts = x if isinstance(x, tuple) else (x,)
         where = f"OnSharedGraph({type(self.conv).__name__})"
+        if edge_index is not None:
+            raise ValueError(
+                f"{where}: the layer has a graph of its own and takes no edge_index; call it as layer(x), and use the "
+                f"operator itself for edges that change from call to call"
+            )
+        x, node_id, _ = read_input(x, None, None, self.num_nodes, where)
+        if node_id is not None:
+            raise ValueError(
+                f"{where}: the operator runs on all {self.num_nodes} nodes in their order, and the data have node_id; "
+                f"put the features into [B, {self.num_nodes}, C] by node, or use SCGEConv, which takes node_id"
+            )
+        parts = x if isinstance(x, tuple) else (x,)
         batches = [as_batch(part, self.num_nodes, None, where) for part in parts]
         flat = tuple(batch.flatten(0, 1) for batch in batches)
         copies, nodes = batches[0].shape[0], flat[0].shape[0]
         shift = torch.arange(copies, device=self.edge_index.device) * self.num_nodes
-        edge_index = (self.edge_index[:, self.order].unsqueeze(1) + shift.view(1, -1, 1)).flatten(1)
+        edge_index = (self.edge_index.unsqueeze(1) + shift.view(1, -1, 1)).flatten(1)
         for key, value in kwargs.items():
             if key.startswith("edge_") and isinstance(value, Tensor):
                 kwargs[key] = self._per_edge(value, copies)
@@ -199,23 +245,24 @@ class OnSharedGraph(torch.nn.Module):
             return copies
         if key == "batch":
             return torch.arange(copies, device=self.edge_index.device).repeat_interleave(self.num_nodes)
+        dtype = x.dtype if x.is_floating_point() else _dtype(self.conv)
         if key == "pos":
-            return self.pos.to(x.dtype).repeat(copies, 1)
+            return self.pos.to(dtype).repeat(copies, 1)
         if key == "edge_attr" and self.edge_attr is not None:
-            return self._per_edge(self.edge_attr.to(x.dtype), copies)
+            return self._per_edge(self.edge_attr.to(dtype), copies)
         weight = self.edge_weight.abs() if self.train_edge_weight else self.edge_weight
-        weight = self._per_edge(weight.to(x.dtype), copies)
+        weight = self._per_edge(weight.to(dtype), copies)
         return weight if key == "edge_weight" else weight.unsqueeze(1)
 
     def _per_edge(self, values: Tensor, copies: int) -> Tensor:
-        """Values of the graph's edges ``[E, ...]``, or of all copies ``[B * E, ...]``, in the order they are run in."""
+        """Values of the graph's edges ``[E, ...]``, or of all copies ``[B * E, ...]``, for all copies."""
         edges = self.edge_index.shape[1]
         if values.shape[:1] not in ((edges,), (copies * edges,)):
             raise ValueError(
                 f"OnSharedGraph({type(self.conv).__name__}): values of edges must be [{edges}, ...] for the graph or "
                 f"[{copies * edges}, ...] for {copies} samples, got {list(values.shape)}"
             )
-        each = values.unflatten(0, (1 if values.shape[0] == edges else copies, edges))[:, self.order]
+        each = values.unflatten(0, (1 if values.shape[0] == edges else copies, edges))
         return each.expand(copies, *each.shape[1:]).flatten(0, 1)
 
     def extra_repr(self) -> str:
@@ -233,6 +280,11 @@ def _arguments(conv: torch.nn.Module) -> dict[str, inspect.Parameter]:
     if isinstance(inner, torch.nn.Module) and any(p.kind is p.VAR_KEYWORD for p in taken.values()):
         return {**_arguments(inner), **taken}
     return taken
+
+
+def _dtype(conv: torch.nn.Module) -> torch.dtype:
+    """The dtype of the operator's parameters, which the geometry follows."""
+    return next((p.dtype for p in conv.parameters() if p.is_floating_point()), torch.get_default_dtype())
 
 
 def _edge_widths(conv: torch.nn.Module) -> set[int]:

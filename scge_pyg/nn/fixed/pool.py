@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
 from scge_pyg.nn.fixed.tap_table import active_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given
 
@@ -27,7 +28,7 @@ def _check_cluster(where: str, graph: SharedGraph, coarse: SharedGraph, cluster:
         )
 
 
-class ClusterPool(torch.nn.Module):
+class ClusterPool(Fingerprinted):
     r"""Reduces the active nodes of each cluster to one coarse node.
 
     .. math::
@@ -84,6 +85,7 @@ class ClusterPool(torch.nn.Module):
         self.register_buffer("size", size, persistent=False)
         self.has_empty = bool((size == 0).any())
         self.uniform = bool((size == widest).all())
+        self.fingerprint = fingerprint_of(cluster, (coarse.num_nodes,))
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""
@@ -102,7 +104,7 @@ class ClusterPool(torch.nn.Module):
         return f"{self.source.num_nodes}->{self.target.num_nodes}, reduce={self.reduce!r}"
 
 
-class ClusterUnpool(torch.nn.Module):
+class ClusterUnpool(Fingerprinted):
     r"""Gives each node the value of its cluster, :math:`\mathbf{y}_i = \mathbf{x}_{\kappa(i)}`; 0 without one.
 
     Args:
@@ -130,6 +132,7 @@ class ClusterUnpool(torch.nn.Module):
         self.source, self.target = coarse, graph
         self.register_buffer("cluster", cluster, persistent=False)
         self.has_empty = bool((cluster < 0).any())
+        self.fingerprint = fingerprint_of(cluster, (coarse.num_nodes,))
 
     def forward(self, x: Tensor) -> Tensor:
         """Spread ``[B, M, C]``, flat ``[B * M, C]`` or one sample ``[M, C]``."""
@@ -143,7 +146,7 @@ class ClusterUnpool(torch.nn.Module):
         return f"{self.source.num_nodes}->{self.target.num_nodes}"
 
 
-class NodeMean(torch.nn.Module):
+class NodeMean(Fingerprinted):
     r"""Mean over the active nodes, :math:`\mathbf{y} = \frac{1}{|A|} \sum_{i \in A} \mathbf{x}_i`.
 
     Args:
@@ -167,6 +170,7 @@ class NodeMean(torch.nn.Module):
         self.source = graph
         self.register_buffer("active", active_nodes(graph).nonzero().squeeze(1), persistent=False)
         self.all_active = self.active.numel() == graph.num_nodes
+        self.fingerprint = fingerprint_of(active_nodes(graph))
 
     def forward(self, x: Tensor) -> Tensor:
         """Average ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""

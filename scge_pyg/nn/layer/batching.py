@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 __all__ = ["as_batch", "as_given", "as_present"]
 
 
-def as_batch(x: Tensor, num_nodes: int, channels: int | None, where: str) -> Tensor:
+def as_batch(x: Any, num_nodes: int, channels: int | None, where: str) -> Tensor:
     """``[B, N, C]`` of a batch given as ``[B, N, C]``, as PyG's flat ``[B * N, C]``, or as one sample ``[N, C]``.
 
     Args:
@@ -22,6 +24,9 @@ def as_batch(x: Tensor, num_nodes: int, channels: int | None, where: str) -> Ten
         >>> as_batch(torch.zeros(12, 5), num_nodes=4, channels=5, where="layer").shape
         torch.Size([3, 4, 5])
     """
+    if not isinstance(x, Tensor):
+        hint = "pass its x" if hasattr(x, "num_nodes") else "convert it with torch.as_tensor(x)"
+        raise TypeError(f"{where}: x must be a tensor of node features, got {type(x).__name__}; {hint}")
     fits = x.dim() in (2, 3) and (x.shape[1] == num_nodes if x.dim() == 3 else x.shape[0] % num_nodes == 0)
     if not fits or (channels is not None and x.shape[-1] != channels):
         width = "C" if channels is None else channels
@@ -29,7 +34,8 @@ def as_batch(x: Tensor, num_nodes: int, channels: int | None, where: str) -> Ten
             f"{where}: x must be [B, {num_nodes}, {width}], flat [B * {num_nodes}, {width}] or one sample "
             f"[{num_nodes}, {width}], got {list(x.shape)}; nodes are the rows, channels the last axis"
         )
-    return x if x.dim() == 3 else x.unflatten(0, (-1, num_nodes))
+    dense: Tensor = x if x.dim() == 3 else x.unflatten(0, (-1, num_nodes))
+    return dense
 
 
 def as_given(y: Tensor, x: Tensor) -> Tensor:
@@ -38,7 +44,7 @@ def as_given(y: Tensor, x: Tensor) -> Tensor:
 
 
 def as_present(
-    x: Tensor, node_id: Tensor, batch: Tensor | None, num_nodes: int, where: str
+    x: Any, node_id: Tensor, batch: Tensor | None, num_nodes: int, where: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Samples that hold some of the nodes, in any order, as ``[B, N, C]`` with zeros for the others.
 
@@ -57,6 +63,8 @@ def as_present(
         >>> dense.flatten().tolist(), present.tolist()
         ([6.0, 0.0, 5.0], [[True, False, True]])
     """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{where}: x must be a tensor of node features, got {type(x).__name__}")
     if x.dim() != 2 or node_id.shape != (x.shape[0],) or (batch is not None and batch.shape != node_id.shape):
         raise ValueError(
             f"{where}: with node_id, x must be flat [M, C] and node_id (and batch) [M], got x {list(x.shape)}, "

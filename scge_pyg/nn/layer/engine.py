@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.fingerprint import described, fingerprint_of
 from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
-from scge_pyg.nn.fixed.neighborhood import FixedPlaces, Neighborhood, edge_table, support_table
+from scge_pyg.nn.fixed.neighborhood import FixedPlaces, Neighborhood, edge_table, edges_like, support_table
 from scge_pyg.nn.fixed.tap_product import TapProduct
 from scge_pyg.nn.fixed.tap_table import TapTable, build_taps, shared_lattices, tap_spacing
 from scge_pyg.nn.layer.content import ContentScore
@@ -33,12 +34,16 @@ class Engine(NamedTuple):
         dilation: Their distance along each axis.
         gain: Factor on the start of the weights that makes up for attention weights that sum to 1, and for taps that no
             target meets together.
+        fingerprint: Of the geometry that stays, None where all places are trained.
+        edge_order: Where the edges of the graph are heard: the order that lists them as the graph does.
     """
 
     product: TapProduct | NeighborAttention
     kernel_size: tuple[int, ...]
     dilation: tuple[int, ...]
     gain: float
+    fingerprint: tuple[int, ...] | None
+    edge_order: Tensor | None = None
 
 
 def resolve_nodes(
@@ -59,6 +64,13 @@ def resolve_nodes(
             f"SCGEConv: nodes must be a SharedGraph, a NodeEmbedding, or a pair (source, target) of them, "
             f"got {type(nodes).__name__}"
         )
+    for one in pair:
+        if isinstance(one, SharedGraph) and not one.pos.shape[1]:
+            raise ValueError(
+                f"SCGEConv: {one} has no geometry (dim 0, pos without columns), and a kernel needs offsets between "
+                f"nodes; run a PyG operator on its edges, OnSharedGraph(GATConv(...), graph), or draw a map anyway "
+                f"with discover(x, dim=2)"
+            )
     return pair
 
 
@@ -103,7 +115,8 @@ def build_engine(
         points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
         taps_met = build_taps(*graphs, points)
         gain = math.sqrt(points.shape[0] / _taps_met(taps_met))
-        return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+        mark = _fingerprint(source, target, by_cells=lattices is not None)
+        return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain, mark)
     points = kernel_points(kernel_size, _dim(source), dilation)
     reach = points.abs().amax(0) + 1
     function: torch.nn.Module | None = None
@@ -112,6 +125,7 @@ def build_engine(
     elif kernel == "mlp":
         function = KernelMLP(points.shape[1], points.shape[0], float(reach.norm()))
     places = _places(source, target, graphs)
+    edges: Tensor | None = None
     chooser: torch.nn.Module | None = None
     if neighbors == "nearest" or graphs is None:
         k = min(points.shape[0] if k is None else k, int(source.live.sum()))
@@ -124,7 +138,8 @@ def build_engine(
             hears, speaks = target.live.cpu(), source.live.cpu()
             index, valid = support_table(places[1](), places[0](), hears, speaks, reach.double())
         else:
-            index, valid = edge_table(_wiring(graphs[0], self_loops), target.num_nodes)
+            edges = _wiring(graphs[0], self_loops)
+            index, valid = edge_table(edges, target.num_nodes)
         table = Neighborhood(*_with_own(index, valid, source, target))
         count = table.index.shape[1]
     score = None if content is None else ContentScore(content, in_channels, heads, head_channels)
@@ -132,7 +147,30 @@ def build_engine(
     taps = 1 if function is None else points.shape[0]
     gain = 1.0 if score is None and chooser is None else math.sqrt(taps * min(count, taps))
     attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric)
-    return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain)
+    order = None
+    if edges is not None and isinstance(table, Neighborhood):
+        hears, slot = table.valid.nonzero(as_tuple=True)
+        order = edges_like(torch.stack([table.index[hears, slot], hears]), edges, source.num_nodes)
+    wired = () if edges is None else (edges,)
+    mark = _fingerprint(source, target, *wired, placed=edges is None or kernel is not None or tau < math.inf)
+    return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain, mark, order)
+
+
+def _fingerprint(
+    source: NodeSet, target: NodeSet, *edges: Tensor, placed: bool = True, by_cells: bool = False
+) -> tuple[int, ...] | None:
+    """Of what the layer reads from its graphs; of a trainable node set only the sizes count."""
+    nodes = (source,) if source is target else (source, target)
+    if not any(isinstance(one, SharedGraph) for one in nodes):
+        return None
+    origin = source.lattice if by_cells and isinstance(source, SharedGraph) else None
+    parts: list[Tensor | Sequence[float]] = list(edges)
+    for one in nodes:
+        if isinstance(one, NodeEmbedding):
+            parts.append((one.num_nodes, one.dim))
+        else:
+            parts.extend(described(one, origin) if placed else (one.live,))
+    return fingerprint_of(*parts)
 
 
 def _taps_met(table: TapTable) -> int:

@@ -127,7 +127,7 @@ class KernelMLP(torch.nn.Module):
 
     def forward(self, offset: Tensor) -> Tensor:
         """Weights ``[..., P]`` of offsets ``[..., d]``."""
-        scaled = offset / self.radius
+        scaled = offset.to(self.first.weight.dtype) / self.radius
         window = (1 - scaled.square().sum(-1, keepdim=True)).clamp_min(0)
         weight: Tensor = self.second(torch.nn.functional.silu(self.first(scaled)))
         return weight * window

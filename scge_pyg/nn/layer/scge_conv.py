@@ -9,20 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.nn.conv import MessagePassing
 
+from scge_pyg.nn.fixed.fingerprint import Fingerprinted
 from scge_pyg.nn.fixed.neighbor_attention import Heard, NeighborAttention
 from scge_pyg.nn.fixed.tap_product import TapProduct, Wiring
 from scge_pyg.nn.layer.batching import as_batch, as_given, as_present
 from scge_pyg.nn.layer.engine import NodeSet, build_engine, resolve_nodes
 from scge_pyg.nn.layer.from_attention import FromAttention
 from scge_pyg.nn.layer.from_dense import FromDense
+from scge_pyg.nn.layer.inputs import read_input
+from scge_pyg.nn.layer.message_hooks import MessageHooks
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
 __all__ = ["SCGEConv"]
 
 
-class SCGEConv(FromDense, FromAttention, MessagePassing):
+class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
     r"""The convolution of a shared computational graph: the graph is the modality's, one function serves all nodes.
 
     .. math::
@@ -45,7 +47,11 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
 
     Nodes that aren't live are never sources; their output is the kernel at the origin of their own value, plus bias.
     A fixed geometry moves with the module but is not part of its ``state_dict``: keep the graph beside it with
-    :meth:`SharedGraph.save`. Embeddings and candidates are part of it.
+    :meth:`SharedGraph.save`. The state carries its fingerprint, so that weights don't land on another graph unnoticed
+    (:func:`scge_pyg.nn.transfer` takes them there on purpose). Embeddings and candidates are part of it.
+
+    PyG's explainers take ``layer.edge_index``, and its hooks on ``message``, ``aggregate`` and ``propagate`` are
+    called: the layer then makes every message, as slow as any other operator.
 
     Candidates of a trainable layer are searched anew every ``refresh_every`` training calls; inside a compiled graph
     they stand still, and :meth:`refresh` is to be called between steps.
@@ -112,6 +118,8 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
         (torch.Size([2, 1024, 16]), torch.Size([2, 9216]), torch.Size([2, 9216, 2]))
     """
 
+    edge_order: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -173,7 +181,10 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
             candidates=candidates,
         )
         self.product, self.kernel_size, self.dilation = engine.product, engine.kernel_size, engine.dilation
-        self.gain = engine.gain
+        self.gain, self.fingerprint = engine.gain, engine.fingerprint
+        self.register_buffer("edge_order", engine.edge_order, persistent=False)
+        if self.fingerprint is not None and getattr(self.product, "table", None) is not None:
+            self.entries_of_graph = (*self.entries_of_graph, "product.table.index", "product.table.valid")
         width = out_channels * heads if concat else out_channels
         self.weight = torch.nn.Parameter(torch.empty(self.product.taps, in_channels, num_bases * heads * out_channels))
         self.gate = torch.nn.Parameter(torch.empty(target.num_nodes, num_bases)) if num_bases > 1 else None
@@ -250,10 +261,7 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
             return_attention_weights: Also return ``(edge_index [2, E], alpha)``, with ``alpha [E]``, or ``[B, E, H]``
                 where content makes it the sample's.
         """
-        if isinstance(x, Data):
-            values: Tensor | tuple[Tensor, Tensor] = x.x
-            node_id, batch = getattr(x, "node_id", None), x.batch
-            return self.forward(values, node_id, batch, return_attention_weights=return_attention_weights)
+        x, node_id, batch = read_input(x, node_id, batch, self.num_sources, "SCGEConv")
         given, other = x if isinstance(x, tuple) else (x, None)
         present = row = None
         if node_id is None:
@@ -270,13 +278,19 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
             dense, weight = dense.to(dtype), weight.to(dtype)
             target = None if target is None else target.to(dtype)
             root, bias = (None if one is None else one.to(dtype) for one in (root, bias))
-        plain_bias = bias if self.gate is None and not self.explain and isinstance(self.product, TapProduct) else None
+        elif dense.dtype != weight.dtype:
+            raise TypeError(
+                f"SCGEConv: x is {dense.dtype} and the layer {weight.dtype}; convert one of them, x.to({weight.dtype}) "
+                f"or layer.to(x.dtype)"
+            )
+        watched = self.watched
+        plain_bias = bias if self.gate is None and not watched and isinstance(self.product, TapProduct) else None
         heard = None
-        if isinstance(self.product, TapProduct) and not self.explain:
+        if isinstance(self.product, TapProduct) and not watched:
             y = self.product(dense, weight, plain_bias)
         else:
             heard = self._heard(dense, target, present)
-            apply = self._propagated if self.explain else self.product
+            apply = self._propagated if watched else self.product
             y = apply(dense, heard, self._matrices(weight)).flatten(2)
         y = self._merged(y)
         if root is not None:
@@ -329,12 +343,20 @@ class SCGEConv(FromDense, FromAttention, MessagePassing):
         return self.product.heard(x, target, present)
 
     def _wiring(self, heard: Heard | Wiring) -> Wiring:
-        return heard if isinstance(heard, Wiring) else heard.wiring()
+        wiring = heard if isinstance(heard, Wiring) else heard.wiring()
+        if self.edge_order is None:
+            return wiring
+        order, phi = self.edge_order, wiring.phi
+        alpha = wiring.alpha[order] if wiring.alpha.dim() == 1 else wiring.alpha[:, order]
+        return Wiring(wiring.edge_index[:, order], alpha, None if phi is None else phi[order])
 
     def _propagated(self, x: Tensor, heard: Heard | Wiring, weight: Tensor) -> Tensor:
         """The same map by PyG's ``propagate``: slower, but open to explanation and to subclasses."""
         edge_index, alpha, phi = self._wiring(heard)
-        alpha = alpha.unsqueeze(-1) if alpha.dim() == 1 else alpha
+        if alpha.dim() == 1:
+            alpha = alpha.unsqueeze(-1)
+        elif alpha.shape[0] == 1:  # one sample, for explainers that know no others
+            alpha = alpha[0]
         size = (self.num_sources, self.num_targets)
         phi = x.new_ones(edge_index.shape[1], 1) if phi is None else phi.to(x.dtype)
         y = self.propagate(edge_index, x=(x, None), alpha=alpha.to(x.dtype), phi=phi, weight=weight, size=size)

@@ -104,10 +104,18 @@ class NodeEmbedding(torch.nn.Module):
     def from_graph(cls, graph: SharedGraph, dim: int | None = None) -> NodeEmbedding:
         """Start from ``graph.pos``; with a larger ``dim``, further axes start at small random values.
 
+        The table has PyTorch's default dtype, as parameters have, whatever the graph's.
+
         Raises:
-            ValueError: If ``dim`` is smaller than that of the coordinates.
+            ValueError: If ``dim`` is smaller than that of the coordinates, or the graph has none.
         """
-        pos = torch.where(graph.live.unsqueeze(1), graph.pos, 0.0)
+        if not graph.pos.shape[1]:
+            raise ValueError(
+                f"from_graph: {graph} has no geometry (dim 0, pos without columns) to start from; run a PyG operator "
+                f"on its edges, OnSharedGraph(GATConv(...), graph), draw a map anyway with discover(x, dim=2), or "
+                f"start at random with NodeEmbedding({graph.num_nodes}, 2)"
+            )
+        pos = torch.where(graph.live.unsqueeze(1), graph.pos, 0.0).to(torch.get_default_dtype())
         extra = 0 if dim is None else dim - pos.shape[1]
         if extra < 0:
             raise ValueError(f"from_graph: dim must be at least {pos.shape[1]}, that of graph.pos, got {dim}")

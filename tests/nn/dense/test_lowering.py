@@ -3,10 +3,11 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch_geometric.nn import GCNConv
 
 from scge_pyg import NodeEmbedding, lower_to_conv
 from scge_pyg.graph import SharedGraph
-from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeBatchNorm, NodeMean, SCGEConv
+from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeBatchNorm, NodeMean, OnSharedGraph, SCGEConv
 from scge_pyg.nn.dense.grid_view import GridView
 
 NODE_SETS = {
@@ -268,3 +269,37 @@ def test_what_is_no_convolution_stays_and_is_named(options, reason):
         lower_to_conv(layer, strict=True)
     x = torch.randn(2, 20, 3)
     assert torch.equal(lower_to_conv(layer)(x), layer(x))
+
+
+def test_what_was_left_alone_is_told(irregular_graph, make_lattice_graph, caplog):
+    grid, bare = make_lattice_graph((5, 8)), SharedGraph(torch.zeros(40, 0), irregular_graph.edge_index, dim=0)
+    coarse, cluster = grid.coarsen(stride=2)
+    model = nn.Sequential(
+        SCGEConv(2, 2, grid),
+        nn.ModuleDict({"free": SCGEConv(2, 2, irregular_graph), "edges": OnSharedGraph(GCNConv(2, 2), bare)}),
+        ClusterPool(grid, coarse, cluster.roll(1)),
+        ClusterPool(grid, coarse, cluster),
+    )
+    expected = {
+        "1.free": "its nodes have no lattice",
+        "1.edges": "it runs GCNConv on edges",
+        "2": "its clusters are not the blocks of the lattice",
+    }
+    with caplog.at_level("INFO", logger="scge_pyg"):
+        lowered = lower_to_conv(model)
+    assert lowered.left_alone == expected
+    assert [record.getMessage() for record in caplog.records] == [
+        f"lower_to_conv: left alone: {name} ({reason})" for name, reason in expected.items()
+    ]
+    assert not hasattr(model, "left_alone")
+    assert lower_to_conv(nn.Sequential(SCGEConv(2, 2, grid), NodeMean(grid)), strict=True).left_alone == {}
+
+
+def test_a_lowered_state_is_that_of_dense_layers(make_lattice_graph):
+    one, two = (make_lattice_graph((4, 4), missing=3, seed=seed) for seed in (1, 2))
+    states = []
+    for graph in (one, two):
+        model = nn.Sequential(SCGEConv(2, 2, graph), NodeBatchNorm(2, graph), nn.ReLU(), NodeMean(graph))
+        states.append(lower_to_conv(model).state_dict())
+    assert not any("_extra_state" in key for key in states[0])
+    lower_to_conv(model).load_state_dict(states[0])

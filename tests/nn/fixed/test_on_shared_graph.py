@@ -1,7 +1,8 @@
 import pytest
 import torch
 from torch_geometric import nn as pyg
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
+from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
 
 from scge_pyg import OnSharedGraph
 from scge_pyg.graph import SharedGraph
@@ -301,7 +302,7 @@ def test_a_graph_without_edges():
 
 def test_state_and_text(graph):
     layer = OnSharedGraph(pyg.GCNConv(3, 4), graph)
-    assert set(layer.state_dict()) == {"conv.lin.weight", "conv.bias"}
+    assert set(layer.state_dict()) == {"conv.lin.weight", "conv.bias", "_extra_state"}
     assert f"nodes=12, edges={graph.num_edges}" in str(layer)
     before = layer.conv.lin.weight.clone()
     layer.reset_parameters()
@@ -353,3 +354,105 @@ def test_a_result_with_other_rows_is_refused(graph):
 
     with pytest.raises(ValueError, match=r"one row per node, 36, or per sample, 3, got \[18, 3\]"):
         OnSharedGraph(Halved(), graph)(normal(3, 12, 3))
+
+
+class Alone(torch.nn.Module):
+    """The layer as an explainer calls models, with an edge_index."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x, edge_index):
+        return self.layer(x)
+
+
+def explained(layer, algorithm, x, edge_index, node):
+    explainer = Explainer(
+        Alone(layer).eval(),
+        algorithm,
+        explanation_type="model",
+        edge_mask_type="object",
+        model_config={"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"},
+    )
+    return explainer(x, edge_index, index=node).edge_mask
+
+
+@pytest.mark.parametrize("name", ["gcn", "gat", "sage", "sage with lstm", "transformer", "gin"])
+def test_masks_of_explainers_follow_the_edges_of_the_graph(name, graph):
+    layer = build(name, graph, torch.float32)
+    for node in (3, 8):
+        mask = explained(layer, GNNExplainer(epochs=5), normal(12, 3), graph.edge_index, node)
+        share = mask[graph.edge_index[1] == node].sum() / mask.sum()
+        assert float(share) == pytest.approx(1.0)
+
+
+def test_attention_explained_in_the_order_of_the_graph(graph):
+    layer = build("gatv2", graph, torch.float32)
+    x = normal(12, 3)
+    mask = explained(layer, AttentionExplainer(), x, graph.edge_index, 3)
+    _, (edge_index, alpha) = layer(x, return_attention_weights=True)
+    assert torch.equal(edge_index[:, : graph.num_edges], graph.edge_index)
+    into = graph.edge_index[1] == 3
+    torch.testing.assert_close(mask[into], alpha[: graph.num_edges, 0][into])
+
+
+def test_hooks_of_the_operator_see_the_edges_of_the_graph(graph):
+    layer, seen = OnSharedGraph(pyg.GraphConv(3, 4), graph), []
+    layer.conv.register_message_forward_hook(lambda module, inputs, out: seen.append(inputs[0]["edge_weight"]))
+    layer(normal(2, 12, 3))
+    assert torch.equal(seen[0], graph.edge_weight.repeat(2))
+    assert torch.equal(graph.edge_index[:, layer.order], graph.edge_index)
+    with pytest.raises(AttributeError, match=r"use layer\.conv\.register_message_forward_hook\(hook\)"):
+        layer.register_message_forward_hook(print)
+    assert not hasattr(layer, "weight")
+
+
+def test_a_graph_without_geometry_will_do(graph):
+    bare = SharedGraph(torch.zeros(12, 0), graph.edge_index, graph.edge_weight, dim=0, live=graph.live)
+    x = normal(2, 12, 3)
+    for name in ("gcn", "gat with edges", "gat model", "sage"):
+        torch.testing.assert_close(build(name, bare, torch.float32)(x), build(name, graph, torch.float32)(x))
+    with pytest.raises(ValueError, match=r"PointNetConv takes coordinates.*discover\(x, dim=2\)"):
+        OnSharedGraph(pyg.PointNetConv(mlp(5), mlp(4)), bare)
+
+
+@pytest.mark.parametrize("name", ["gcn", "gat with edges", "gat model with edges"])
+def test_a_graph_in_double_precision_takes_an_operator_in_single(name, graph):
+    double = SharedGraph(graph.pos.double(), graph.edge_index, graph.edge_weight.double())
+    layer, x = build(name, double, torch.float32, train_edge_weight=True), normal(2, 12, 3)
+    assert {p.dtype for p in layer.parameters()} == {torch.float32}
+    torch.testing.assert_close(layer(x), build(name, graph, torch.float32)(x))
+
+
+class Embedded(torch.nn.Module):
+    """An operator on the classes of nodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.conv = torch.nn.Embedding(5, 3), pyg.GCNConv(3, 4)
+
+    def forward(self, x, edge_index, edge_weight=None):
+        return self.conv(self.table(x.squeeze(1)), edge_index, edge_weight)
+
+
+def test_weights_stay_weights_beside_features_that_are_classes(graph):
+    layer = OnSharedGraph(Embedded(), graph)
+    x = torch.randint(5, (12, 1), generator=torch.Generator().manual_seed(0))
+    expected = layer.conv.conv(layer.conv.table(x.squeeze(1)), graph.edge_index, graph.edge_weight)
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_pyg_data_and_what_is_no_sample(graph):
+    layer, x = OnSharedGraph(pyg.GCNConv(3, 4), graph), normal(2, 12, 3)
+    batch = Batch.from_data_list([Data(x=one) for one in x])
+    torch.testing.assert_close(layer(batch), layer(x).flatten(0, 1))
+    unequal = Batch.from_data_list([Data(x=normal(n, 3)) for n in (5, 19)])
+    with pytest.raises(ValueError, match="samples have 5, 19 nodes, and the layer's graph has 12"):
+        layer(unequal)
+    with pytest.raises(ValueError, match="use SCGEConv, which takes node_id"):
+        layer(Data(x=x[0], node_id=torch.arange(12)))
+    with pytest.raises(ValueError, match=r"takes no edge_index; call it as layer\(x\)"):
+        layer(x, graph.edge_index)
+    with pytest.raises(TypeError, match=r"got ndarray; convert it with torch\.as_tensor"):
+        layer(x.numpy())

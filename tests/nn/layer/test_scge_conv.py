@@ -190,13 +190,13 @@ def test_shuffling_the_nodes_shuffles_the_result(dtype):
     assert_permutation_equivariant(build, torch.randn(2, 30, 3, dtype=dtype))
 
 
-def test_state_dict_holds_the_parameters_alone(make_conv):
+def test_state_dict_holds_the_parameters_and_the_fingerprint(make_conv):
     conv, other = make_conv("lattice"), make_conv("lattice")
-    assert set(conv.state_dict()) == {"weight", "bias"}
+    assert set(conv.state_dict()) == {"weight", "bias", "_extra_state"}
     other.load_state_dict(conv.state_dict())
     x = torch.randn(2, conv.source.num_nodes, 3)
     assert torch.equal(other(x), conv(x))
-    assert set(make_conv("lattice", bias=False).state_dict()) == {"weight"}
+    assert set(make_conv("lattice", bias=False).state_dict()) == {"weight", "_extra_state"}
 
 
 def test_deepcopy_is_independent(make_conv):
@@ -272,3 +272,40 @@ def test_empty_batch(make_conv):
     assert y.shape == (0, conv.target.num_nodes, 4)
     y.sum().backward()
     assert not conv.weight.grad.any()
+
+
+def test_parts_that_stand_apart_never_meet():
+    """A grid beside an irregular cloud, five spacings away: a kernel of 7 taps reaches less than four."""
+    cloud = torch.rand(25, 2, generator=torch.Generator().manual_seed(3)) * 5 + torch.tensor([0.0, 10.0])
+    pos = torch.cat([SharedGraph.from_grid((5, 5)).pos, cloud])
+    near = torch.cdist(pos, pos) < 2
+    graph = SharedGraph(pos, (near & ~torch.eye(50, dtype=torch.bool)).nonzero().T)
+    part = torch.arange(50) // 25
+    for kernel_size in (3, 5, 7):
+        for options in ({}, {"content": "dot"}):
+            conv = SCGEConv(1, 1, graph, kernel_size=kernel_size, **options)
+            assert torch.equal(part[conv.edge_index[0]], part[conv.edge_index[1]])
+    assert (SCGEConv(1, 1, graph, kernel_size=21).edge_index < 25).any(0).sum() > (part[conv.edge_index[0]] == 0).sum()
+
+
+def test_a_graph_without_geometry_is_refused():
+    graph = SharedGraph(torch.zeros(6, 0), torch.tensor([[0, 1], [1, 0]]), dim=0)
+    with pytest.raises(ValueError, match=r"dim 0.*OnSharedGraph.*discover\(x, dim=2\)"):
+        SCGEConv(3, 4, graph)
+    with pytest.raises(ValueError, match="dim 0"):
+        SCGEConv(3, 4, (graph, graph), content="gat", neighbors="edges")
+
+
+FORMS = [{}, {"kernel": "mlp"}, {"content": "dot"}, {"k": 4}, {"num_bases": 2, "root_weight": True}]
+
+
+@pytest.mark.parametrize("options", FORMS, ids=str)
+def test_a_graph_in_double_precision_takes_a_layer_in_single(options, irregular_graph):
+    x = torch.randn(2, 40, 3)
+    results = []
+    for pos in (irregular_graph.pos, irregular_graph.pos.double()):
+        torch.manual_seed(0)
+        conv = SCGEConv(3, 4, SharedGraph(pos, irregular_graph.edge_index), **options)
+        results.append(conv(x))
+    assert results[1].dtype == torch.float32
+    torch.testing.assert_close(*results)

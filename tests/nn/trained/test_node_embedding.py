@@ -87,3 +87,12 @@ def test_reset_and_copies():
 def test_bad_arguments(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_a_graph_gives_places_in_the_default_dtype_or_none():
+    graph = SharedGraph.from_grid((3, 4))
+    double = SharedGraph(graph.pos.double(), graph.edge_index)
+    assert torch.equal(NodeEmbedding.from_graph(double).weight, NodeEmbedding.from_graph(graph).weight)
+    bare = SharedGraph(torch.zeros(12, 0), graph.edge_index, dim=0)
+    with pytest.raises(ValueError, match=r"dim 0.*OnSharedGraph.*discover\(x, dim=2\)"):
+        NodeEmbedding.from_graph(bare)
