@@ -13,6 +13,9 @@ from torch import Tensor
 __all__ = [
     "as_coordinates",
     "check_edge_values",
+    "check_geometry",
+    "check_per_node",
+    "checked_confidence",
     "checked_edges",
     "checked_live",
     "checked_names",
@@ -67,6 +70,28 @@ def check_edge_values(where: str, edge_index: Tensor, weight: Tensor, lag: Tenso
         raise ValueError(
             f"{where}: lag must be int64 {list(shape)}, one entry an edge, got {lag.dtype} {list(lag.shape)}"
         )
+
+
+def check_per_node(where: str, name: str, shape: Sequence[int], num_nodes: int) -> None:
+    """What is named has one entry a node."""
+    if tuple(shape) != (num_nodes,):
+        raise ValueError(f"{where}: {name} must be [{num_nodes}], one entry a node, got {list(shape)}")
+
+
+def check_geometry(where: str, dim: int) -> None:
+    """There are places, which ``where`` needs."""
+    if dim == 0:
+        raise ValueError(
+            f"{where}: this graph has no geometry (dim is 0), so its nodes have no places; run PyG operators on "
+            "its edges with OnSharedGraph(conv, graph), or draw a map all the same with discover(x, dim=...)"
+        )
+
+
+def checked_confidence(where: str, confidence: Tensor | None, live: Tensor, dtype: torch.dtype) -> Tensor:
+    """Confidence ``[N]``: 1 where live by default."""
+    confidence = live if confidence is None else confidence
+    check_per_node(where, "confidence", confidence.shape, live.numel())
+    return confidence.to(dtype)
 
 
 def checked_edges(where: str, edge_index: Tensor, num_nodes: int) -> Tensor:

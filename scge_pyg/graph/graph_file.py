@@ -34,13 +34,18 @@ _FIT: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _cells(number: int) -> str:
+    """Name of the cells of a lattice."""
+    return f"cell_{number}" if number else "cell"
+
+
 def pack(graph: SharedGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a graph."""
     tensors = {name: getattr(graph, name) for name in _TENSORS}
     header: dict[str, Any] = {"version": _VERSION, "dim": graph.dim, "part_dim": graph.part_dim, "names": graph.names}
-    if graph.lattice is not None:
-        tensors["cell"] = graph.lattice.cell
-    header["lattice"] = None if graph.lattice is None else {key: getattr(graph.lattice, key) for key in _LATTICE}
+    lattices = [{key: getattr(lattice, key) for key in _LATTICE} for lattice in graph.lattices]
+    header |= {"lattice": lattices[0] if lattices else None, "other_lattices": lattices[1:]}
+    tensors |= {_cells(number): lattice.cell for number, lattice in enumerate(graph.lattices)}
     if graph.fit is not None:
         tensors["node_gain"] = graph.fit.node_gain
     header["fit"] = None if graph.fit is None else {key: cast(getattr(graph.fit, key)) for key, cast in _FIT.items()}
@@ -51,6 +56,7 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     """Arguments of :class:`SharedGraph` from the content of a file.
 
     Version 1 stored the parts, which follow from the edges, and had no names, signs, lags, dimensions of parts or fit.
+    Without ``other_lattices`` a header of version 2 has none.
 
     Raises:
         KeyError, TypeError or ValueError: If something is missing or is not what it should be.
@@ -60,7 +66,7 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
         raise ValueError(f"version {version} is newer than this package reads ({_VERSION})")
     options: dict[str, Any] = {**tensors, "dim": header["dim"]}
     if header["lattice"] is not None:
-        options["lattice"] = Lattice(options.pop("cell"), **header["lattice"])
+        options["lattice"] = Lattice(options.pop(_cells(0)), **header["lattice"])
     if version < _VERSION:
         del options["component"]
         return options
@@ -68,6 +74,8 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     if missing:
         raise ValueError(f"no {', '.join(missing)}")
     options |= {"part_dim": header["part_dim"], "names": header["names"]}
+    others = enumerate(header.get("other_lattices", ()), 1)
+    options["other_lattices"] = [Lattice(options.pop(_cells(number)), **other) for number, other in others]
     if header["fit"] is not None:
         numbers = {key: cast(header["fit"][key]) for key, cast in _FIT.items()}
         options["fit"] = Fit(**numbers, node_gain=options.pop("node_gain"))

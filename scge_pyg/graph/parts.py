@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from scge_pyg.graph.lattice import Lattice
+from scge_pyg.graph.part_lattices import lattice_of_part
 
 if TYPE_CHECKING:
     from scge_pyg.graph.shared_graph import SharedGraph
@@ -83,7 +83,7 @@ def split(graph: SharedGraph) -> list[dict[str, Any]]:
                 "dim": dim,
                 "live": graph.live[nodes],
                 "confidence": graph.confidence[nodes],
-                "lattice": None if graph.lattice is None else _sublattice(graph.lattice, nodes),
+                "lattice": lattice_of_part(graph.lattices, nodes),
                 "names": None if graph.names is None else [graph.names[node] for node in nodes.tolist()],
                 "sign": graph.sign[nodes],
                 "lag": graph.lag[edges],
@@ -98,17 +98,3 @@ def _grouped(label: Tensor, count: int) -> list[Tensor]:
     order = order[label[order] >= 0]
     sizes = torch.bincount(label[order], minlength=count).tolist()
     return list(order.split(sizes))[:count]
-
-
-def _sublattice(lattice: Lattice, nodes: Tensor) -> Lattice | None:
-    """The lattice of some nodes, its open axes cut to what they fill; None unless most of them have a cell."""
-    cell, placed = lattice.cell[nodes], lattice.placed[nodes]
-    if 2 * int(placed.sum()) <= nodes.numel():
-        return None
-    closed = torch.tensor(lattice.periodic, device=cell.device)
-    low = cell[placed].amin(0).masked_fill(closed, 0)
-    high = cell[placed].amax(0) + 1
-    cell = torch.where(placed.unsqueeze(1), cell - low, -1)
-    extent = [s if p else h for s, p, h in zip(lattice.shape, lattice.periodic, (high - low).tolist(), strict=True)]
-    origin = [o + s * c for o, s, c in zip(lattice.origin, lattice.stride, low.tolist(), strict=True)]
-    return Lattice(cell, extent, lattice.periodic, origin, lattice.stride)
