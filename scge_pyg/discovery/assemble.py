@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.part import Part
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.edges import connected_parts
@@ -46,24 +47,18 @@ def assemble(
     sign = np.ones(rows, dtype=np.int64)
     own_dim = np.zeros(rows, dtype=np.int64)
     edges, weights, lattices = [], [], []
-    right, left = 0.0, 0.0
-    anchored = next((k for k, (_, part) in enumerate(parts) if part.cells is not None), 0)
-    for turn, k in enumerate([anchored, *(k for k in range(len(parts)) if k != anchored)] if parts else []):
-        nodes, part = parts[k]
-        low = part.pos.min(0) if part.cells is None else np.zeros(part.pos.shape[1])
-        shifted = part.pos - low
+    right = -_GAP
+    for nodes, part in _anchored(parts):
+        shift = right + _GAP - (0.0 if part.cells is not None and right < 0 else _leftmost(part))
         if columns:
-            shift = right + _GAP if turn else 0.0
-            shifted = np.pad(shifted, [(0, 0), (0, columns - part.pos.shape[1])])
-            shifted[:, 0] += shift - (shifted[:, 0].min() if turn else 0.0)
-            pos[nodes] = shifted
-            right = max(right, float(shifted[:, 0].max()))
-            left = min(left, float(shifted[:, 0].min()))
+            pos[nodes, : part.pos.shape[1]] = part.pos
+            pos[nodes, 0] += shift
+            right = float(pos[nodes, 0].max())
         confidence[nodes], sign[nodes], own_dim[nodes] = part.confidence, part.sign, part.dim
         edges.append(nodes[part.edges])
         weights.append(part.weight)
         if part.cells is not None:
-            lattices.append((len(nodes), _lattice(signals, nodes, part, num_nodes, pos)))
+            lattices.append(_lattice(signals.order[nodes], part.cells, num_nodes, shift))
     half = np.concatenate([signals.order[np.concatenate([*edges, np.zeros((2, 0), np.int64)], 1)], signals.twins], 1)
     weight = np.r_[np.concatenate([*weights, np.zeros(0)]), np.ones(signals.twins.shape[1])]
 
@@ -78,12 +73,12 @@ def assemble(
     known = np.zeros(num_nodes, dtype=bool)
     known[signals.order] = True
     known[signals.twins[0]] = True
+    delay = scatter(signals.delay, 0)
     places = scatter(pos, np.nan)
     stray = live & ~known
     places[torch.from_numpy(stray)] = 0.0
     if columns and stray.any():
         places[torch.from_numpy(stray), 0] = torch.from_numpy(right + _GAP * (1.0 + np.arange(stray.sum())))
-    found = [lattice for _, lattice in lattices]
     edge_index = torch.from_numpy(np.concatenate([half, half[::-1]], 1))
     component = connected_parts(edge_index, torch.from_numpy(live))
     own = [int(d) for d in _of_each_part(scatter(own_dim, 0), component)]
@@ -95,9 +90,11 @@ def assemble(
         dim=None if columns and own else 0,
         live=torch.from_numpy(live),
         confidence=scatter(confidence, 0.0).float(),
-        lattice=found[0] if found else None,
+        lattice=lattices[0] if lattices else None,
+        other_lattices=lattices[1:],
         names=names,
         sign=turned,
+        lag=delay[edge_index[1]] - delay[edge_index[0]],
         fit=_fit(signals, parts, num_nodes, num_samples, seconds),
     )
 
@@ -110,39 +107,48 @@ def _of_each_part(values: Tensor, component: Tensor) -> Tensor:
     return found[count > 1]
 
 
-def _lattice(signals: Signals, nodes: np.ndarray, part: Part, num_nodes: int, pos: np.ndarray) -> Lattice:
+def _anchored(parts: list[tuple[np.ndarray, Part]]) -> list[tuple[np.ndarray, Part]]:
+    """The parts with the first lattice in front, which stands at the origin."""
+    first = next((k for k, (_, part) in enumerate(parts) if part.cells is not None), 0)
+    return [*parts[first : first + 1], *parts[:first], *parts[first + 1 :]]
+
+
+def _leftmost(part: Part) -> float:
+    return float(part.pos[:, 0].min()) if part.pos.shape[1] else 0.0
+
+
+def _lattice(nodes: np.ndarray, cells: Cells, num_nodes: int, shift: float) -> Lattice:
     """Cells of one part, over all nodes."""
-    assert part.cells is not None
-    cell = np.full((num_nodes, part.cells.cell.shape[1]), -1, dtype=np.int64)
-    cell[signals.order[nodes]] = part.cells.cell
-    return Lattice(torch.from_numpy(cell), part.cells.shape, part.cells.periodic)
+    cell = np.full((num_nodes, cells.cell.shape[1]), -1, dtype=np.int64)
+    cell[nodes] = cells.cell
+    origin = [shift] + [0.0] * (cells.cell.shape[1] - 1)
+    return Lattice(torch.from_numpy(cell), cells.shape, cells.periodic, origin)
 
 
 def _fit(
     signals: Signals, parts: list[tuple[np.ndarray, Part]], num_nodes: int, num_samples: int, seconds: dict[str, float]
 ) -> Fit | None:
     """What the largest part was judged by, with the gains of all judged nodes."""
-    if not parts or parts[0][1].judgement is None:
+    if not parts or parts[0][1].choice is None or parts[0][1].verdict is None:
         return None
-    judged = parts[0][1].judgement
+    choice, verdict = parts[0][1].choice, parts[0][1].verdict
     gain = np.full(num_nodes, np.nan)
-    for nodes, part in parts:
-        if part.judgement is not None:
-            gain[signals.order[nodes[part.judgement.rows]]] = part.judgement.node_gain
     total = dict(seconds)
-    for _, part in parts:
+    for nodes, part in parts:
+        if part.verdict is not None and len(part.rows):
+            gain[signals.order[nodes[part.rows]]] = part.verdict.node_gain
         for stage, spent in part.seconds.items():
             total[stage] = total.get(stage, 0.0) + spent
     return Fit(
-        coupling=judged.coupling,
-        gain=judged.gain,
-        ceiling=judged.ceiling,
-        chance=judged.chance,
-        ratio=judged.ratio,
-        error=judged.error,
-        verdict=judged.verdict,
-        columns=judged.columns,
-        gain_by_columns=judged.gain_by_columns,
+        coupling=choice.coupling,
+        gain=verdict.gain,
+        ceiling=verdict.ceiling,
+        chance=verdict.chance,
+        ratio=verdict.ratio,
+        error=verdict.error,
+        verdict=verdict.verdict,
+        columns=parts[0][1].pos.shape[1],
+        gain_by_columns=choice.gain_by_columns,
         node_gain=torch.from_numpy(gain),
         num_samples=num_samples,
         effective_samples=signals.effective,

@@ -14,6 +14,7 @@ from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
 from scge_pyg.discovery.coupling.similar import connected_rows, evident, most_similar
 from scge_pyg.discovery.part import Part, discover_part
+from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare
 from scge_pyg.discovery.signals.samples import read
@@ -94,6 +95,7 @@ def discover(
         samples = read(x, missing_value=missing_value, seed=seed)
         hints = hint(samples)
         signals = prepare(samples)
+        signals = aligned_in_time(signals, node_delays(signals))
         seconds = {"signals": time.perf_counter() - start}
         bar.update()
         rows = _rows_of_parts(signals, dim)
@@ -127,7 +129,7 @@ def _single() -> Part:
     """A node that hangs together with no other."""
     none = np.zeros((2, 0), dtype=np.int64)
     one = np.ones(1, dtype=np.int64)
-    return Part(np.zeros((1, 0)), none, np.zeros(0), 0, np.zeros(1), one, None, None, "", {})
+    return Part(np.zeros((1, 0)), none, np.zeros(0), 0, np.zeros(1), one, None, None, None, np.zeros(0, np.int64), "")
 
 
 def _hide(progress: bool | None, x: Any) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -13,15 +13,17 @@ from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.signs import align_signs
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident, most_similar
 from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT
-from scge_pyg.discovery.judgement.confidence import cell_confidence, map_confidence
-from scge_pyg.discovery.judgement.judge import Judgement, judge, links_a_node
+from scge_pyg.discovery.judgement.confidence import place_confidence
+from scge_pyg.discovery.judgement.court import Court, Verdict
+from scge_pyg.discovery.judgement.judge import Choice, choose, links_a_node
+from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.lattices.fitting import fit_lattice
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.joining import forest, join_pieces
 from scge_pyg.discovery.maps.places import draw_places, without_noise
 from scge_pyg.discovery.maps.sketch import Links
-from scge_pyg.discovery.maps.wiring import mutual_top, partners
+from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.drawing.assembly import cell_coordinates
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
@@ -32,7 +34,11 @@ __all__ = ["FEWEST", "Part", "discover_part"]
 
 FEWEST = 8  # nodes below which neither dimension nor geometry is judged
 _UNJUDGED = 0.5
-_IN_THE_RUNNING = 0.95  # share of the best map's gain at which partial correlation may still show a lattice
+_IN_THE_RUNNING = 0.75  # share of the best map's gain at which partial correlation may still show a lattice
+_AS_GOOD = 0.97  # a true lattice predicts as well as any map, a false one doesn't
+_MOST_AXES = 3
+_WEAKEST = 1e-6
+_NO_SIGN = np.ones(0, dtype=np.int64)
 _LINKS = 8
 
 
@@ -48,7 +54,9 @@ class Part:
         confidence: Trust in each place, ``[n]``.
         sign: Polarity of each node, ``[n]``: 1, -1, or 0 where that is undecided.
         cells: Cells on a lattice, or ``None``.
-        judgement: What was judged, or ``None`` where nodes are too few.
+        choice: Coupling and columns that were chosen, or ``None`` where nodes are too few.
+        verdict: What held-out samples say about the map or lattice.
+        rows: Nodes that sat in judgement, ``[n]``.
         coupling: Name of the coupling that the edges come from.
         seconds: Time of each stage.
     """
@@ -60,9 +68,11 @@ class Part:
     confidence: np.ndarray
     sign: np.ndarray
     cells: Cells | None
-    judgement: Judgement | None
+    choice: Choice | None
+    verdict: Verdict | None
+    rows: np.ndarray
     coupling: str
-    seconds: dict[str, float]
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> Part:
@@ -77,38 +87,82 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     clock = _Clock()
     if signals.num_nodes < FEWEST:
         return _small(signals, dim, clock)
-    judged = judge(signals, seed)
+    court = Court(signals, seed)
+    choice = choose(court)
     clock("judgement")
-    sign = np.ones(signals.num_nodes, dtype=np.int64)
-    if judged.absolute and signals.num_nodes <= DENSE_NODES:
-        sign = align_signs(signals.correlation, evident(signals.num_nodes, signals.effective))
-        signals = signals.scaled(np.where(sign == 0, 1, sign))
-    loose = bool((sign == 0).any())
-    if dim is None and judged.verdict != "geometry":
-        return _edges_alone(signals, judged, sign, seed, clock)
-    direct = partial_coupling(signals, seed) if judged.direct or judged.partial_share >= _IN_THE_RUNNING else None
+    sign, aligned = _signs(signals, choice)
+    direct = partial_coupling(aligned, seed) if choice.partial_share >= _IN_THE_RUNNING else None
     clock("coupling")
-    own_dim, columns = _dimension(signals, judged, direct, dim, loose)
-    clock("dimension")
-    if snap and direct is not None and own_dim <= 3:
-        fitted = fit_lattice(direct, own_dim, np.random.default_rng(seed))
+    if snap and direct is not None and choice.verdict.gain > choice.verdict.chance:
+        found = _on_lattice(direct, court, choice, dim, seed)
         clock("lattice")
-        if fitted is not None:
-            cells, edges = fitted
-            pos = _lattice_places(cells)
-            strength = strength_of(direct.matrix, edges)
-            confidence = cell_confidence(cells, judged)
-            return Part(pos, edges, strength, own_dim, confidence, sign, cells, judged, direct.name, clock.seconds)
-    coupling = direct if direct is not None and judged.direct else correlation_coupling(signals, loose)
-    pairs = _link_pairs(signals, coupling, links_a_node(columns)[1])
-    pos = draw_places(_lengths(coupling, pairs, signals.num_nodes), columns)
-    pos = pos / _spacing(pos)
+        if found is not None:
+            return replace(found, sign=sign, seconds=clock.seconds)
+    if dim is None and choice.verdict.verdict != "geometry":
+        found = _edges_alone(aligned, direct or partial_coupling(aligned, seed), choice)
+    else:
+        found = _on_map(aligned, direct, court, choice, dim, bool((sign == 0).any()))
     clock("map")
-    edges = _side_by_side(signals, coupling, pos, own_dim)
-    confidence = map_confidence(judged, pos)
-    clock("edges")
-    strength = np.maximum(strength_of(coupling.matrix, edges), 1e-6)
-    return Part(pos, edges, strength, own_dim, confidence, sign, None, judged, coupling.name, clock.seconds)
+    return replace(found, sign=sign, seconds=clock.seconds)
+
+
+def _signs(signals: Signals, choice: Choice) -> tuple[np.ndarray, Signals]:
+    """Polarity of each node ``[n]``, if the coupling ignores signs, and the signals with it undone."""
+    sign = np.ones(signals.num_nodes, dtype=np.int64)
+    if not choice.absolute or signals.num_nodes > DENSE_NODES:
+        return sign, signals
+    sign = align_signs(signals.correlation, evident(signals.num_nodes, signals.effective))
+    return sign, signals.scaled(np.where(sign == 0, 1, sign))
+
+
+def _on_lattice(direct: Coupling, court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
+    """The part on a lattice that predicts held-out samples as well as the best map, or ``None``."""
+    strong = strong_edges(direct.matrix, direct.noise)
+    grown = intrinsic_dimension(adjacency_of(strong, direct.matrix.shape[0]))
+    for own in dict.fromkeys([grown, choice.dim] if dim is None else [dim]):
+        if own > _MOST_AXES:
+            continue
+        fitted = fit_lattice(direct, own, np.random.default_rng(seed))
+        if fitted is None:
+            continue
+        cells, edges = fitted
+        pos = _lattice_places(cells)
+        near = nearest(pos[court.rows], court.few)
+        verdict = court.verdict([near, near])
+        if verdict.gain >= _AS_GOOD * choice.verdict.gain:
+            strength = np.maximum(strength_of(direct.matrix, edges), _WEAKEST)
+            return Part(
+                pos, edges, strength, own, cells.confidence, _NO_SIGN, cells, choice, verdict, court.rows, direct.name
+            )
+    return None
+
+
+def _on_map(
+    signals: Signals, direct: Coupling | None, court: Court, choice: Choice, dim: int | None, loose: bool
+) -> Part:
+    """The part on the map that predicts best, by correlation or by partial correlation."""
+    columns = choice.columns
+    if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
+        columns = dim
+    best: tuple[float, Coupling, np.ndarray] | None = None
+    for coupling in (correlation_coupling(signals, loose), direct):
+        if coupling is not None and (best is None or choice.direct):
+            pairs = _link_pairs(signals, coupling, links_a_node(columns)[1])
+            pos = draw_places(_lengths(coupling, pairs, signals.num_nodes), columns)
+            near = nearest(pos[court.rows], court.few)
+            gain = float(court.gains([near, near]).mean())
+            if best is None or gain > best[0]:
+                best = gain, coupling, pos
+    assert best is not None
+    _, coupling, pos = best
+    pos = pos / _spacing(pos)
+    own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
+    edges = _side_by_side(signals, coupling, pos, own)
+    strength = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
+    confidence = place_confidence(court, choice.near, pos)
+    return Part(
+        pos, edges, strength, own, confidence, _NO_SIGN, None, choice, choice.verdict, court.rows, coupling.name
+    )
 
 
 class _Clock:
@@ -130,26 +184,25 @@ def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
     coupling = partial_coupling(signals)
     edges = _significant(coupling)
     links = _link_pairs(signals, coupling, 2)
-    own = intrinsic_dimension(adjacency_of(edges, num_nodes)) if dim is None else dim
-    own = max(1, min(own, num_nodes - 1)) if dim is None else own
-    pos = draw_places(_lengths(coupling, links, num_nodes), own) if num_nodes > 1 else np.zeros((1, own))
-    pos = pos / _spacing(pos)
-    edges = join_pieces(edges, links, np.maximum(strength_of(coupling.matrix, links), 1e-6), num_nodes)
-    strength = np.maximum(strength_of(coupling.matrix, edges), 1e-6)
+    own = dim or max(1, min(intrinsic_dimension(adjacency_of(edges, num_nodes)), num_nodes - 1))
+    pos = draw_places(_lengths(coupling, links, num_nodes), own)
+    edges = join_pieces(edges, links, np.maximum(strength_of(coupling.matrix, links), _WEAKEST), num_nodes)
+    strength = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
+    sign = align_signs(signals.correlation, evident(num_nodes, signals.effective))
     clock("map")
     confidence = np.full(num_nodes, _UNJUDGED)
-    sign = align_signs(signals.correlation, evident(num_nodes, signals.effective))
-    return Part(pos, edges, strength, own, confidence, sign, None, None, coupling.name, clock.seconds)
+    pos = pos / _spacing(pos)
+    rows = np.arange(num_nodes)
+    return Part(pos, edges, strength, own, confidence, sign, None, None, None, rows, coupling.name, clock.seconds)
 
 
-def _edges_alone(signals: Signals, judged: Judgement, sign: np.ndarray, seed: int, clock: _Clock) -> Part:
-    """Couplings that stand out from the noise, without a map."""
-    coupling = partial_coupling(signals, seed)
-    edges = _significant(coupling) if judged.verdict != "undecided" else np.zeros((2, 0), dtype=np.int64)
-    clock("coupling")
+def _edges_alone(signals: Signals, coupling: Coupling, choice: Choice) -> Part:
+    """Couplings that stand out from the noise, without a map; none where too little is known to tell."""
+    edges = _significant(coupling) if choice.verdict.verdict == "no geometry" else np.zeros((2, 0), dtype=np.int64)
     pos, confidence = np.zeros((signals.num_nodes, 0)), np.zeros(signals.num_nodes)
     strength = strength_of(coupling.matrix, edges)
-    return Part(pos, edges, strength, 0, confidence, sign, None, judged, coupling.name, clock.seconds)
+    rows = np.zeros(0, dtype=np.int64)
+    return Part(pos, edges, strength, 0, confidence, _NO_SIGN, None, choice, choice.verdict, rows, coupling.name)
 
 
 def _significant(coupling: Coupling) -> np.ndarray:
@@ -157,24 +210,6 @@ def _significant(coupling: Coupling) -> np.ndarray:
     pairs = edges_of(coupling.matrix)
     limit = max(SIGNIFICANT, float(np.sqrt(4 * np.log(coupling.matrix.shape[0])))) * coupling.noise
     return pairs[:, strength_of(coupling.matrix, pairs) > limit]
-
-
-def _dimension(
-    signals: Signals, judged: Judgement, direct: Coupling | None, dim: int | None, loose: bool
-) -> tuple[int, int]:
-    """Intrinsic dimension, and columns of the map."""
-    columns = judged.columns
-    if dim is not None and (judged.verdict != "geometry" or not dim <= columns <= 2 * dim):
-        columns = dim
-    if dim is not None:
-        return dim, columns
-    if columns <= 2:
-        return judged.dim, columns
-    part = signals.take(judged.rows) if len(judged.rows) < signals.num_nodes else signals
-    whole = len(judged.rows) == signals.num_nodes
-    coupling = direct if judged.direct and whole and direct is not None else correlation_coupling(part, loose)
-    links = _lengths(coupling, _link_pairs(part, coupling, links_a_node(columns)[1]), part.num_nodes)
-    return tangent_dimension(draw_places(links, columns)), columns
 
 
 def _link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
@@ -223,7 +258,7 @@ def _side_by_side(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: in
 
 def _lattice_places(cells: Cells) -> np.ndarray:
     """Coordinates of the cells; nodes without one stand aside."""
-    placed = (cells.cell >= 0).all(1)
+    placed = cells.cell[:, 0] >= 0
     pos = cell_coordinates(cells.cell, cells.shape, cells.periodic)
     aside = np.zeros_like(pos)
     aside[:, 0] = pos[placed, 0].max() + 3 + np.arange(len(pos))

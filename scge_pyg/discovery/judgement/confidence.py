@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from scge_pyg.discovery.judgement.judge import Judgement
-from scge_pyg.discovery.lattices.snapping import Cells
+from scge_pyg.discovery.judgement.court import Court
 
-__all__ = ["cell_confidence", "map_confidence"]
+__all__ = ["place_confidence"]
 
 
-def map_confidence(judged: Judgement, pos: np.ndarray) -> np.ndarray:
-    """Confidence of each node of a map, ``[N]``."""
-    confidence = np.clip(judged.stability, 0, 1)
-    if len(judged.rows) < len(pos):
-        near = cKDTree(pos[judged.rows]).query(pos, k=min(4, len(judged.rows)))[1]
-        own = confidence
-        confidence = own[near].mean(1)
-        confidence[judged.rows] = own
+def place_confidence(court: Court, near: list[np.ndarray], pos: np.ndarray) -> np.ndarray:
+    """Confidence of each node of a map, ``[N]``: how many of its nearest both sides of the samples agree on.
+
+    Args:
+        court: Where the map was judged.
+        near: Nearest rows on the map from each side, two arrays ``[n, k]``.
+        pos: The map ``[N, c]``.
+    """
+    both = (near[0][:, :, None] == near[1][:, None, :]).any(2).mean(1)
+    if len(court.rows) == len(pos):
+        return both
+    around = cKDTree(pos[court.rows]).query(pos, k=min(4, len(court.rows)))[1]
+    confidence = both[around].mean(1)
+    confidence[court.rows] = both
     return confidence
-
-
-def cell_confidence(cells: Cells, judged: Judgement) -> np.ndarray:
-    """Confidence of each node of a lattice, ``[N]``."""
-    return cells.confidence

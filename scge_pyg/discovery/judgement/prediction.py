@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 __all__ = ["block_gains", "moment_gains", "nearest", "num_partners", "random_partners", "regression"]
 
@@ -18,12 +19,12 @@ def num_partners(num_nodes: int) -> int:
 def nearest(pos: np.ndarray, k: int) -> np.ndarray:
     """The ``k`` nearest other nodes of each node on a map, ``[N, k]``.
 
-    Cost: :math:`O(N^2 d)`; sketches have at most a few hundred nodes.
+    Cost: :math:`O(N \\log N)`.
     """
-    square = (pos**2).sum(1)
-    distance = square[:, None] + square[None, :] - 2 * pos @ pos.T
-    np.fill_diagonal(distance, np.inf)
-    return np.argpartition(distance, k - 1, axis=1)[:, :k]
+    found = cKDTree(pos).query(pos, k=k + 1)[1]
+    own = found == np.arange(len(pos))[:, None]
+    own[~own.any(1), -1] = True  # where more than k others share its place
+    return found[~own].reshape(len(pos), k)
 
 
 def random_partners(num_nodes: int, k: int, generator: np.random.Generator) -> np.ndarray:

