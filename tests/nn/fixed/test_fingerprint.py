@@ -148,8 +148,11 @@ def test_real_faults_are_still_found():
 
 def test_averages_of_states_load():
     layer = SCGEConv(1, 4, irregular())
-    averaged = {key: (value + value + value) / 3 for key, value in layer.state_dict().items()}
-    SCGEConv(1, 4, irregular()).load_state_dict(averaged)
+    state = layer.state_dict()
+    averaged = {key: value.double() * 0.99999999 for key, value in state.items()}
+    assert not torch.equal(averaged["_extra_state"].long(), state["_extra_state"])  # just below
+    for other in (averaged, {key: (value + value + value) / 3 for key, value in state.items()}):
+        SCGEConv(1, 4, irregular()).load_state_dict(other)
     moved = torch.optim.swa_utils.AveragedModel(layer, use_buffers=True)
     for _ in range(5):
         moved.update_parameters(layer)
@@ -209,3 +212,11 @@ def test_parts_are_told_apart_by_value_shape_and_number():
     ]
     assert len(set(marks)) == len(marks)
     assert fingerprint_of(torch.tensor([torch.nan, -0.0])) == fingerprint_of(torch.tensor([0.0, 0.0003]))
+
+
+def test_single_precision_rounds_as_double_does():
+    """Where the last digits of float64 decide to which side a value goes."""
+    value = (torch.arange(200, dtype=torch.float64) + 0.5) / 1000
+    near = torch.cat([value - 1e-9, value + 1e-9])
+    assert not torch.equal((near * 1000).round(), (near.float().double() * 1000).round())
+    assert fingerprint_of(near) == fingerprint_of(near.float())

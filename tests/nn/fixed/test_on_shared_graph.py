@@ -420,7 +420,7 @@ def test_a_graph_without_geometry_will_do(graph):
 @pytest.mark.parametrize("name", ["gcn", "gat with edges", "gat model with edges"])
 def test_a_graph_in_double_precision_takes_an_operator_in_single(name, graph):
     double = SharedGraph(graph.pos.double(), graph.edge_index, graph.edge_weight.double())
-    layer, x = build(name, double, torch.float32, train_edge_weight=True), normal(2, 12, 3)
+    layer, x = OnSharedGraph(build(name, graph, torch.float32).conv, double, train_edge_weight=True), normal(2, 12, 3)
     assert {p.dtype for p in layer.parameters()} == {torch.float32}
     torch.testing.assert_close(layer(x), build(name, graph, torch.float32)(x))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.nn import SCGEConv
+from scge_pyg.nn import NodeEmbedding, SCGEConv
 from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all, assert_permutation_equivariant
 
 
@@ -308,4 +308,14 @@ def test_a_graph_in_double_precision_takes_a_layer_in_single(options, irregular_
         conv = SCGEConv(3, 4, SharedGraph(pos, irregular_graph.edge_index), **options)
         results.append(conv(x))
     assert results[1].dtype == torch.float32
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("kernel", ["points", "mlp", None])
+def test_node_sets_of_two_precisions_meet(kernel):
+    graph, results = SharedGraph.from_grid((6, 6)), []
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(0)
+        conv = SCGEConv(3, 4, (graph, NodeEmbedding.from_points(graph.pos[:5].to(dtype))), k=4, kernel=kernel)
+        results.append(conv(torch.ones(2, 36, 3)))
     torch.testing.assert_close(*results)

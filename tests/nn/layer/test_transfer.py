@@ -86,7 +86,7 @@ def test_older_files_fit_without_a_warning():
 
 def test_trained_places_come_along():
     def layer(shape):
-        return SCGEConv(1, 2, (NodeEmbedding(12, seed=sum(shape)), SharedGraph.from_grid(shape)), k=3)
+        return SCGEConv(1, 2, (NodeEmbedding(60, seed=sum(shape)), SharedGraph.from_grid(shape)), k=3)
 
     one, two = layer((3, 4)), layer((5, 4))
     transfer(one.state_dict(), two)
@@ -94,6 +94,23 @@ def test_trained_places_come_along():
     near = torch.cdist(two.target.pos, two.source.weight.detach()).topk(3, largest=False).indices
     found = [set(two.edge_index[0, two.edge_index[1] == i].tolist()) for i in range(20)]
     assert found == [set(row.tolist()) for row in near]
+
+
+class Versioned(torch.nn.Linear):
+    """A module whose states say which version of it wrote them."""
+
+    _version = 3
+    found = None
+
+    def _load_from_state_dict(self, state_dict, prefix, metadata, *rest):
+        self.found = metadata.get("version")
+        super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
+
+
+def test_versions_of_modules_come_along():
+    one, two = (torch.nn.Sequential(Versioned(2, 2), SCGEConv(2, 2, SharedGraph.from_grid((n, 4)))) for n in (3, 5))
+    transfer(one.state_dict(), two)
+    assert two[0].found == 3
 
 
 def test_what_does_not_fit_is_refused():
