@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.nn import Sequential
-from torch_geometric.nn.conv import CGConv, GENConv, GINEConv, MessagePassing, NNConv
+from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.inits import reset
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
+from scge_pyg.nn.fixed.operators import arguments_of, dtype_of, edge_widths
 from scge_pyg.nn.fixed.sorted_edges import sort_before_aggregation
 from scge_pyg.nn.layer.batching import as_batch, as_given
 from scge_pyg.nn.layer.inputs import read_input
@@ -106,7 +106,7 @@ class OnSharedGraph(Fingerprinted):
         if not isinstance(graph, SharedGraph):
             raise TypeError(f"OnSharedGraph: graph must be a SharedGraph, got {type(graph).__name__}")
         name = type(conv).__name__
-        taken = _arguments(conv)
+        taken = arguments_of(conv)
         if "edge_index" not in taken:
             raise TypeError(
                 f"OnSharedGraph: {name}.forward takes no edge_index, only ({', '.join(taken)}); "
@@ -129,7 +129,7 @@ class OnSharedGraph(Fingerprinted):
         if "edge_weight" in taken and getattr(conv, "supports_edge_weight", True):
             self._wants.add("edge_weight")
         if "edge_attr" in taken and getattr(conv, "supports_edge_attr", True):
-            widths = _edge_widths(conv)
+            widths = edge_widths(conv)
             width = 1 if edge_attr is None else edge_attr.shape[1]
             # a model of the user's own may widen the features before its operators see them
             others = widths - {width} if isinstance(conv, (MessagePassing, BasicGNN)) else None
@@ -161,7 +161,7 @@ class OnSharedGraph(Fingerprinted):
         self.register_buffer("pos", graph.pos.nan_to_num(), persistent=False)
         if train_edge_weight:
             # from a weight of exactly zero no gradient would leave
-            found = graph.edge_weight.to(_dtype(conv))
+            found = graph.edge_weight.to(dtype_of(conv))
             found = found.clamp_min(torch.finfo(found.dtype).eps)
             self.register_buffer("found_weight", found, persistent=False)
             self.edge_weight = torch.nn.Parameter(found.clone())
@@ -245,7 +245,7 @@ class OnSharedGraph(Fingerprinted):
             return copies
         if key == "batch":
             return torch.arange(copies, device=self.edge_index.device).repeat_interleave(self.num_nodes)
-        dtype = x.dtype if x.is_floating_point() else _dtype(self.conv)
+        dtype = x.dtype if x.is_floating_point() else dtype_of(self.conv)
         if key == "pos":
             return self.pos.to(dtype).repeat(copies, 1)
         if key == "edge_attr" and self.edge_attr is not None:
@@ -268,38 +268,3 @@ class OnSharedGraph(Fingerprinted):
     def extra_repr(self) -> str:
         trained = ", train_edge_weight=True" if self.train_edge_weight else ""
         return f"nodes={self.num_nodes}, edges={self.edge_index.shape[1]}{trained}"
-
-
-def _arguments(conv: torch.nn.Module) -> dict[str, inspect.Parameter]:
-    """What ``forward`` takes; layers that hand ``**kwargs`` on to their ``conv`` take what that one takes too."""
-    if isinstance(conv, Sequential):  # its forward may be (*args, **kwargs)
-        by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return {name: inspect.Parameter(name, by_name) for name in conv.signature.param_dict}
-    taken = dict(inspect.signature(conv.forward).parameters)
-    inner = getattr(conv, "conv", None)
-    if isinstance(inner, torch.nn.Module) and any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return {**_arguments(inner), **taken}
-    return taken
-
-
-def _dtype(conv: torch.nn.Module) -> torch.dtype:
-    """The dtype of the operator's parameters, which the geometry follows."""
-    return next((p.dtype for p in conv.parameters() if p.is_floating_point()), torch.get_default_dtype())
-
-
-def _edge_widths(conv: torch.nn.Module) -> set[int]:
-    """Widths of the edge features that the operators in ``conv`` were built for; empty if they take none."""
-    widths: set[int | None] = set()
-    for module in conv.modules():
-        widths.add(getattr(module, "edge_dim", None))
-        widths.add(getattr(module, "in_edge_channels", None))  # GeneralConv
-        if isinstance(module, CGConv):
-            widths.add(module.dim)
-        elif isinstance(module, GENConv) and hasattr(module, "lin_edge"):
-            widths.add(module.lin_edge.in_channels)
-        elif isinstance(module, (GINEConv, NNConv)):
-            first = module.nn[0] if isinstance(module.nn, torch.nn.Sequential) else module.nn
-            if isinstance(module, GINEConv) and module.lin is not None:
-                first = module.lin
-            widths.add(getattr(first, "in_channels", getattr(first, "in_features", None)))
-    return {width for width in widths if width}

@@ -15,14 +15,13 @@ from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
 from scge_pyg.nn.fixed.neighborhood import FixedPlaces, Neighborhood, edge_table, edges_like, support_table
 from scge_pyg.nn.fixed.tap_product import TapProduct
 from scge_pyg.nn.fixed.tap_table import TapTable, build_taps, shared_lattices, tap_spacing
+from scge_pyg.nn.layer.arguments import NodeSet, check_arguments, dim_of
 from scge_pyg.nn.layer.content import ContentScore
 from scge_pyg.nn.layer.kernel import KernelMLP, KernelPoints, kernel_points
 from scge_pyg.nn.trained.estimators import Soft, make_estimator
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
-__all__ = ["Engine", "NodeSet", "build_engine", "resolve_nodes"]
-
-NodeSet = SharedGraph | NodeEmbedding
+__all__ = ["Engine", "build_engine"]
 
 
 class Engine(NamedTuple):
@@ -44,38 +43,6 @@ class Engine(NamedTuple):
     gain: float
     fingerprint: tuple[int, ...] | None
     edge_order: Tensor | None = None
-
-
-def resolve_nodes(
-    nodes: NodeSet | tuple[NodeSet, NodeSet] | None, num_nodes: int | None, embedding_dim: int
-) -> tuple[NodeSet, NodeSet]:
-    """The pair (source, target) that a user means; the same object twice for a square layer."""
-    if nodes is None and num_nodes is not None:
-        fresh = NodeEmbedding(num_nodes, embedding_dim)
-        return fresh, fresh
-    if nodes is None or num_nodes is not None:
-        raise ValueError(
-            f"SCGEConv: give either nodes or num_nodes (a fresh NodeEmbedding), got nodes={nodes!r} and "
-            f"num_nodes={num_nodes!r}"
-        )
-    pair = nodes if isinstance(nodes, tuple) else (nodes, nodes)
-    if len(pair) != 2 or not all(isinstance(one, SharedGraph | NodeEmbedding) for one in pair):
-        raise TypeError(
-            f"SCGEConv: nodes must be a SharedGraph, a NodeEmbedding, or a pair (source, target) of them, "
-            f"got {type(nodes).__name__}"
-        )
-    for one in pair:
-        if isinstance(one, SharedGraph) and not one.pos.shape[1]:
-            raise ValueError(
-                f"SCGEConv: {one} has no geometry (dim 0, pos without columns), and a kernel needs offsets between "
-                f"nodes; run a PyG operator on its edges, OnSharedGraph(GATConv(...), graph), or draw a map anyway "
-                f"with discover(x, dim=2)"
-            )
-    return pair
-
-
-def _dim(nodes: NodeSet) -> int:
-    return nodes.dim if isinstance(nodes, NodeEmbedding) else nodes.pos.shape[1]
 
 
 def _graphs(source: NodeSet, target: NodeSet) -> tuple[SharedGraph, SharedGraph] | None:
@@ -109,15 +76,15 @@ def build_engine(
     graphs = _graphs(source, target)
     if neighbors is None:
         neighbors = "nearest" if graphs is None or k is not None else "support"
-    _check(source, target, graphs is not None, neighbors, kernel, k, tau, symmetric)
+    check_arguments(source, target, graphs is not None, neighbors, kernel, k, tau, symmetric)
     if graphs is not None and neighbors == "support" and kernel == "points" and not train_points and content is None:
         lattices = shared_lattices(*graphs)
-        points = kernel_points(kernel_size, _dim(source) if lattices is None else lattices[0].dim, dilation)
+        points = kernel_points(kernel_size, dim_of(source) if lattices is None else lattices[0].dim, dilation)
         taps_met = build_taps(*graphs, points)
         gain = math.sqrt(points.shape[0] / _taps_met(taps_met))
         mark = _fingerprint(source, target, by_cells=lattices is not None)
         return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain, mark)
-    points = kernel_points(kernel_size, _dim(source), dilation)
+    points = kernel_points(kernel_size, dim_of(source), dilation)
     reach = points.abs().amax(0) + 1
     function: torch.nn.Module | None = None
     if kernel == "points":
@@ -188,7 +155,7 @@ def _places(
     source: NodeSet, target: NodeSet, graphs: tuple[SharedGraph, SharedGraph] | None
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
     """Modules that give the places of both ends, in units of node spacing."""
-    spacing = torch.ones(_dim(source), dtype=torch.float64)
+    spacing = torch.ones(dim_of(source), dtype=torch.float64)
     if graphs is not None:
         found = tap_spacing(*graphs)
         spacing = found if found.shape == spacing.shape else spacing  # an axis that closes has two columns in pos
@@ -215,39 +182,6 @@ def _chooser(
             )
         return chooser, sources
     return chooser, min(sources, max(k, candidates or 4 * k))
-
-
-def _check(
-    source: NodeSet,
-    target: NodeSet,
-    fixed: bool,
-    neighbors: str,
-    kernel: str | None,
-    k: int | None,
-    tau: float | None,
-    symmetric: bool,
-) -> None:
-    if _dim(source) != _dim(target):
-        raise ValueError(
-            f"SCGEConv: source has {_dim(source)} coordinates and target {_dim(target)}; a bipartite layer needs "
-            f"both node sets in one frame, as coarsen returns them"
-        )
-    if neighbors not in ("support", "nearest", "edges"):
-        raise ValueError(f"SCGEConv: neighbors must be 'support', 'nearest', 'edges' or None, got {neighbors!r}")
-    if neighbors != "nearest" and not fixed:
-        raise ValueError(f"SCGEConv: neighbors={neighbors!r} needs a fixed geometry; a NodeEmbedding takes 'nearest'")
-    if neighbors == "edges" and source is not target:
-        raise ValueError("SCGEConv: neighbors='edges' needs one graph, not a pair")
-    if kernel not in ("points", "mlp", None):
-        raise ValueError(f"SCGEConv: kernel must be 'points', 'mlp' or None, got {kernel!r}")
-    if k is not None and (isinstance(k, bool) or not isinstance(k, int) or k < 1 or neighbors != "nearest"):
-        raise ValueError(f"SCGEConv: k must be a positive integer, and goes with neighbors='nearest'; got {k!r}")
-    if k is not None and k > int(source.live.sum()):
-        raise ValueError(f"SCGEConv: k={k} neighbours are more than the {int(source.live.sum())} live source nodes")
-    if tau is not None and not tau > 0:
-        raise ValueError(f"SCGEConv: tau must be positive, got {tau!r}")
-    if symmetric and (source is not target or neighbors != "nearest"):
-        raise ValueError("SCGEConv: symmetric goes with one node set and neighbours by distance")
 
 
 def _empty_table(width: int, source: NodeSet, target: NodeSet) -> Neighborhood:

@@ -13,8 +13,9 @@ from torch_geometric.data import Data
 from scge_pyg.nn.fixed.fingerprint import Fingerprinted
 from scge_pyg.nn.fixed.neighbor_attention import Heard, NeighborAttention
 from scge_pyg.nn.fixed.tap_product import TapProduct, Wiring
+from scge_pyg.nn.layer.arguments import NodeSet, resolve_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given, as_present
-from scge_pyg.nn.layer.engine import NodeSet, build_engine, resolve_nodes
+from scge_pyg.nn.layer.engine import build_engine
 from scge_pyg.nn.layer.from_attention import FromAttention
 from scge_pyg.nn.layer.from_dense import FromDense
 from scge_pyg.nn.layer.inputs import read_input
