@@ -140,7 +140,7 @@ def _fit(
         for stage, spent in part.seconds.items():
             total[stage] = total.get(stage, 0.0) + spent
     return Fit(
-        coupling=choice.coupling,
+        coupling=parts[0][1].coupling,
         gain=verdict.gain,
         ceiling=verdict.ceiling,
         chance=verdict.chance,

@@ -16,18 +16,25 @@ _KEPT = 32  # strongest couplings that are kept for each node
 
 
 def partial_coupling(signals: Signals, seed: int = 0) -> Coupling:
-    """Partial correlation of all nodes; above 2,048 nodes by regression on each node's most similar signals.
+    """Partial correlation of all nodes, of scores or of roots of intensities, whichever predicts better.
+
+    Above 2,048 nodes by regression on each node's most similar signals.
 
     Cost: see :func:`scge_pyg.discovery.coupling.direct.direct_coupling` and ``local_coupling``.
     """
+    found = [_partial(signals, signal, seed) for signal in (signals.score, signals.rooted) if signal is not None]
+    return max(found, key=lambda coupling: coupling.gain)
+
+
+def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:
     if signals.num_nodes > DENSE_NODES:
-        score = torch.from_numpy(signals.score)
+        score = torch.from_numpy(signal)
         return local_coupling(score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6), seed)
     first, second = (
-        correlation_of(signals.score, signals.observed, signals.split.side(which), signals.fewest // 2)
-        for which in (0, 1)
+        correlation_of(signal, signals.observed, signals.split.side(which), signals.fewest // 2) for which in (0, 1)
     )
-    return direct_coupling(first, second, signals.correlation, signals.effective)
+    whole = signals.correlation if signal is signals.score else correlation_of(signal, signals.observed)
+    return direct_coupling(first, second, whole, signals.effective)
 
 
 def correlation_coupling(signals: Signals, absolute: bool) -> Coupling:

@@ -91,6 +91,7 @@ def aligned_in_time(signals: Signals, delay: np.ndarray) -> Signals:
     return replace(
         signals,
         score=score,
+        rooted=None if signals.rooted is None else shifted(signals.rooted),
         observed=None if signals.observed is None else shifted(signals.observed),
         split=replace(split, block=np.tile(split.block, channels)),
         number=signals.number[: score.shape[1] // channels],

@@ -18,6 +18,7 @@ __all__ = ["Signals", "distinct_samples", "prepare"]
 
 logger = logging.getLogger("scge_pyg")
 
+_FLOORED = 0.05  # share of the lowest value at which it is a floor
 _FEWEST = 50  # samples that a node, or a pair, needs where values are missing
 
 
@@ -27,6 +28,8 @@ class Signals:
 
     Attributes:
         score: Scores ``[N, S * C]`` float32, channels side by side, 0 where missing.
+        rooted: Square roots of the values above the floor, standardised, ``[N, S * C]``; ``None`` where values don't
+            pile up at the lowest one.
         observed: Mask ``[N, S * C]``, or ``None`` where nothing is missing.
         split: Two sides of the columns.
         order: Number of each row's node in the input, ``[N]``.
@@ -38,6 +41,7 @@ class Signals:
     """
 
     score: np.ndarray
+    rooted: np.ndarray | None
     observed: np.ndarray | None
     split: Split
     order: np.ndarray
@@ -74,6 +78,7 @@ class Signals:
         return replace(
             self,
             score=self.score[rows],
+            rooted=None if self.rooted is None else self.rooted[rows],
             observed=observed,
             order=self.order[rows],
             twins=none,
@@ -83,7 +88,8 @@ class Signals:
 
     def scaled(self, sign: np.ndarray) -> Signals:
         """The signals with each row multiplied by ``sign [N]``."""
-        return replace(self, score=self.score * sign.astype(np.float32)[:, None])
+        factor = sign.astype(np.float32)[:, None]
+        return replace(self, score=self.score * factor, rooted=None if self.rooted is None else self.rooted * factor)
 
 
 def distinct_samples(values: np.ndarray) -> np.ndarray:
@@ -122,6 +128,24 @@ def _varied(flat: np.ndarray, most: int = 64) -> np.ndarray:
     if not len(changing):
         return np.arange(1)
     return changing[np.linspace(0, len(changing) - 1, min(most, len(changing))).astype(int)]
+
+
+def _rooted(rows: np.ndarray) -> np.ndarray | None:
+    r"""Square roots of intensities ``[N, C, S]``: :math:`\sqrt{x - \min x}` in each channel, standardised a row.
+
+    Ranks of one node don't compare with those of another: where most values of dark pixels are 0, the scores of the
+    rest say nothing of how bright they are. Intensities and counts, which pile up at their lowest value, keep their
+    scale; the root evens out their variance. Everything else has scores alone.
+    """
+    low = np.nanmin(rows, axis=(0, 2), keepdims=True)
+    if (rows == low).mean() < _FLOORED:
+        return None
+    root = np.sqrt(rows - low, dtype=np.float32)
+    root -= np.nanmean(root, axis=2, keepdims=True)
+    np.nan_to_num(root, copy=False)
+    deviation = np.sqrt((root**2).mean(2, keepdims=True))
+    root /= np.where(deviation > 0, deviation, 1)
+    return root.reshape(len(root), -1)
 
 
 def prepare(samples: Samples) -> Signals:
@@ -173,12 +197,14 @@ def prepare(samples: Samples) -> Signals:
         logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
     source = original[rank[twin]]
     flat = np.ascontiguousarray(flat[original])
+    rooted = _rooted(rows[varies.any(1)][original])
     number = samples.number.numpy()[first]
     split = split_blocks(flat[:, :count], number)
     if channels > 1:
         split = replace(split, block=np.tile(split.block, channels))
     return Signals(
         flat,
+        rooted,
         np.ascontiguousarray(observed.reshape(len(nodes), -1)[original]) if gaps else None,
         split,
         nodes[original],

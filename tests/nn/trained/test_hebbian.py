@@ -9,7 +9,8 @@ from scge_pyg.discovery import partial_correlation
 from scge_pyg.discovery.coupling.direct import stabilize
 from scge_pyg.graph import SharedGraph, knn
 from scge_pyg.metrics import grid_edges
-from scge_pyg.nn import NodeEmbedding, hebbian, straight_walks, streaming_coupling
+from scge_pyg.nn import NodeEmbedding
+from scge_pyg.nn.trained import hebbian, straight_walks, streaming_coupling
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.straight_walks import StraightWalks
 from scge_pyg.nn.trained.streaming_coupling import StreamingCoupling
