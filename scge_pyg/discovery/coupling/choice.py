@@ -33,7 +33,11 @@ def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:
     first, second = (
         correlation_of(signal, signals.observed, signals.split.side(which), signals.fewest // 2) for which in (0, 1)
     )
-    whole = signals.correlation if signal is signals.score else correlation_of(signal, signals.observed)
+    whole = (
+        signals.correlation
+        if signal is signals.score
+        else correlation_of(signal, signals.observed, None, signals.fewest)
+    )
     return direct_coupling(first, second, whole, signals.effective)
 
 

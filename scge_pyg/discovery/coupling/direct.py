@@ -17,6 +17,7 @@ from scge_pyg.discovery.coupling.candidate_regression import (
     held_out_gain,
     ridge_regression,
 )
+from scge_pyg.discovery.maps.sketch import leading_eigenvectors
 from scge_pyg.graph.neighbors import knn
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "centred",
     "choose_ridge",
     "direct_coupling",
+    "lifted",
     "local_coupling",
     "partial_correlation",
     "pseudo_likelihood",
@@ -32,6 +34,10 @@ __all__ = [
 ]
 
 _KEPT = 32  # strongest couplings that are kept for each node
+_TINY = 1e-6
+_MOST_LACKING = 8
+_LACKING = 0.02
+_GAP = 10.0
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,33 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(RIDGES[step]) / 2, gain
 
 
+def lifted(correlation: np.ndarray) -> np.ndarray:
+    r"""The matrix with directions that the data lack given the variance of any other, 1.
+
+    An average reference, or components removed as in artifact cleaning, leaves combinations of nodes that hardly vary.
+    Inverted, they drown all else. At most eight, and a quarter of all, are taken for such where their variance is below
+    0.02 and a tenth of the next one's.
+
+    Cost: one inverse, :math:`O(N^3)`.
+
+    Example:
+        >>> reference = np.eye(40) - 1 / 40
+        >>> value = np.linalg.eigvalsh(lifted(reference))
+        >>> bool(value.min() > 0.9)
+        True
+    """
+    count = min(_MOST_LACKING, len(correlation) // 4)
+    if count < 1:
+        return correlation
+    value, vector = leading_eigenvectors(_inverse(correlation, _TINY), count + 1)
+    gap = (value[:-1] > _GAP * value[1:]) & (value[:-1] > 1 / _LACKING)
+    if not gap.any():
+        return correlation
+    lacking = int(np.flatnonzero(gap)[-1]) + 1
+    vector = vector[:, :lacking]
+    return correlation + (vector * (1 - 1 / value[:lacking])) @ vector.T
+
+
 def centred(partial: np.ndarray) -> np.ndarray:
     """Partial correlations less their median: an average reference or a common mode shifts all of them alike.
 
@@ -151,8 +184,9 @@ def direct_coupling(
         whole: Correlation matrix of all samples.
         effective: Effective number of samples. Default: unknown.
     """
+    first, second, whole_lifted = lifted(first), lifted(second), lifted(whole)
     ridge, gain = choose_ridge(first, second)
-    partial = centred(partial_correlation(whole, ridge))
+    partial = centred(partial_correlation(whole_lifted, ridge))
     upper = partial[np.triu_indices(len(partial), 1)]
     noise = float(np.median(np.abs(upper))) / 0.6745
     if effective is not None:

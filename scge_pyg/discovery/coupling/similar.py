@@ -9,20 +9,30 @@ from scipy.sparse.csgraph import connected_components
 
 from scge_pyg.discovery.signals.prepare import Signals
 
-__all__ = ["DENSE_NODES", "connected_rows", "evident", "most_similar"]
+__all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_similar"]
 
 DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
 _LINKS = 8
 _ROWS = 2**26
 
 
+def beyond_noise(deviations: float, effective: float) -> float:
+    r"""Correlation that lies z standard deviations from none, :math:`\tanh(z / \sqrt{S_\text{eff} - 3})` (Fisher).
+
+    Example:
+        >>> round(beyond_noise(2.0, 403.0), 4)
+        0.0997
+    """
+    return float(np.tanh(deviations / np.sqrt(max(effective - 3, 1e-3))))
+
+
 def evident(num_nodes: int, effective: float) -> float:
-    r"""Correlation that no pair of unrelated nodes reaches by chance, :math:`\sqrt{(4 \log N + 8) / S_\text{eff}}`.
+    r"""Correlation that no pair of unrelated nodes reaches by chance, :math:`\sqrt{4 \log N + 8}` deviations.
 
     The largest of :math:`N^2 / 2` normal variables stays below :math:`\sqrt{4 \log N}` deviations; the 8 make that
     certain.
     """
-    return float(np.sqrt((4 * np.log(max(num_nodes, 2)) + 8) / max(effective, 1.0)))
+    return beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)) + 8)), effective)
 
 
 def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
 
+from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.maps.sketch import ranked_partners, strongest_links
 
 __all__ = ["chain_order", "closes", "nearest_along"]
@@ -67,4 +68,4 @@ def closes(order: np.ndarray, correlation: np.ndarray, effective: float) -> bool
     middle = (apart >= num_nodes / 4) & (apart <= 3 * num_nodes / 4)
     ends = max(2, num_nodes // 20)
     tie = float(along[:ends, -ends:].max())
-    return tie > max(float(along[middle].max()), 4 / np.sqrt(max(effective, 16.0)))
+    return tie > max(float(along[middle].max()), beyond_noise(4.0, effective))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scge_pyg.discovery.coupling.candidates import Candidate, candidates
-from scge_pyg.discovery.coupling.direct import choose_ridge
+from scge_pyg.discovery.coupling.direct import choose_ridge, lifted
+from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
@@ -19,6 +20,7 @@ __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 MAX_COLUMNS = 4
 _PARTNERS = 16
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
+_SHORT = 0.03
 _TOLERANCE = 0.005  # a further column, or an ignored sign, must gain more than this share
 
 
@@ -82,9 +84,10 @@ def choose(court: Court) -> Choice:
 
     Cost: :math:`O(S n^2)` for the moments of the n rows of the court, and :math:`O(n^3)` a partial correlation.
     """
-    ridge, _ = choose_ridge(*(side.correlation for side in court.sides))
-    threshold = 4 / np.sqrt(max(court.signals.effective / 2, 4.0))
-    pairs = _both_sides(court, (2 * ridge, max(0.1, 8 * ridge)))
+    whole = [lifted(side.correlation) for side in court.sides]
+    ridge, _ = choose_ridge(*whole)
+    threshold = beyond_noise(4.0, court.signals.effective / 2)
+    pairs = _both_sides(court, whole, (2 * ridge, max(0.1, 8 * ridge)))
     ranked = {p[0].name: [ranked_partners(one.value, max(_PARTNERS, court.few)) for one in p] for p in pairs}
     without = {name: [r[:, : court.few] for r in both] for name, both in ranked.items()}
     court.set_ceiling(max(without.values(), key=lambda partners: float(court.gains(partners).mean())))
@@ -116,9 +119,9 @@ def _total(entry: _Entry) -> float:
     return entry.total
 
 
-def _both_sides(court: Court, ridges: tuple[float, ...]) -> list[tuple[Candidate, Candidate]]:
+def _both_sides(court: Court, whole: list[np.ndarray], ridges: tuple[float, ...]) -> list[tuple[Candidate, Candidate]]:
     """Candidates that exist on both sides, paired by name."""
-    first, second = (candidates(side.correlation, ridges) for side in court.sides)
+    first, second = (candidates(side.correlation, w, ridges) for side, w in zip(court.sides, whole, strict=True))
     other = {c.name: c for c in second}
     return [(c, other[c.name]) for c in first if c.name in other]
 
@@ -159,10 +162,11 @@ def _full_map(court: Court, which: int, coupling: Candidate, columns: int, thres
 
 
 def _as_good(gain: np.ndarray, best: np.ndarray) -> bool:
-    """Whether gains ``[n]`` fall short of the best by no more than two standard errors over nodes."""
+    """Whether gains ``[n]`` fall short of the best by no more than two standard errors over nodes, nor by 3 %."""
     short = best - gain
     error = float(short.std()) / np.sqrt(len(short))
-    return bool(short.mean() <= max(2 * error, _TOLERANCE * abs(float(best.mean()))))
+    scale = abs(float(best.mean()))
+    return bool(short.mean() <= min(max(2 * error, _TOLERANCE * scale), _SHORT * scale))
 
 
 def _plainest(chosen: _Entry, found: list[_Entry]) -> _Entry:

@@ -30,7 +30,7 @@ def tangent_dimension(pos: np.ndarray) -> int:
 
     Example:
         >>> grid = np.stack(np.meshgrid(*3 * [np.arange(5.0)]), -1).reshape(-1, 3)
-        >>> tangent_dimension(grid), tangent_dimension(grid * [1, 1, 0])
+        >>> tangent_dimension(grid), tangent_dimension(grid[grid[:, 2] == 0])
         (3, 2)
     """
     num_nodes, columns = pos.shape

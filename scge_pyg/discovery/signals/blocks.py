@@ -10,6 +10,7 @@ import torch
 __all__ = ["Split", "autocorrelation", "correlation_time", "effective_samples", "split_blocks"]
 
 _FADED = 0.1
+_QUIET = 16
 _FEWEST_BLOCKS = 8
 _MOST_BLOCKS = 16
 _ROWS = 256  # nodes, evenly spread, whose autocorrelation is looked at
@@ -65,11 +66,16 @@ def autocorrelation(score: np.ndarray) -> np.ndarray:
 
 
 def correlation_time(rho: np.ndarray) -> int:
-    """First lag at which the median absolute autocorrelation falls below 0.1 (and below chance), at least 1."""
+    """First lag from which on the median absolute autocorrelation stays below 0.1 (and chance) for 16 lags, at least 1.
+
+    Rows that alternate between two recordings are unlike from one to the next, but not from one to the next but one.
+    """
     typical = np.median(np.abs(rho), 0)
-    below = typical < max(_FADED, 2 / np.sqrt(rho.shape[1]))
-    below[0] = False
-    return int(below.argmax()) if below.any() else rho.shape[1]
+    above = typical >= max(_FADED, 2 / np.sqrt(rho.shape[1]))
+    above[0] = True
+    last = np.flatnonzero(above)
+    quiet = np.diff(last, append=rho.shape[1] + _QUIET) > _QUIET
+    return int(last[quiet.argmax()]) + 1
 
 
 def effective_samples(rho: np.ndarray, time: int) -> float:

@@ -37,7 +37,7 @@ def lagged_correlations(score: torch.Tensor, reach: int = _REACH) -> torch.Tenso
 
     Example:
         >>> z = torch.tensor([[[1.0, -1.0, 2.0, -2.0]], [[0.0, 1.0, -1.0, 2.0]]])
-        >>> lagged_correlations(z, 1)[:, 0, 1].round(decimals=2).tolist()
+        >>> lagged_correlations(z, 1)[:, 0, 1].double().round(decimals=2).tolist()
         [-0.9, 0.77]
     """
     steps = score.shape[2]

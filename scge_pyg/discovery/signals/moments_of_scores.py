@@ -70,7 +70,7 @@ def correlation_of(
 
 
 def positive_definite(correlation: np.ndarray) -> np.ndarray:
-    """The matrix with eigenvalues of at least 0.001 and a diagonal of 1.
+    """The nearest matrix with eigenvalues of at least 0.001, then scaled to a diagonal of 1.
 
     Example:
         >>> broken = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])

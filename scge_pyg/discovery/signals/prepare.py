@@ -137,11 +137,12 @@ def _rooted(rows: np.ndarray) -> np.ndarray | None:
     rest say nothing of how bright they are. Intensities and counts, which pile up at their lowest value, keep their
     scale; the root evens out their variance. Everything else has scores alone.
     """
-    low = np.nanmin(rows, axis=(0, 2), keepdims=True)
+    low = np.fmin.reduce(rows, axis=(0, 2), keepdims=True)
     if (rows == low).mean() < _FLOORED:
         return None
     root = np.sqrt(rows - low, dtype=np.float32)
-    root -= np.nanmean(root, axis=2, keepdims=True)
+    count = (~np.isnan(root)).sum(2, keepdims=True)
+    root -= np.nansum(root, axis=2, keepdims=True) / np.maximum(count, 1).astype(np.float32)
     np.nan_to_num(root, copy=False)
     deviation = np.sqrt((root**2).mean(2, keepdims=True))
     root /= np.where(deviation > 0, deviation, 1)
@@ -177,7 +178,8 @@ def prepare(samples: Samples) -> Signals:
         nodes, rows, observed = nodes[enough], rows[enough], observed[enough]
     score = normal_scores(rows)
     varies = (score != 0).any(2)
-    nodes, score, observed, varies = (a[varies.any(1)] for a in (nodes, score, observed, varies))
+    kept = varies.any(1)
+    nodes, rows, score, observed, varies = (a[kept] for a in (nodes, rows, score, observed, varies))
     channels = score.shape[1]
     score *= np.sqrt(channels / np.maximum(varies.sum(1), 1)).astype(np.float32)[:, None, None]
     flat = score.reshape(len(nodes), -1)
@@ -187,6 +189,9 @@ def prepare(samples: Samples) -> Signals:
     if gaps:
         key = np.where(observed.reshape(len(nodes), -1), key, np.float32(np.nan))
     original, rank = distinct_rows(key)
+    shared = np.flatnonzero(np.bincount(rank)[rank] > 1).tolist()
+    shared.sort(key=lambda node: (facing[node, 0], rows[node].tobytes()))  # by content, not by number
+    original[rank[shared]] = shared
     if len(original) < 3:
         raise ValueError(
             f"discover: at least 3 nodes must vary and differ in their signal, got {len(original)} distinct ones of "
@@ -197,7 +202,7 @@ def prepare(samples: Samples) -> Signals:
         logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
     source = original[rank[twin]]
     flat = np.ascontiguousarray(flat[original])
-    rooted = _rooted(rows[varies.any(1)][original])
+    rooted = _rooted(rows[original])
     number = samples.number.numpy()[first]
     split = split_blocks(flat[:, :count], number)
     if channels > 1:

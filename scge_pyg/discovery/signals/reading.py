@@ -17,7 +17,7 @@ from scge_pyg.discovery.signals.numbers import as_floating
 from scge_pyg.discovery.signals.source import Source
 from scge_pyg.discovery.signals.tables import from_array_like, from_table, is_array_like, is_table
 
-__all__ = ["Block", "Reservoir", "batches", "blocks"]
+__all__ = ["Block", "blocks"]
 
 _BLOCK_BYTES = 2**27
 _ACCEPTED = "a tensor, an array, a table"
@@ -182,51 +182,3 @@ def _check_finite(values: Tensor, count: int, names: tuple[str, ...] | None, whe
         f"{len(samples)} samples ({numbered}{', ...' if len(samples) > 5 else ''}); if they are missing values, make "
         f"them NaN, for instance with numpy.where(numpy.isinf(x), numpy.nan, x)"
     )
-
-
-def batches(x: Any) -> Iterator[Tensor]:
-    """Blocks ``[S, N, C]`` without missing values."""
-    for block in blocks(x):
-        missing = block.values.isnan().any(-1)
-        if missing.any():
-            nodes = missing.any(0).nonzero().squeeze(1).tolist()
-            named = ", ".join(map(str, nodes[:5])) + (", ..." if len(nodes) > 5 else "")
-            raise ValueError(
-                f"discover: x has NaN or infinite values at {len(nodes)} nodes ({named}) in "
-                f"{int(missing.any(1).sum())} samples; fill in or drop them first"
-            )
-        if block.values.shape[0]:
-            yield block.values
-
-
-class Reservoir:
-    """A uniform sample of at most ``capacity`` samples of a stream (Vitter's algorithm R, 1985), seeded.
-
-    Which samples are kept depends on the seed and their number alone.
-    """
-
-    def __init__(self, capacity: int, seed: int) -> None:
-        self.capacity = capacity
-        self.seen = 0
-        self._generator = np.random.default_rng(seed)
-        self._kept: list[Tensor] = []
-        self._samples: Tensor | None = None
-
-    def update(self, block: Tensor) -> None:
-        """Offer a block of samples."""
-        room = max(0, self.capacity - self.seen)
-        if room:
-            self._kept.append(block[:room].clone())
-        rest = block[room:]
-        if rest.shape[0]:
-            if self._samples is None:
-                self._samples = torch.cat(self._kept)
-            position = self._generator.integers(0, self.seen + room + 1 + np.arange(rest.shape[0]))
-            chosen = np.flatnonzero(position < self.capacity)
-            for k in chosen.tolist():
-                self._samples[position[k]] = rest[k]
-        self.seen += block.shape[0]
-
-    def samples(self) -> Tensor:
-        """The kept samples ``[S, N, C]``."""
-        return torch.cat(self._kept) if self._samples is None else self._samples
