@@ -135,7 +135,8 @@ def _settle(pairs: np.ndarray, lag: np.ndarray, weight: np.ndarray, num_nodes: i
     total = np.maximum(np.asarray(links.sum(1)).ravel(), 1e-9)
     for _ in range(_ROUNDS):
         delay = 0.5 * delay + 0.5 * (links @ delay + pull) / total
-    return np.round(delay - np.median(delay)).astype(np.int64)
+    fraction = np.angle(np.exp(2j * np.pi * delay).mean()) / (2 * np.pi)  # that all have in common
+    return np.round(delay - fraction).astype(np.int64)
 
 
 def _holds(pairs: np.ndarray, delay: np.ndarray, lagged: torch.Tensor) -> bool:
