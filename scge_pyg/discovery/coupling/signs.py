@@ -63,7 +63,8 @@ def _along_tree(links: sp.csr_matrix) -> np.ndarray:
     tree = tree + tree.T
     sign = np.ones(links.shape[0])
     _, part = connected_components(tree, directed=False)
-    for start in np.unique(part, return_index=True)[1].tolist():
+    linked = np.bincount(part) > 1
+    for start in np.unique(part, return_index=True)[1][linked].tolist():
         order, parent = breadth_first_order(tree, start, directed=False)
         along = np.sign(np.asarray(links[order[1:], parent[order[1:]]]).ravel())
         for node, above, step in zip(order[1:].tolist(), parent[order[1:]].tolist(), along.tolist(), strict=True):

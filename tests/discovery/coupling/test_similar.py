@@ -1,0 +1,81 @@
+import networkx
+import numpy as np
+import pytest
+
+from scge_pyg.discovery.coupling import similar
+from scge_pyg.discovery.coupling.similar import beyond_noise, connected_rows, evident, most_similar
+from scge_pyg.discovery.signals.prepare import prepare
+from scge_pyg.discovery.signals.samples import read
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """Forty correlated nodes, a third of them inverted."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 6, (40, 2))
+    root = np.linalg.cholesky(np.exp(-np.linalg.norm(points[:, None] - points[None], axis=-1)))
+    return prepare(read(rng.standard_normal((500, 40)) @ root.T * np.where(rng.random(40) < 0.33, -1, 1)))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("k", [1, 7, 39, 60])
+def test_the_strongest_partners_by_falling_strength(signals, k, signed):
+    index, value = most_similar(signals, k, signed)
+    correlation = np.corrcoef(signals.score.astype(float))
+    np.fill_diagonal(correlation, 0 if not signed else -np.inf)
+    strength = correlation if signed else np.abs(correlation)
+    k = min(k, 39)
+    assert index.shape == value.shape == (40, k)
+    expected = np.argsort(-strength, axis=1)[:, :k]
+    assert np.array_equal(index, expected)
+    np.testing.assert_allclose(value, np.take_along_axis(correlation, expected, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_blocks_of_rows_give_the_same(signals, signed, monkeypatch):
+    index, value = most_similar(signals, 6, signed)
+    monkeypatch.setattr(similar, "_ROWS", 300)
+    for dense in (2048, 10):
+        monkeypatch.setattr(similar, "DENSE_NODES", dense)
+        again = most_similar(signals, 6, signed)
+        assert np.array_equal(again[0], index)
+        np.testing.assert_allclose(again[1], value, atol=1e-5)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_are_those_of_networkx(seed, threshold):
+    rng = np.random.default_rng(seed)
+    index = np.stack([rng.permutation(np.delete(np.arange(50), node))[:10] for node in range(50)])
+    value = rng.uniform(0, 1, (50, 10)) * rng.choice([-1, 1], (50, 10))
+    graph = networkx.empty_graph(50)
+    for node in range(50):
+        for place in range(8):  # links beyond the eighth don't count
+            if abs(value[node, place]) > threshold:
+                graph.add_edge(node, int(index[node, place]))
+    expected = sorted(map(sorted, networkx.connected_components(graph)), key=lambda part: (-len(part), part[0]))
+    assert [part.tolist() for part in connected_rows(index, value, threshold)] == expected
+
+
+def test_fisher_makes_correlations_of_noise_normal():
+    """A share of 4.6 % of unrelated pairs lies beyond two deviations, at any number of samples."""
+    rng = np.random.default_rng(0)
+    for num_samples in (12, 400):
+        chance = np.corrcoef(rng.standard_normal((200, num_samples)))[np.triu_indices(200, 1)]
+        assert (np.abs(chance) > beyond_noise(2.0, num_samples)).mean() == pytest.approx(0.0455, abs=0.01)
+    assert beyond_noise(3.0, 1e6) == pytest.approx(3e-3, rel=1e-3)
+    assert 0.99 < beyond_noise(1.0, 0.0) <= 1.0
+
+
+@pytest.mark.parametrize(("num_nodes", "num_samples"), [(200, 50), (400, 300)])
+def test_no_unrelated_pair_is_evident(num_nodes, num_samples):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        chance = np.corrcoef(rng.standard_normal((num_nodes, num_samples)))[np.triu_indices(num_nodes, 1)]
+        limit = evident(num_nodes, num_samples)
+        assert 0.6 * limit < np.abs(chance).max() < limit
+
+
+def test_more_nodes_need_more_and_more_samples_less():
+    assert evident(1000, 500) > evident(10, 500) > evident(10, 5000)
+    assert evident(1, 0.0) == pytest.approx(1.0)
