@@ -17,13 +17,13 @@ from scge_pyg.discovery.judgement.confidence import place_confidence
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.judge import Choice, choose, links_a_node
 from scge_pyg.discovery.judgement.prediction import nearest
-from scge_pyg.discovery.lattices.fitting import fit_lattice
+from scge_pyg.discovery.lattices.fitting import edges_on_lattice, grow_lattice, snap_lattice
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.joining import forest, join_pieces
-from scge_pyg.discovery.maps.places import draw_places, without_noise
+from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
 from scge_pyg.discovery.maps.sketch import Links
-from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges
+from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges, wire
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.drawing.assembly import cell_coordinates
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
@@ -102,6 +102,9 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
         found = _edges_alone(aligned, direct or partial_coupling(aligned, seed), choice)
     else:
         found = _on_map(aligned, direct, court, choice, dim, bool((sign == 0).any()))
+        if snap and direct is not None and found.dim == found.pos.shape[1] <= _MOST_AXES:
+            cells = snap_lattice(found.pos, found.edges)
+            found = (cells and _as_part(direct, court, choice, cells, found.confidence)) or found
     clock("map")
     return replace(found, sign=sign, seconds=clock.seconds)
 
@@ -116,25 +119,30 @@ def _signs(signals: Signals, choice: Choice) -> tuple[np.ndarray, Signals]:
 
 
 def _on_lattice(direct: Coupling, court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
-    """The part on a lattice that predicts held-out samples as well as the best map, or ``None``."""
-    strong = strong_edges(direct.matrix, direct.noise)
-    grown = intrinsic_dimension(adjacency_of(strong, direct.matrix.shape[0]))
+    """The part on a lattice that the coupling grows, if that predicts held-out samples as well as the best map."""
+    num_nodes = direct.matrix.shape[0]
+    grown = intrinsic_dimension(adjacency_of(strong_edges(direct.matrix, direct.noise), num_nodes))
     for own in dict.fromkeys([grown, choice.dim] if dim is None else [dim]):
-        if own > _MOST_AXES:
-            continue
-        fitted = fit_lattice(direct, own, np.random.default_rng(seed))
-        if fitted is None:
-            continue
-        cells, edges = fitted
-        pos = _lattice_places(cells)
-        near = nearest(pos[court.rows], court.few)
-        verdict = court.verdict([near, near])
-        if verdict.gain >= _AS_GOOD * choice.verdict.gain:
-            strength = np.maximum(strength_of(direct.matrix, edges), _WEAKEST)
-            return Part(
-                pos, edges, strength, own, cells.confidence, _NO_SIGN, cells, choice, verdict, court.rows, direct.name
-            )
+        if own <= _MOST_AXES:
+            wiring = wire(direct.matrix, direct.noise, own)
+            cells = grow_lattice(direct, wiring, own, np.random.default_rng(seed))
+            found = None if cells is None else _as_part(direct, court, choice, cells, cells.confidence)
+            if found is not None:
+                return found
     return None
+
+
+def _as_part(direct: Coupling, court: Court, choice: Choice, cells: Cells, confidence: np.ndarray) -> Part | None:
+    """The part on these cells, or ``None`` if neighbours on them predict less than those on the best map."""
+    pos = _lattice_places(cells)
+    near = nearest(pos[court.rows], court.few)
+    verdict = court.verdict([near, near])
+    if verdict.gain < _AS_GOOD * choice.verdict.gain:
+        return None
+    edges = edges_on_lattice(direct, cells)
+    weight = np.maximum(strength_of(direct.matrix, edges), _WEAKEST)
+    own = cells.cell.shape[1]
+    return Part(pos, edges, weight, own, confidence, _NO_SIGN, cells, choice, verdict, court.rows, direct.name)
 
 
 def _on_map(
@@ -148,7 +156,9 @@ def _on_map(
     for coupling in (correlation_coupling(signals, loose), direct):
         if coupling is not None and (best is None or choice.direct):
             pairs = _link_pairs(signals, coupling, links_a_node(columns)[1])
-            pos = draw_places(_lengths(coupling, pairs, signals.num_nodes), columns)
+            pos = draw_places(
+                _lengths(coupling, pairs, signals.num_nodes, unexplained(choice.verdict.node_gain)), columns
+            )
             near = nearest(pos[court.rows], court.few)
             gain = float(court.gains([near, near]).mean())
             if best is None or gain > best[0]:
@@ -232,9 +242,9 @@ def _link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
     return np.stack([key // num_nodes, key % num_nodes])
 
 
-def _lengths(coupling: Coupling, pairs: np.ndarray, num_nodes: int) -> Links:
+def _lengths(coupling: Coupling, pairs: np.ndarray, num_nodes: int, noise: float = 1.0) -> Links:
     """Links with the lengths that the dissimilarity gives them."""
-    return without_noise(pairs, 1 - coupling.dissimilarity(pairs), num_nodes)
+    return without_noise(pairs, 1 - coupling.dissimilarity(pairs), num_nodes, noise)
 
 
 def _spacing(pos: np.ndarray) -> float:

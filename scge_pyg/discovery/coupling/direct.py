@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _KEPT = 32  # strongest couplings that are kept for each node
-_TINY = 1e-6
+_TINY = 1e-4  # above the rounding of correlations in float32
 _MOST_LACKING = 8
 _LACKING = 0.02
 _GAP = 10.0

@@ -101,6 +101,7 @@ class Court:
         if signals.observed is None:
             scale = np.sqrt(np.maximum(np.diag(moments), 1e-9))
             correlation = moments / scale[:, None] / scale[None, :]
+            np.fill_diagonal(correlation, 1.0)
         else:
             correlation = correlation_of(signals.score, signals.observed, columns, signals.fewest // 2)
         return Side(columns, moments / max(1, len(columns)), correlation)

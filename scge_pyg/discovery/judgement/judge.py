@@ -12,7 +12,7 @@ from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
-from scge_pyg.discovery.maps.places import draw_places, without_noise
+from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
 from scge_pyg.discovery.maps.sketch import ranked_partners, scale_geodesics, strongest_links
 
 __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
@@ -100,7 +100,8 @@ def choose(court: Court) -> Choice:
         chain, ring = _chain(court, chosen.pair[0])
         if _as_good(chain, chosen.gain):
             dim, columns = 1, 2 if ring else 1
-    near = [_full_map(court, w, chosen.pair[w], columns, threshold) for w in (0, 1)]
+    noise = unexplained(chosen.gain)
+    near = [_full_map(court, w, chosen.pair[w], columns, threshold, noise) for w in (0, 1)]
     partial = max((e.total for e in found if e.pair[0].direct), default=0.0)
     return Choice(
         coupling=chosen.name,
@@ -151,14 +152,17 @@ def _compete(
     return [entry for pair in kept for entry in sketches(pair, links, 2)]
 
 
-def _full_map(court: Court, which: int, coupling: Candidate, columns: int, threshold: float) -> np.ndarray:
+def _full_map(
+    court: Court, which: int, coupling: Candidate, columns: int, threshold: float, noise: float
+) -> np.ndarray:
     """Nearest rows ``[n, k]`` on the map that one side draws."""
     value = coupling.value
     ranked = ranked_partners(value, _PARTNERS)
     links = strongest_links(value, ranked, min(links_a_node(columns)[1], ranked.shape[1]), threshold, coupling.direct)
     correlation = court.sides[which].correlation[links.pairs[0], links.pairs[1]]
     correlation = np.abs(correlation) if coupling.absolute else correlation
-    return nearest(draw_places(without_noise(links.pairs, correlation, links.num_nodes), columns), court.few)
+    lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
+    return nearest(draw_places(lengths, columns), court.few)
 
 
 def _as_good(gain: np.ndarray, best: np.ndarray) -> bool:

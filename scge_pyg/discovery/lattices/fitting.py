@@ -6,41 +6,74 @@ import numpy as np
 
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT
+from scge_pyg.discovery.lattices.from_map import cells_of_map
 from scge_pyg.discovery.lattices.snapping import Cells, find_cells
 from scge_pyg.discovery.maps.joining import join_pieces
-from scge_pyg.discovery.maps.wiring import attach, mutual_top, wire
-from scge_pyg.graph.drawing.wiring import edges_of, strength_of
+from scge_pyg.discovery.maps.sketch import signal_distance
+from scge_pyg.discovery.maps.wiring import mutual_top
+from scge_pyg.graph.drawing.wiring import Wiring, edges_of, strength_of
 
-__all__ = ["beside", "fit_lattice"]
+__all__ = ["beside", "edges_on_lattice", "grow_lattice", "snap_lattice"]
 
 _OWN_EDGES = 0.9  # share of the wiring that joins neighbouring cells: 1.0 on true lattices, 0.6 to 0.8 on false ones
+_NO_JUMPS = 0.95
+_UNEVEN = 0.5  # deviation of the log ratio of gaps that follow each other: 1.0 and more for places thrown at random
 
 
-def fit_lattice(coupling: Coupling, dim: int, generator: np.random.Generator) -> tuple[Cells, np.ndarray] | None:
-    """Cells of all nodes of one part, and the edges ``[2, E]`` that coupling and cells agree on; ``None`` off lattices.
+def grow_lattice(coupling: Coupling, wiring: Wiring, dim: int, generator: np.random.Generator) -> Cells | None:
+    """Cells of all nodes of one part by likelihood, or ``None`` where the wiring is no grid.
 
-    The search is entered where the wiring has the degrees and cycles of a grid, and refused where a tenth of the wiring
-    does not join neighbouring cells. Edges are the significant partners in neighbouring cells, and as many weaker ones
-    as hold the nodes together.
+    The search is entered where the wiring has the degrees and cycles of a grid, and its result refused where a tenth of
+    the wiring does not join neighbouring cells, or where the nodes of a chain are not evenly spaced.
 
     Args:
         coupling: Direct coupling of the nodes.
+        wiring: Its edges.
         dim: Intrinsic dimension, at most 3.
         generator: Source of randomness.
     """
-    num_nodes = coupling.matrix.shape[0]
-    wiring = wire(coupling.matrix, coupling.noise, dim)
-    cells = find_cells(coupling.matrix, wiring, np.arange(num_nodes), dim, generator)
-    if cells is None or beside(cells, wiring.edges).mean() < _OWN_EDGES:
+    cells = find_cells(coupling.matrix, wiring, np.arange(coupling.matrix.shape[0]), dim, generator)
+    if cells is None or not wiring.edges.shape[1]:
         return None
-    pairs = mutual_top(coupling.matrix, 4 * dim)
+    axial = float(beside(cells, wiring.edges).mean()) >= _OWN_EDGES
+    return cells if axial and (dim > 1 or _evenly_spaced(coupling, cells)) else None
+
+
+def snap_lattice(pos: np.ndarray, edges: np.ndarray) -> Cells | None:
+    """Cells of all nodes read off their map, or ``None`` where it is no grid or its edges jump over cells.
+
+    Args:
+        pos: Map ``[N, d]`` with unit spacing.
+        edges: Edges ``[2, E]`` of the graph on it; those across corners are no jumps.
+    """
+    cell = cells_of_map(pos)
+    if cell is None or (np.abs(cell[edges[0]] - cell[edges[1]]).max(1) <= 1).mean() < _NO_JUMPS:
+        return None
+    shape = tuple(int(n) for n in cell.max(0) + 1)
+    return Cells(cell, shape, (False,) * cell.shape[1], np.ones(len(cell)), 0.0)
+
+
+def _evenly_spaced(coupling: Coupling, cells: Cells) -> bool:
+    """Whether gaps along a chain differ little from one to the next; any order of places can be numbered."""
+    order = np.argsort(cells.cell[:, 0], kind="stable")
+    order = order[cells.cell[order, 0] >= 0]
+    gap = signal_distance(1 - coupling.dissimilarity(np.stack([order[:-1], order[1:]])))
+    return len(gap) < 2 or float(np.std(np.diff(np.log(gap)))) <= _UNEVEN
+
+
+def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:
+    """Edges ``[2, E]`` that coupling and cells agree on.
+
+    They are the significant partners in neighbouring cells, and as many weaker ones as hold the nodes together, in
+    neighbouring cells where there are such.
+    """
+    num_nodes = coupling.matrix.shape[0]
+    pairs = mutual_top(coupling.matrix, 4 * cells.cell.shape[1])
     pairs = pairs[:, strength_of(coupling.matrix, pairs) > SIGNIFICANT * coupling.noise]
     edges = pairs[:, beside(cells, pairs)]
     weak = edges_of(coupling.matrix)
-    weak = weak[:, beside(cells, weak)]
-    edges = join_pieces(edges, weak, strength_of(coupling.matrix, weak), num_nodes)
-    stray = attach(coupling.matrix, edges, coupling.noise)
-    return cells, np.concatenate([edges, stray], 1)
+    strength = strength_of(coupling.matrix, weak) + beside(cells, weak)
+    return join_pieces(edges, weak, strength, num_nodes)
 
 
 def beside(cells: Cells, pairs: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ __all__ = ["correlation_of", "positive_definite", "second_moments"]
 
 _COLUMNS = 8192
 _CLIP = 1e-3
+_CONSTANT = 1e-4  # share of the second moment that is variance, below which a row does not vary
 
 
 def second_moments(score: np.ndarray, columns: np.ndarray | None = None, other: np.ndarray | None = None) -> np.ndarray:
@@ -54,8 +55,11 @@ def correlation_of(
     """
     product = second_moments(score, columns)
     own = np.diag(product).copy()
+    total = second_moments(score, columns, np.ones((1, score.shape[1]), dtype=np.float32))[:, 0]
     if observed is None:
-        scale = np.divide(1.0, np.sqrt(own), out=np.zeros_like(own), where=own > 0)
+        count = score.shape[1] if columns is None else len(columns)
+        varies = own - total**2 / count > _CONSTANT * own
+        scale = np.divide(1.0, np.sqrt(own), out=np.zeros_like(own), where=varies)
         correlation = product * scale[:, None] * scale[None, :]
         np.fill_diagonal(correlation, 1.0)
         return correlation
@@ -63,7 +67,8 @@ def correlation_of(
     common = second_moments(mask, columns)
     shared = second_moments(score**2, columns, mask)
     scale = np.sqrt(shared * shared.T)
-    known = (common >= fewest) & (scale > 0)
+    varies = own - total**2 / np.maximum(np.diag(common), 1) > _CONSTANT * own
+    known = (common >= fewest) & (scale > 0) & varies[:, None] & varies[None, :]
     correlation = np.divide(product, scale, out=np.zeros_like(product), where=known)
     np.fill_diagonal(correlation, 1.0)
     return positive_definite(correlation)
