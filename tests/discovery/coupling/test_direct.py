@@ -7,11 +7,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from scge_pyg.discovery.coupling.direct import (
+    centred,
     choose_ridge,
     direct_coupling,
+    lifted,
     local_coupling,
     partial_correlation,
     pseudo_likelihood,
+    sparse_coupling,
     stabilize,
 )
 from scge_pyg.graph import neighbors
@@ -103,7 +106,7 @@ def test_more_samples_need_less_ridge(grid_field):
 def test_direct_coupling_keeps_the_positive_part(grid_field):
     parts = halves_and_whole(grid_field((5, 6), 600).x.numpy())
     coupling = direct_coupling(*parts)
-    partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
+    partial = np.maximum(centred(partial_correlation(parts[2], coupling.ridge)), 0)
     np.testing.assert_allclose(coupling.matrix.toarray(), partial, atol=1e-14)
     assert (coupling.matrix != coupling.matrix.T).nnz == 0
 
@@ -112,9 +115,85 @@ def test_direct_coupling_keeps_the_strongest_partners(grid_field):
     """A node keeps 32 partners, and those that count it among theirs."""
     parts = halves_and_whole(grid_field((8, 9), 600).x.numpy())
     coupling = direct_coupling(*parts)
-    partial = np.maximum(partial_correlation(parts[2], coupling.ridge), 0)
+    partial = np.maximum(centred(partial_correlation(parts[2], coupling.ridge)), 0)
     kept = partial >= np.sort(partial, 1)[:, [-32]]
     np.testing.assert_allclose(coupling.matrix.toarray(), np.where(kept | kept.T, partial, 0), atol=1e-14)
+
+
+def test_dissimilarity_is_one_minus_the_correlation(grid_field):
+    parts = halves_and_whole(grid_field((4, 5), 400).x.numpy())
+    pairs = np.array([[0, 3, 7], [19, 4, 2]])
+    np.testing.assert_allclose(direct_coupling(*parts).dissimilarity(pairs), 1 - parts[2][pairs[0], pairs[1]])
+
+
+def test_centred_values_have_no_median_and_no_common_shift():
+    partial = partial_correlation(np.corrcoef(standardised(300, 15).T), 0.01)
+    found = centred(partial)
+    upper = np.triu_indices(15, 1)
+    np.testing.assert_allclose(found[upper], partial[upper] - np.median(partial[upper]), atol=1e-15)
+    assert np.array_equal(np.diag(found), np.zeros(15))
+    np.testing.assert_allclose(centred(partial - 0.3), found, atol=1e-14)
+
+
+def test_directions_that_the_data_lack_get_variance_one():
+    """Combinations of nodes that were taken out, as by an average reference, and those put back exactly."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    for lacking in (1, 3, 8):
+        variance = np.r_[np.full(lacking, 1e-4), rng.uniform(0.1, 3, 40 - lacking)]
+        found = lifted((basis * variance) @ basis.T)
+        expected = (basis * np.r_[np.ones(lacking), variance[lacking:]]) @ basis.T
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_directions_are_lifted_only_where_they_stand_apart():
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    for variance in (
+        np.geomspace(1e-4, 5, 40),  # smooth fields fall off evenly
+        np.r_[0.03, np.full(39, 1.0)],  # varies enough
+        np.r_[np.full(9, 1e-4), np.full(31, 1.0)],  # more than eight
+    ):
+        correlation = (basis * variance) @ basis.T
+        assert np.array_equal(lifted(correlation), correlation)
+    assert np.array_equal(lifted(np.eye(3)), np.eye(3))
+
+
+def test_matrices_without_an_inverse_are_lifted_or_left():
+    """Nodes that are alike on one side of the samples, with the rounding of single precision."""
+    rng = np.random.default_rng(0)
+    x = standardised(300, 20)[:, [*range(20), 3, 3, 7]]
+    rounding = 1e-6 * rng.standard_normal((23, 23))
+    found = lifted(np.corrcoef(x.T) + rounding + rounding.T)
+    assert np.linalg.eigvalsh(found)[:3] == pytest.approx(np.linalg.eigvalsh(np.corrcoef(x[:, :20].T))[:3], abs=0.3)
+
+
+def test_an_average_reference_leaves_the_direct_coupling(grid_field):
+    x = grid_field((6, 7), 3000).x.numpy()
+    plain, referenced = (direct_coupling(*halves_and_whole(a)).matrix for a in (x, x - x.mean(1, keepdims=True)))
+    assert np.corrcoef(plain.toarray().ravel(), referenced.toarray().ravel())[0, 1] > 0.99
+
+
+def test_sparse_coupling_is_symmetric_and_positive():
+    index, value = (
+        np.array([[1, 2], [0, 3], [0, 1], [2, 1]]),
+        np.array([[0.5, -0.2], [0.4, 0.1], [0.3, 0.0], [-1, 0.6]]),
+    )
+    expected = np.zeros((4, 4))
+    for i in range(4):
+        for j, v in zip(index[i], value[i], strict=True):
+            expected[i, j] = expected[j, i] = max(v, 0, expected[i, j])
+    matrix = sparse_coupling(index, value, 4)
+    assert np.array_equal(matrix.toarray(), expected)
+    assert matrix.nnz == (expected > 0).sum()
+
+
+@pytest.mark.parametrize(("effective", "noise"), [(1e4, 0.01), (4.0, None), (None, None)])
+def test_noise_is_no_more_than_that_of_so_many_independent_samples(grid_field, effective, noise):
+    parts = halves_and_whole(grid_field((4, 5), 400).x.numpy())
+    coupling = direct_coupling(*parts, effective)
+    partial = centred(partial_correlation(parts[2], coupling.ridge))[np.triu_indices(20, 1)]
+    assert coupling.noise == pytest.approx(noise or np.median(np.abs(partial)) / 0.6745)
 
 
 def test_noise_is_the_spread_between_unrelated_nodes():

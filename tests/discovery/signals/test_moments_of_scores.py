@@ -87,6 +87,17 @@ def test_rows_that_do_not_vary_are_uncorrelated():
         assert np.array_equal(found[:, 3], np.eye(9)[3])
 
 
+def test_rows_that_vary_in_other_columns_alone_are_uncorrelated():
+    """Events so rare that one side of the samples has none: what is left is not alike, it is nothing."""
+    x = field()
+    x[2, :200] = x[5, :200] = x[7, :199] = -9.0
+    score, columns = normal_scores(x), np.arange(200)
+    for seen in (None, np.ones(x.shape, dtype=bool)):
+        found = correlation_of(score, seen, columns)
+        assert np.array_equal(found[[2, 5]], np.eye(9)[[2, 5]])
+        assert (found[7, [0, 1, 3, 4, 6, 8]] != 0).all()
+
+
 def test_few_samples_with_gaps_give_a_positive_definite_matrix():
     x = field(30, 40, missing=0.5)
     score, seen = normal_scores(x), ~np.isnan(x)
