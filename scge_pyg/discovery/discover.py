@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
-from scge_pyg.discovery.coupling.similar import connected_rows, evident, most_similar
+from scge_pyg.discovery.coupling.similar import connected_rows, most_similar
 from scge_pyg.discovery.part import Part, discover_part
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
@@ -119,7 +119,7 @@ def discover(
 def _rows_of_parts(signals: Signals, dim: int | None) -> list[np.ndarray]:
     """Rows of each connected part; all of them if a map is to be drawn of what hardly hangs together."""
     index, value = most_similar(signals, _LINKS)
-    rows = connected_rows(index, value, evident(signals.num_nodes, signals.effective))
+    rows = connected_rows(index, value, signals.effective)
     if dim is not None and len(rows[0]) < 3:
         return [np.arange(signals.num_nodes)]
     return rows

@@ -93,7 +93,8 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     sign, aligned = _signs(signals, choice)
     direct = partial_coupling(aligned, seed) if choice.partial_share >= _IN_THE_RUNNING else None
     clock("coupling")
-    if snap and direct is not None and choice.verdict.gain > choice.verdict.chance:
+    judged = dim is not None or choice.verdict.verdict != "undecided"
+    if snap and judged and direct is not None and choice.verdict.gain > choice.verdict.chance:
         found = _on_lattice(direct, court, choice, dim, seed)
         clock("lattice")
         if found is not None:

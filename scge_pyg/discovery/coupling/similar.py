@@ -13,6 +13,7 @@ __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_sim
 
 DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
 _LINKS = 8
+_LARGE = 8
 _ROWS = 2**26
 
 
@@ -63,21 +64,38 @@ def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.nda
     return index, value
 
 
-def connected_rows(index: np.ndarray, value: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """Rows of each connected part of the links above a threshold, by falling size, then by first row.
+def connected_rows(index: np.ndarray, value: np.ndarray, effective: float) -> list[np.ndarray]:
+    """Rows of each part that correlations beyond chance hold together, by falling size, then by first row.
+
+    A link is :func:`evident`; to a part of at least eight nodes that such links make, one as strong as the largest of
+    all chance correlations is enough.
+
+    Args:
+        index: Most similar nodes of each node, ``[N, k]``.
+        value: Their correlations ``[N, k]``.
+        effective: Effective number of samples.
 
     Example:
-        >>> parts = connected_rows(np.array([[1], [0], [1]]), np.array([[0.9], [0.9], [0.1]]), 0.5)
+        >>> parts = connected_rows(np.array([[1], [0], [1]]), np.array([[0.9], [0.9], [0.1]]), 100.0)
         >>> [part.tolist() for part in parts]
         [[0, 1], [2]]
     """
     num_nodes = len(index)
     k = min(_LINKS, index.shape[1])
     row, col = np.repeat(np.arange(num_nodes), k), index[:, :k].ravel()
-    keep = np.abs(value[:, :k].ravel()) > threshold
-    links = sp.csr_matrix((np.ones(int(keep.sum())), (row[keep], col[keep])), (num_nodes, num_nodes))
-    label = connected_components(links, directed=False)[1]
+    strength = np.abs(value[:, :k].ravel())
+    sure = strength > evident(num_nodes, effective)
+    label = _labels(row[sure], col[sure], num_nodes)
+    large = np.bincount(label)[label] >= _LARGE
+    likely = strength > beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)))), effective)
+    joined = sure | (likely & (large[row] | large[col]))
+    label = _labels(row[joined], col[joined], num_nodes)
     size = np.bincount(label)
     first = np.unique(label, return_index=True)[1]
-    order = np.lexsort((first, -size))
-    return [np.flatnonzero(label == part) for part in order.tolist()]
+    return [np.flatnonzero(label == part) for part in np.lexsort((first, -size)).tolist()]
+
+
+def _labels(row: np.ndarray, col: np.ndarray, num_nodes: int) -> np.ndarray:
+    links = sp.csr_matrix((np.ones(len(row)), (row, col)), (num_nodes, num_nodes))
+    label: np.ndarray = connected_components(links, directed=False)[1]
+    return label

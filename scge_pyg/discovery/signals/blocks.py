@@ -10,7 +10,8 @@ import torch
 __all__ = ["Split", "autocorrelation", "correlation_time", "effective_samples", "split_blocks"]
 
 _FADED = 0.1
-_QUIET = 16
+_FAINT = 0.25
+_QUIET = 4
 _FEWEST_BLOCKS = 8
 _MOST_BLOCKS = 16
 _ROWS = 256  # nodes, evenly spread, whose autocorrelation is looked at
@@ -66,16 +67,24 @@ def autocorrelation(score: np.ndarray) -> np.ndarray:
 
 
 def correlation_time(rho: np.ndarray) -> int:
-    """First lag from which on the median absolute autocorrelation stays below 0.1 (and chance) for 16 lags, at least 1.
+    r"""First lag from which on the median absolute autocorrelation stays faint for 4 lags, at least 1.
 
-    Rows that alternate between two recordings are unlike from one to the next, but not from one to the next but one.
+    Faint is below 0.1, or below what so few independent samples give by chance, :math:`1 / \sqrt{S_\text{eff}}`, but
+    never above 0.25. Rows that alternate between two recordings are unlike from one to the next, but not from one to
+    the next but one.
     """
     typical = np.median(np.abs(rho), 0)
-    above = typical >= max(_FADED, 2 / np.sqrt(rho.shape[1]))
+    first = _settles(typical, max(_FADED, 2 / np.sqrt(rho.shape[1])), 0)
+    chance = 1 / np.sqrt(max(effective_samples(rho, first), 1.0))
+    return _settles(typical, float(np.clip(chance, _FADED, _FAINT)), _QUIET)
+
+
+def _settles(typical: np.ndarray, level: float, quiet: int) -> int:
+    """First lag from which on values stay below a level for so many lags."""
+    above = typical >= level
     above[0] = True
     last = np.flatnonzero(above)
-    quiet = np.diff(last, append=rho.shape[1] + _QUIET) > _QUIET
-    return int(last[quiet.argmax()]) + 1
+    return int(last[(np.diff(last, append=len(typical) + quiet + 1) > quiet + 1).argmax()]) + 1
 
 
 def effective_samples(rho: np.ndarray, time: int) -> float:
@@ -100,8 +109,9 @@ def effective_samples(rho: np.ndarray, time: int) -> float:
 def split_blocks(score: np.ndarray, number: np.ndarray) -> Split:
     """Blocks contiguous in time, at least eight, dealt alternately to two sides.
 
-    Each is at least three correlation times long, and one such time is left out at each border. Where the recording is
-    too short for that, there are eight shorter ones and ``judged`` is False.
+    Each is at least three correlation times long (two, where the recording gives no eight of three), and one such time
+    is left out at each border. Where it is too short even for that, there are eight shorter ones and ``judged`` is
+    False.
 
     Args:
         score: Normal scores ``[N, S]`` of one channel, 0 where missing.
@@ -111,9 +121,10 @@ def split_blocks(score: np.ndarray, number: np.ndarray) -> Split:
     samples = rows.shape[1]
     rho = autocorrelation(rows)
     time = correlation_time(rho)
-    count = min(_MOST_BLOCKS, samples // (3 * time)) if time > 1 else min(_MOST_BLOCKS, samples // 2)
-    judged = count >= _FEWEST_BLOCKS
-    count = max(2, count - count % 2, min(_FEWEST_BLOCKS, samples - samples % 2))
+    count = next((c for c in (samples // (3 * time), samples // (2 * time)) if c >= _FEWEST_BLOCKS), 0)
+    judged = count > 0
+    count = min(_MOST_BLOCKS, max(count, _FEWEST_BLOCKS), samples)
+    count = max(2, count - count % 2)
     block = np.arange(samples) * count // samples
     if time > 1:
         border = np.flatnonzero(np.diff(block)) + 1
