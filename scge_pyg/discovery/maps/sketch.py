@@ -86,7 +86,7 @@ def signal_distance(correlation: np.ndarray, nugget: float = 0.0) -> np.ndarray:
 
 
 def spanning_tree(value: np.ndarray, ranked: np.ndarray) -> np.ndarray:
-    """Edges of the maximum spanning tree, ``[2, N - 1]``, sought among the ranked partners first."""
+    """Edges of the maximum spanning tree of the ranked partners, or of all where those leave apart, ``[2, N - 1]``."""
     num_nodes, k = ranked.shape
     row = np.repeat(np.arange(num_nodes), k)
     near = sp.csr_matrix((2.5 - value[row, ranked.ravel()], (row, ranked.ravel())), (num_nodes, num_nodes))
