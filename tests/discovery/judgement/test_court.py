@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+
+from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.judge import choose
+from scge_pyg.discovery.judgement.prediction import moment_gains, nearest, random_partners
+
+
+def autoregressive(coefficient, num_samples, num_nodes, seed):
+    x = np.random.default_rng(seed).standard_normal((num_samples, num_nodes))
+    for step in range(1, num_samples):
+        x[step] += coefficient * x[step - 1]
+    return x
+
+
+@pytest.fixture(scope="module")
+def plane(places, matern, signals_of):
+    """A court over a field on a plane, with the true neighbours of its rows."""
+    points = places("plane", 70, 100)
+    signals = signals_of(matern(points, 2000, 100))
+    court = Court(signals)
+    near = nearest(points[signals.order], court.few)
+    return court, near
+
+
+def verdict_of(court, partners, free=None):
+    court.set_ceiling([partners, partners] if free is None else free)
+    return court.verdict([partners, partners])
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("line", 100), ("ring", 101), ("plane", 102), ("sphere", 103), ("torus", 104)]
+)
+def test_fields_have_a_geometry(places, matern, signals_of, kind, seed):
+    verdict = choose(Court(signals_of(matern(places(kind, 60, seed), 1500, seed)))).verdict
+    assert verdict.verdict == "geometry"
+    assert verdict.ratio == pytest.approx(1.0, abs=0.05)
+    assert verdict.chance < verdict.gain < 1.05 * verdict.ceiling
+
+
+@pytest.mark.parametrize("seed", [100, 101])
+def test_markov_fields_on_grids_have_a_geometry(grid_field, signals_of, seed):
+    verdict = choose(Court(signals_of(grid_field((7, 8), 1500, seed=seed).x))).verdict
+    assert verdict.verdict == "geometry"
+    assert verdict.ratio > 0.97
+
+
+@pytest.mark.parametrize(("degree", "seed"), [(5, 100), (7, 101), (9, 102)])
+def test_random_graphs_have_none(random_graph_field, signals_of, degree, seed):
+    verdict = choose(Court(signals_of(random_graph_field(degree=degree, seed=seed)))).verdict
+    assert verdict.verdict == "no geometry"
+    assert verdict.ratio + 2 * verdict.error < 0.85
+
+
+@pytest.mark.parametrize(("factors", "seed"), [(6, 100), (8, 101), (6, 102), (8, 103)])
+def test_a_few_factors_have_none(signals_of, factors, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((1500, factors)) @ rng.standard_normal((factors, 60)) + rng.standard_normal((1500, 60))
+    assert choose(Court(signals_of(x))).verdict.verdict == "no geometry"
+
+
+@pytest.mark.parametrize("seed", [100, 101])
+def test_a_common_cycle_is_no_geometry(signals_of, seed):
+    """Any partners predict it equally well."""
+    x = np.sin(np.arange(2000) / 23)[:, None] + np.random.default_rng(seed).standard_normal((2000, 50))
+    verdict = choose(Court(signals_of(x))).verdict
+    assert verdict.verdict != "geometry"
+    assert verdict.gain == pytest.approx(verdict.chance, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(100, 103))
+@pytest.mark.parametrize("coefficient", [0.0, 0.9])
+def test_noise_has_none(signals_of, coefficient, seed):
+    verdict = choose(Court(signals_of(autoregressive(coefficient, 2000, 40, seed)))).verdict
+    assert verdict.verdict == "no geometry"
+    assert verdict.gain < 0.01
+
+
+@pytest.mark.parametrize("seed", range(100, 103))
+def test_what_hardly_changes_cannot_be_judged(signals_of, seed):
+    """A random walk of 2,000 steps is a handful of independent samples; eight blocks don't fit into it."""
+    signals = signals_of(autoregressive(1.0, 2000, 40, seed))
+    assert signals.effective < 100
+    assert choose(Court(signals)).verdict.verdict == "undecided"
+
+
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_slow_noise_is_no_geometry(signals_of, seed):
+    assert choose(Court(signals_of(autoregressive(0.99, 2000, 40, seed)))).verdict.verdict != "geometry"
+
+
+def test_sides_share_no_sample_and_hold_their_own_moments(plane):
+    court, _ = plane
+    first, second = court.sides
+    assert not np.intersect1d(first.columns, second.columns).size
+    for side in court.sides:
+        score = court.signals.score[:, side.columns].astype(float)
+        np.testing.assert_allclose(side.moments, score @ score.T / len(side.columns), atol=1e-5)
+        length = np.linalg.norm(score, axis=1)
+        np.testing.assert_allclose(side.correlation, score @ score.T / np.outer(length, length), atol=1e-5)
+
+
+def test_gains_are_fitted_on_one_side_and_scored_on_the_other(plane):
+    court, near = plane
+    first, second = (side.moments for side in court.sides)
+    expected = (moment_gains(near, first, second) + moment_gains(near, second, first)) / 2
+    np.testing.assert_allclose(court.gains([near, near]), expected, rtol=1e-9)
+    np.testing.assert_allclose(court.gains([near]), moment_gains(near, first, second), rtol=1e-9)
+
+
+def test_true_neighbours_win_and_strangers_lose(plane):
+    court, near = plane
+    truth = verdict_of(court, near)
+    assert truth.verdict == "geometry"
+    assert truth.ratio == pytest.approx(1.0)
+    np.testing.assert_allclose(truth.node_gain, court.gains([near, near]))
+    assert truth.gain == pytest.approx(truth.node_gain.mean())
+    strangers = random_partners(len(near), court.few, np.random.default_rng(101))
+    court.set_ceiling([near, near])
+    lost = court.verdict([strangers, strangers])
+    assert lost.verdict == "no geometry"
+    assert lost.ratio < 0.3
+    assert lost.gain == pytest.approx(lost.chance, abs=0.1)
+
+
+def test_the_error_shrinks_with_samples(places, matern, signals_of):
+    """Four times the samples halve the error of a ratio, by and large."""
+    points, errors = places("plane", 60, 100), []
+    for count in (500, 8000):
+        signals = signals_of(matern(points, count, 100))
+        near = nearest(points[signals.order], 4)
+        far = random_partners(60, 4, np.random.default_rng(0))
+        errors.append(verdict_of(Court(signals), np.concatenate([near[:, :2], far[:, :2]], 1), [near, near]).error)
+    assert 1.5 < errors[0] / errors[1] < 12
+
+
+def test_missing_values_are_left_out_of_the_judgement(places, matern, signals_of):
+    """Neighbours that are missing a tenth of their values predict less, yet the verdict stands."""
+    points = places("plane", 60, 100)
+    x = matern(points, 2000, 100)
+    gaps = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) < 0.1
+    whole = choose(Court(signals_of(x))).verdict
+    holed = choose(Court(signals_of(x.masked_fill(gaps, torch.nan)))).verdict
+    assert holed.verdict == "geometry"
+    assert holed.ratio == pytest.approx(1.0, abs=0.05)
+    assert holed.chance < holed.gain < whole.gain
+
+
+def test_at_most_512_nodes_sit_in_judgement(grid_field, signals_of):
+    court = Court(signals_of(grid_field((700,), 300).x))
+    assert len(court.rows) == court.signals.num_nodes == 512
+    assert (court.rows[0], court.rows[-1]) == (0, 699)
+    assert np.diff(court.rows).max() <= 2

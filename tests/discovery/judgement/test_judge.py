@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+
+from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.judge import choose
+from scge_pyg.discovery.judgement.prediction import nearest
+
+NEEDED = {"line": 1, "ring": 2, "plane": 2, "volume": 3, "sphere": 3, "cylinder": 3, "torus": 4}
+
+
+@pytest.fixture(scope="module")
+def chosen(places, matern, signals_of):
+    """Maker of the choice on a field over places of a kind, and these places in the order of the court."""
+
+    def make(kind, num_nodes, seed, change=None):
+        points = places(kind, num_nodes, seed)
+        x = matern(points, 2500, seed)
+        signals = signals_of(x if change is None else change(x))
+        return choose(Court(signals)), points[signals.order]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "num_nodes", "seed"), [("line", 50, 110), ("ring", 50, 111), ("plane", 70, 112), ("sphere", 80, 113)]
+)
+def test_columns_that_a_geometry_needs(chosen, kind, num_nodes, seed):
+    choice, points = chosen(kind, num_nodes, seed)
+    assert choice.columns == NEEDED[kind]
+    assert choice.dim == (1 if kind in ("line", "ring") else choice.columns)
+    near = nearest(points, 12)
+    for side in choice.near:
+        found = (side[:, :, None] == near[:, None, :]).any(2).mean()
+        assert found > 0.85
+
+
+@pytest.mark.parametrize(
+    ("kind", "num_nodes", "seed"), [("volume", 100, 110), ("cylinder", 80, 111), ("torus", 100, 112)]
+)
+def test_columns_of_volumes_and_bent_surfaces(chosen, kind, num_nodes, seed):
+    choice, _ = chosen(kind, num_nodes, seed)
+    assert choice.columns == NEEDED[kind]
+
+
+def test_gain_stops_growing_at_the_columns_needed(chosen):
+    gain = chosen("volume", 100, 114)[0].gain_by_columns
+    assert len(gain) == 4
+    assert gain[0] < 0.85 * gain[1] < 0.85 * gain[2]
+    assert gain[3] == pytest.approx(gain[2], rel=0.03)
+
+
+def test_average_reference_leaves_signed_coupling(chosen):
+    """Its negative correlations mean far apart, not inverted."""
+    choice, _ = chosen("sphere", 40, 100, lambda x: x - x.mean(1, keepdim=True))
+    assert not choice.absolute
+    assert choice.verdict.verdict == "geometry"
+
+
+def test_inverted_sensors_need_absolute_coupling(chosen):
+    """Canonical signs follow the first sample; where it says nothing, inverted nodes stay inverted."""
+
+    def inverted(x):
+        turned = torch.rand(x.shape[1], generator=torch.Generator().manual_seed(0)) < 0.5
+        x = torch.where(turned, -x, x)
+        x[0] = x[0].abs()
+        return x
+
+    choice, points = chosen("plane", 70, 100, inverted)
+    assert choice.absolute
+    assert choice.verdict.verdict == "geometry"
+    assert choice.columns == 2
+    near = nearest(points, 12)
+    assert all((side[:, :, None] == near[:, None, :]).any(2).mean() > 0.85 for side in choice.near)
+
+
+def test_partial_correlation_keeps_up_on_grids_only(grid_field, signals_of):
+    choice = choose(Court(signals_of(grid_field((7, 8), 1500).x)))
+    assert choice.direct
+    assert choice.coupling.strip("|").startswith("partial")
+    assert choice.partial_share == pytest.approx(1.0)
+
+
+def test_the_choice_says_what_it_was_judged_by(chosen):
+    choice, points = chosen("plane", 60, 101)
+    court_size = len(points)
+    assert [near.shape[0] for near in choice.near] == [court_size, court_size]
+    assert choice.verdict.node_gain.shape == (court_size,)
+    assert 0 < choice.partial_share <= 1
+    assert np.isfinite(choice.gain_by_columns).all()
