@@ -42,19 +42,38 @@ def test_blocks_of_rows_give_the_same(signals, signed, monkeypatch):
         np.testing.assert_allclose(again[1], value, atol=1e-5)
 
 
-@pytest.mark.parametrize("threshold", [0.02, 0.5, 0.8, 0.99])
-@pytest.mark.parametrize("seed", range(3))
-def test_parts_are_those_of_networkx(seed, threshold):
+def pieces(sizes, seed, num_samples=150):
+    """Signals of independent fields on chains and of single nodes, so few that some ties are but likely."""
     rng = np.random.default_rng(seed)
-    index = np.stack([rng.permutation(np.delete(np.arange(50), node))[:10] for node in range(50)])
-    value = rng.uniform(0, 1, (50, 10)) * rng.choice([-1, 1], (50, 10))
-    graph = networkx.empty_graph(50)
-    for node in range(50):
-        for place in range(8):  # links beyond the eighth don't count
-            if abs(value[node, place]) > threshold:
-                graph.add_edge(node, int(index[node, place]))
+    parts = []
+    for size in sizes:
+        step = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+        parts.append(rng.standard_normal((num_samples, size)) @ np.linalg.cholesky(0.55**step).T)
+    return prepare(read(np.concatenate(parts, 1)))
+
+
+@pytest.mark.parametrize("most", [2048, 10])
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_are_those_of_networkx(seed, most, monkeypatch):
+    """Evident links, and likely ones to what eight nodes or more already hold together."""
+    monkeypatch.setattr(similar, "DENSE_NODES", most)
+    signals = pieces([15, 9, 4, 1, 1, 1], seed)
+    num_nodes, effective = signals.num_nodes, signals.effective
+    strength = np.abs(np.corrcoef(signals.score.astype(float)))
+    likely = np.tanh(np.sqrt(4 * np.log(num_nodes)) / np.sqrt(effective - 3))
+    graph = networkx.empty_graph(num_nodes)
+    graph.add_edges_from(np.argwhere(np.triu(strength > evident(num_nodes, effective), 1)).tolist())
+    large = set().union(*(part for part in networkx.connected_components(graph) if len(part) >= 8))
+    pairs = np.argwhere(np.triu(strength > likely, 1)).tolist()
+    graph.add_edges_from((i, j) for i, j in pairs if i in large or j in large)
     expected = sorted(map(sorted, networkx.connected_components(graph)), key=lambda part: (-len(part), part[0]))
-    assert [part.tolist() for part in connected_rows(index, value, threshold)] == expected
+    assert [part.tolist() for part in connected_rows(signals)] == expected
+
+
+def test_independent_fields_come_apart_by_falling_size():
+    signals = pieces([4, 12, 1, 8], 0, 2000)
+    found = [sorted(signals.order[part].tolist()) for part in connected_rows(signals)]
+    assert found == [list(range(4, 16)), list(range(17, 25)), list(range(4)), [16]]
 
 
 def test_fisher_makes_correlations_of_noise_normal():
