@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
-from scge_pyg.discovery.coupling.similar import connected_rows, most_similar
-from scge_pyg.discovery.part import Part, discover_part
+from scge_pyg.discovery.coupling.similar import connected_rows
+from scge_pyg.discovery.part import FEWEST, Part, discover_part
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare
@@ -24,7 +24,6 @@ __all__ = ["discover"]
 
 logger = logging.getLogger("scge_pyg")
 
-_LINKS = 8
 _LONG = 1e9  # samples times nodes squared above which a progress bar is shown on a terminal
 
 
@@ -102,10 +101,12 @@ def discover(
         seconds["parts"] = time.perf_counter() - start - seconds["signals"]
         bar.update()
         parts: list[tuple[np.ndarray, Part]] = []
+        unjudged = dim is None and len(rows[0]) < FEWEST <= signals.num_nodes
         for nodes in rows:
             if len(nodes) > 1:
                 own = signals if len(nodes) == signals.num_nodes else signals.take(nodes)
-                parts.append((nodes, discover_part(own, dim, snap, seed)))
+                part = discover_part(own, dim, snap, seed)
+                parts.append((nodes, part.without_map() if unjudged else part))
             else:
                 parts.append((nodes, _single()))
         bar.update()
@@ -118,8 +119,7 @@ def discover(
 
 def _rows_of_parts(signals: Signals, dim: int | None) -> list[np.ndarray]:
     """Rows of each connected part; all of them if a map is to be drawn of what hardly hangs together."""
-    index, value = most_similar(signals, _LINKS)
-    rows = connected_rows(index, value, signals.effective)
+    rows = connected_rows(signals)
     if dim is not None and len(rows[0]) < 3:
         return [np.arange(signals.num_nodes)]
     return rows

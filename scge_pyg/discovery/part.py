@@ -22,7 +22,7 @@ from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.joining import forest, join_pieces
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
-from scge_pyg.discovery.maps.sketch import Links
+from scge_pyg.discovery.maps.sketch import Links, spanning_tree
 from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges, wire
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.drawing.assembly import cell_coordinates
@@ -74,6 +74,11 @@ class Part:
     coupling: str
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def without_map(self) -> Part:
+        """The edges alone."""
+        pos, confidence = np.zeros((len(self.pos), 0)), np.zeros(len(self.pos))
+        return replace(self, pos=pos, confidence=confidence, dim=0, cells=None)
+
 
 def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> Part:
     """Judge a connected part, then place it.
@@ -90,37 +95,63 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     court = Court(signals, seed)
     choice = choose(court)
     clock("judgement")
-    sign, aligned = _signs(signals, choice)
-    direct = partial_coupling(aligned, seed) if choice.partial_share >= _IN_THE_RUNNING else None
+    views = _views(signals, choice, seed)
     clock("coupling")
     judged = dim is not None or choice.verdict.verdict != "undecided"
-    if snap and judged and direct is not None and choice.verdict.gain > choice.verdict.chance:
-        found = _on_lattice(direct, court, choice, dim, seed)
-        clock("lattice")
-        if found is not None:
-            return replace(found, sign=sign, seconds=clock.seconds)
+    if snap and judged and choice.verdict.gain > choice.verdict.chance:
+        for view in views:
+            found = _on_lattice(view, court, choice, dim, seed)
+            clock("lattice")
+            if found is not None:
+                return replace(found, sign=view.sign, seconds=clock.seconds)
     if dim is None and choice.verdict.verdict != "geometry":
-        found = _edges_alone(aligned, direct or partial_coupling(aligned, seed), choice)
+        found, view = _edges_alone(views[0], choice), views[0]
     else:
-        found = _on_map(aligned, direct, court, choice, dim, bool((sign == 0).any()))
-        if snap and direct is not None and found.dim == found.pos.shape[1] <= _MOST_AXES:
+        found, view = _on_map(views, court, choice, dim)
+        if snap and view.direct is not None and found.dim == found.pos.shape[1] <= _MOST_AXES:
             cells = snap_lattice(found.pos, found.edges)
-            found = (cells and _as_part(direct, court, choice, cells, found.confidence)) or found
+            found = (cells and _as_part(view.direct, court, choice, cells, found.confidence)) or found
     clock("map")
-    return replace(found, sign=sign, seconds=clock.seconds)
+    return replace(found, sign=view.sign, seconds=clock.seconds)
 
 
-def _signs(signals: Signals, choice: Choice) -> tuple[np.ndarray, Signals]:
-    """Polarity of each node ``[n]``, if the coupling ignores signs, and the signals with it undone."""
-    sign = np.ones(signals.num_nodes, dtype=np.int64)
-    if not choice.absolute or signals.num_nodes > DENSE_NODES:
-        return sign, signals
-    sign = align_signs(signals.correlation, evident(signals.num_nodes, signals.effective))
-    return sign, signals.scaled(np.where(sign == 0, 1, sign))
+@dataclass(frozen=True)
+class _View:
+    """Signals with some of them turned over, and their couplings.
+
+    Attributes:
+        signals: The signals.
+        sign: What each was multiplied by, ``[n]``; 0 where that is undecided and it was left alone.
+        direct: Partial correlation, where it is in the running.
+        similar: Correlation, or its absolute value where some signs are undecided.
+    """
+
+    signals: Signals
+    sign: np.ndarray
+    direct: Coupling | None
+    similar: Coupling
 
 
-def _on_lattice(direct: Coupling, court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
+def _views(signals: Signals, choice: Choice, seed: int) -> list[_View]:
+    """The signals as they are and, if the chosen coupling ignores signs, with inverted nodes turned over."""
+    signs = [np.ones(signals.num_nodes, dtype=np.int64)]
+    if choice.absolute and signals.num_nodes <= DENSE_NODES:
+        turned = align_signs(signals.correlation, evident(signals.num_nodes, signals.effective))
+        if (turned != 1).any():
+            signs.append(turned)
+    views = []
+    for sign in signs:
+        own = signals if (sign == 1).all() else signals.scaled(np.where(sign == 0, 1, sign))
+        direct = partial_coupling(own, seed) if choice.partial_share >= _IN_THE_RUNNING else None
+        views.append(_View(own, sign, direct, correlation_coupling(own, bool((sign == 0).any()))))
+    return views
+
+
+def _on_lattice(view: _View, court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
     """The part on a lattice that the coupling grows, if that predicts held-out samples as well as the best map."""
+    direct = view.direct
+    if direct is None:
+        return None
     num_nodes = direct.matrix.shape[0]
     grown = intrinsic_dimension(adjacency_of(strong_edges(direct.matrix, direct.noise), num_nodes))
     for own in dict.fromkeys([grown, choice.dim] if dim is None else [dim]):
@@ -146,34 +177,28 @@ def _as_part(direct: Coupling, court: Court, choice: Choice, cells: Cells, confi
     return Part(pos, edges, weight, own, confidence, _NO_SIGN, cells, choice, verdict, court.rows, direct.name)
 
 
-def _on_map(
-    signals: Signals, direct: Coupling | None, court: Court, choice: Choice, dim: int | None, loose: bool
-) -> Part:
-    """The part on the map that predicts best, by correlation or by partial correlation."""
+def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None) -> tuple[Part, _View]:
+    """The part on the map that predicts best, by correlation or partial correlation, and the view that drew it."""
     columns = choice.columns
     if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
         columns = dim
-    best: tuple[float, Coupling, np.ndarray] | None = None
-    for coupling in (correlation_coupling(signals, loose), direct):
-        if coupling is not None and (best is None or choice.direct):
-            pairs = _link_pairs(signals, coupling, links_a_node(columns)[1])
-            pos = draw_places(
-                _lengths(coupling, pairs, signals.num_nodes, unexplained(choice.verdict.node_gain)), columns
-            )
-            near = nearest(pos[court.rows], court.few)
-            gain = float(court.gains([near, near]).mean())
-            if best is None or gain > best[0]:
-                best = gain, coupling, pos
-    assert best is not None
-    _, coupling, pos = best
+    noise = unexplained(choice.verdict.node_gain)
+    drawn = []
+    for view in views:
+        for coupling in (view.similar, view.direct if choice.direct else None):
+            if coupling is not None:
+                pairs = _link_pairs(view.signals, coupling, links_a_node(columns)[1])
+                pos = draw_places(_lengths(coupling, pairs, view.signals.num_nodes, noise), columns)
+                near = nearest(pos[court.rows], court.few)
+                drawn.append((float(court.gains([near, near]).mean()), coupling, pos, view))
+    _, coupling, pos, view = max(drawn, key=lambda entry: entry[0])
     pos = pos / _spacing(pos)
     own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
-    edges = _side_by_side(signals, coupling, pos, own)
-    strength = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
+    edges = _side_by_side(view.signals, coupling, pos, own)
+    weight = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
     confidence = place_confidence(court, choice.near, pos)
-    return Part(
-        pos, edges, strength, own, confidence, _NO_SIGN, None, choice, choice.verdict, court.rows, coupling.name
-    )
+    part = Part(pos, edges, weight, own, confidence, _NO_SIGN, None, choice, choice.verdict, court.rows, coupling.name)
+    return part, view
 
 
 class _Clock:
@@ -207,13 +232,16 @@ def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
     return Part(pos, edges, strength, own, confidence, sign, None, None, None, rows, coupling.name, clock.seconds)
 
 
-def _edges_alone(signals: Signals, coupling: Coupling, choice: Choice) -> Part:
+def _edges_alone(view: _View, choice: Choice) -> Part:
     """Couplings that stand out from the noise, without a map; none where too little is known to tell."""
+    coupling = view.direct or partial_coupling(view.signals)
     edges = _significant(coupling) if choice.verdict.verdict == "no geometry" else np.zeros((2, 0), dtype=np.int64)
-    pos, confidence = np.zeros((signals.num_nodes, 0)), np.zeros(signals.num_nodes)
-    strength = strength_of(coupling.matrix, edges)
+    count = view.signals.num_nodes
     rows = np.zeros(0, dtype=np.int64)
-    return Part(pos, edges, strength, 0, confidence, _NO_SIGN, None, choice, choice.verdict, rows, coupling.name)
+    return Part(
+        *(np.zeros((count, 0)), edges, strength_of(coupling.matrix, edges), 0, np.zeros(count), _NO_SIGN, None),
+        *(choice, choice.verdict, rows, coupling.name),
+    )
 
 
 def _significant(coupling: Coupling) -> np.ndarray:
@@ -238,7 +266,12 @@ def _link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
     every = edges_of(coupling.matrix)
     reach = np.concatenate([every, np.stack([own, similar.ravel()])], 1)
     strength = np.r_[1 + strength_of(coupling.matrix, every), np.abs(correlation).ravel()]
-    pairs = np.concatenate([pairs, forest(reach, strength, num_nodes)], 1)
+    tree = forest(reach, strength, num_nodes)
+    if tree.shape[1] < num_nodes - 1 and num_nodes <= DENSE_NODES:
+        value = np.abs(signals.correlation)
+        np.fill_diagonal(value, -np.inf)
+        tree = np.concatenate([tree, spanning_tree(value, similar)], 1)
+    pairs = np.concatenate([pairs, tree], 1)
     key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
     return np.stack([key // num_nodes, key % num_nodes])
 

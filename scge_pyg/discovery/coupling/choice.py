@@ -12,18 +12,22 @@ from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["correlation_coupling", "partial_coupling"]
 
+_CLEARLY = 1.08
 _KEPT = 32  # strongest couplings that are kept for each node
 
 
 def partial_coupling(signals: Signals, seed: int = 0) -> Coupling:
-    """Partial correlation of all nodes, of scores or of roots of intensities, whichever predicts better.
+    """Partial correlation of all nodes: of scores, or of roots of intensities where they predict clearly better.
 
     Above 2,048 nodes by regression on each node's most similar signals.
 
     Cost: see :func:`scge_pyg.discovery.coupling.direct.direct_coupling` and ``local_coupling``.
     """
-    found = [_partial(signals, signal, seed) for signal in (signals.score, signals.rooted) if signal is not None]
-    return max(found, key=lambda coupling: coupling.gain)
+    scores = _partial(signals, signals.score, seed)
+    if signals.rooted is None:
+        return scores
+    roots = _partial(signals, signals.rooted, seed)
+    return roots if roots.gain > _CLEARLY * scores.gain else scores
 
 
 def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:

@@ -12,7 +12,7 @@ from scge_pyg.discovery.signals.prepare import Signals
 __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_similar"]
 
 DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
-_LINKS = 8
+_LINKS = 32
 _LARGE = 8
 _ROWS = 2**26
 
@@ -64,31 +64,25 @@ def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.nda
     return index, value
 
 
-def connected_rows(index: np.ndarray, value: np.ndarray, effective: float) -> list[np.ndarray]:
+def connected_rows(signals: Signals) -> list[np.ndarray]:
     """Rows of each part that correlations beyond chance hold together, by falling size, then by first row.
 
     A link is :func:`evident`; to a part of at least eight nodes that such links make, one as strong as the largest of
-    all chance correlations is enough.
-
-    Args:
-        index: Most similar nodes of each node, ``[N, k]``.
-        value: Their correlations ``[N, k]``.
-        effective: Effective number of samples.
-
-    Example:
-        >>> parts = connected_rows(np.array([[1], [0], [1]]), np.array([[0.9], [0.9], [0.1]]), 100.0)
-        >>> [part.tolist() for part in parts]
-        [[0, 1], [2]]
+    all chance correlations is enough. Above 2,048 nodes only the 32 most similar of each node are looked at.
     """
-    num_nodes = len(index)
-    k = min(_LINKS, index.shape[1])
-    row, col = np.repeat(np.arange(num_nodes), k), index[:, :k].ravel()
-    strength = np.abs(value[:, :k].ravel())
+    num_nodes, effective = signals.num_nodes, signals.effective
+    likely = beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)))), effective)
+    if num_nodes <= DENSE_NODES:
+        row, col = np.nonzero(np.abs(np.triu(signals.correlation, 1)) > likely)
+        strength = np.abs(signals.correlation[row, col])
+    else:
+        index, value = most_similar(signals, _LINKS)
+        row, col = np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()
+        strength = np.abs(value.ravel())
     sure = strength > evident(num_nodes, effective)
     label = _labels(row[sure], col[sure], num_nodes)
     large = np.bincount(label)[label] >= _LARGE
-    likely = strength > beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)))), effective)
-    joined = sure | (likely & (large[row] | large[col]))
+    joined = sure | ((strength > likely) & (large[row] | large[col]))
     label = _labels(row[joined], col[joined], num_nodes)
     size = np.bincount(label)
     first = np.unique(label, return_index=True)[1]
