@@ -80,7 +80,8 @@ def choose(court: Court) -> Choice:
     Each candidate (:func:`scge_pyg.discovery.coupling.candidates.candidates`) sketches maps from one side of the
     samples, from few and many links a node, in 1 to 4 columns. The coupling whose sketches predict best wins; the
     number of columns is the smallest within two standard errors over nodes of the best. Chains and rings are tried
-    apart (:mod:`scge_pyg.discovery.judgement.closing`). What is judged in the end is a map as it will be drawn.
+    apart (:mod:`scge_pyg.discovery.judgement.closing`). Full maps, with their local stress, have the last word: columns
+    beyond two go as long as a full map does without, and what is judged in the end is a map as it will be drawn.
 
     Cost: :math:`O(S n^2)` for the moments of the n rows of the court, and :math:`O(n^3)` a partial correlation.
     """
@@ -100,8 +101,12 @@ def choose(court: Court) -> Choice:
         chain, ring = _chain(court, chosen.pair[0])
         if _as_good(chain, chosen.gain):
             dim, columns = 1, 2 if ring else 1
-    noise = unexplained(chosen.gain)
-    near = [_full_map(court, w, chosen.pair[w], columns, threshold, noise) for w in (0, 1)]
+    near, gain = _full_map(court, chosen, columns, threshold)
+    while dim == columns > 2:
+        fewer, lower = _full_map(court, chosen, columns - 1, threshold)
+        if not _as_good(lower, gain):
+            break
+        dim, columns, near, gain = dim - 1, columns - 1, fewer, lower
     partial = max((e.total for e in found if e.pair[0].direct), default=0.0)
     return Choice(
         coupling=chosen.name,
@@ -152,17 +157,21 @@ def _compete(
     return [entry for pair in kept for entry in sketches(pair, links, 2)]
 
 
-def _full_map(
-    court: Court, which: int, coupling: Candidate, columns: int, threshold: float, noise: float
-) -> np.ndarray:
-    """Nearest rows ``[n, k]`` on the map that one side draws."""
-    value = coupling.value
-    ranked = ranked_partners(value, _PARTNERS)
-    links = strongest_links(value, ranked, min(links_a_node(columns)[1], ranked.shape[1]), threshold, coupling.direct)
-    correlation = court.sides[which].correlation[links.pairs[0], links.pairs[1]]
-    correlation = np.abs(correlation) if coupling.absolute else correlation
-    lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
-    return nearest(draw_places(lengths, columns), court.few)
+def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> tuple[list[np.ndarray], np.ndarray]:
+    """Nearest rows ``[n, k]`` on the maps that both sides draw, from few or many links, and their gains ``[n]``."""
+    noise = unexplained(chosen.gain)
+    found = []
+    for k in links_a_node(columns):
+        near = []
+        for side, coupling in zip(court.sides, chosen.pair, strict=True):
+            ranked = ranked_partners(coupling.value, _PARTNERS)
+            links = strongest_links(coupling.value, ranked, min(k, ranked.shape[1]), threshold, coupling.direct)
+            correlation = side.correlation[links.pairs[0], links.pairs[1]]
+            correlation = np.abs(correlation) if coupling.absolute else correlation
+            lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
+            near.append(nearest(draw_places(lengths, columns), court.few))
+        found.append((near, court.gains(near)))
+    return max(found, key=lambda entry: float(entry[1].mean()))
 
 
 def _as_good(gain: np.ndarray, best: np.ndarray) -> bool:

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spannin
 
 __all__ = [
     "Links",
+    "bridges",
     "leading_eigenvectors",
     "ranked_partners",
     "scale_geodesics",
@@ -73,11 +74,35 @@ def strongest_links(value: np.ndarray, ranked: np.ndarray, k: int, threshold: fl
     row = np.repeat(np.arange(num_nodes), k)
     col = ranked[:, :k].ravel()
     keep = value[row, col] > threshold
-    pairs = np.concatenate([np.stack([row[keep], col[keep]]), spanning_tree(value, ranked)], 1)
+    pairs = np.stack([row[keep], col[keep]])
+    pairs = np.concatenate([pairs, bridges(value, pairs, k), spanning_tree(value, ranked)], 1)
     key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
     pairs = np.stack([key // num_nodes, key % num_nodes])
     length = np.ones(len(key)) if direct else signal_distance(value[pairs[0], pairs[1]])
     return Links(pairs, length, num_nodes)
+
+
+def bridges(value: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
+    """The ``k`` strongest pairs that leave each piece of at least ``k`` nodes, ``[2, B]``.
+
+    A single link across a gap leaves the pieces free to turn about it.
+
+    Args:
+        value: Coupling ``[N, N]``, -inf on the diagonal.
+        pairs: Links ``[2, L]``.
+        k: Links a piece.
+    """
+    num_nodes = len(value)
+    half = sp.csr_matrix((np.ones(pairs.shape[1]), pairs), (num_nodes, num_nodes))
+    count, label = connected_components(half, directed=False)
+    size = np.bincount(label, minlength=count)
+    found = [pairs[:, :0]]
+    for piece in np.flatnonzero((size >= max(k, 2)) & (size < num_nodes)).tolist():
+        inside, outside = np.flatnonzero(label == piece), np.flatnonzero(label != piece)
+        strength = value[np.ix_(inside, outside)].ravel()
+        best = np.argsort(-strength, kind="stable")[:k]
+        found.append(np.stack([inside[best // len(outside)], outside[best % len(outside)]]))
+    return np.concatenate(found, 1)
 
 
 def signal_distance(correlation: np.ndarray, nugget: float = 0.0) -> np.ndarray:
