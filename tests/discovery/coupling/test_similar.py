@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import networkx
 import numpy as np
 import pytest
@@ -50,6 +52,24 @@ def pieces(sizes, seed, num_samples=150):
         step = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
         parts.append(rng.standard_normal((num_samples, size)) @ np.linalg.cholesky(0.55**step).T)
     return prepare(read(np.concatenate(parts, 1)))
+
+
+@pytest.mark.parametrize("most", [2048, 10])
+@pytest.mark.parametrize(("size", "tie", "joined"), [(8, "likely", True), (7, "likely", False), (8, "weak", False)])
+def test_a_likely_tie_is_enough_to_a_large_part(size, tie, joined, most, monkeypatch):
+    """Rows whose correlations are exactly these: a chain of evident links, and a node tied to its end."""
+    monkeypatch.setattr(similar, "DENSE_NODES", most)
+    effective, num_nodes = 400.0, 20
+    likely = np.tanh(np.sqrt(4 * np.log(num_nodes)) / np.sqrt(effective - 3))
+    value = (likely + evident(num_nodes, effective)) / 2 if tie == "likely" else 0.95 * likely
+    correlation = np.eye(num_nodes)
+    for node in range(size - 1):
+        correlation[node, node + 1] = correlation[node + 1, node] = 0.4
+    correlation[0, size] = correlation[size, 0] = -value
+    rows = np.linalg.qr(np.random.default_rng(0).standard_normal((400, num_nodes)))[0].T * 20
+    score = (np.linalg.cholesky(correlation) @ rows).astype(np.float32)
+    signals = SimpleNamespace(num_nodes=num_nodes, effective=effective, correlation=correlation, score=score)
+    assert connected_rows(signals)[0].tolist() == list(range(size + joined))
 
 
 @pytest.mark.parametrize("most", [2048, 10])

@@ -15,6 +15,8 @@ CASES = {
     "volume": (3, 3),
     "torus": (2, 4),
     "volume in four": (3, 4),
+    "rolled volume": (3, 4),
+    "four": (4, 4),
 }
 
 
@@ -46,7 +48,13 @@ def geometry(kind, num_nodes, seed):
         first = side / (2 * np.pi) * np.stack([np.cos(turn[:, 0]), np.sin(turn[:, 0])], 1)
         second = side / (2 * np.pi) * np.stack([np.cos(turn[:, 1]), np.sin(turn[:, 1])], 1)
         return np.concatenate([first, flat[:, 1:] if kind == "cylinder" else second], 1)
-    volume = rng.uniform(0, num_nodes ** (1 / 3), (num_nodes, 3))
+    side = num_nodes ** (1 / 3)
+    volume = rng.uniform(0, side, (num_nodes, 3))
+    if kind == "four":
+        return rng.uniform(0, num_nodes ** (1 / 4), (num_nodes, 4))
+    if kind == "rolled volume":
+        turn = 2 * np.pi * volume[:, :1] / side
+        return np.concatenate([side / (2 * np.pi) * np.cos(turn), side / (2 * np.pi) * np.sin(turn), volume[:, 1:]], 1)
     return volume if kind == "volume" else np.pad(volume, ((0, 0), (0, 1)))
 
 
@@ -55,9 +63,16 @@ def geometry(kind, num_nodes, seed):
 @pytest.mark.parametrize("kind", CASES)
 def test_dimension_of_places_on_a_geometry(kind, num_nodes, seed):
     dim, columns = CASES[kind]
+    num_nodes *= 2 if kind == "rolled volume" else 1  # seven nodes around are too few to see it bend
     pos = geometry(kind, num_nodes, 100 + seed)
     assert pos.shape == (num_nodes, columns)
     assert tangent_dimension(pos) == dim
+
+
+@pytest.mark.parametrize(("kind", "num_nodes"), [("sphere", 40), ("cylinder", 80), ("torus", 60), ("volume", 125)])
+def test_strongly_bent_maps_of_few_nodes(kind, num_nodes):
+    for seed in range(100, 110):
+        assert tangent_dimension(geometry(kind, num_nodes, seed)) == CASES[kind][0]
 
 
 @pytest.mark.parametrize("kind", ["sphere", "torus", "volume", "helix"])

@@ -8,6 +8,7 @@ from sklearn.manifold import ClassicalMDS
 
 from scge_pyg.discovery.maps.sketch import (
     Links,
+    bridges,
     leading_eigenvectors,
     ranked_partners,
     scale_geodesics,
@@ -80,11 +81,14 @@ def test_spanning_tree_among_negative_couplings():
 def test_links_are_the_strongest_of_each_node_and_a_tree(k, threshold, direct):
     value, _ = coupling()
     links = strongest_links(value, ranked_partners(value, 16), k, threshold, direct)
-    expected = as_set(spanning_tree(value, ranked_partners(value, 16)))
+    expected, chosen = as_set(spanning_tree(value, ranked_partners(value, 16))), []
     for i in range(50):
         for j in np.argsort(-value[i])[:k].tolist():
             if value[i, j] > threshold:
                 expected.add((min(i, j), max(i, j)))
+                chosen.append((i, j))
+    chosen = np.array(chosen, dtype=np.int64).reshape(-1, 2).T
+    expected |= as_set(bridges(value, chosen, k))
     assert as_set(links.pairs) == expected
     assert len(expected) == links.pairs.shape[1] == len(links.length)
     assert (links.pairs[0] < links.pairs[1]).all()
@@ -94,6 +98,23 @@ def test_links_are_the_strongest_of_each_node_and_a_tree(k, threshold, direct):
     assert np.array_equal(matrix, matrix.T)
     assert np.array_equal(matrix[pairs[0], pairs[1]], links.length)
     assert (matrix > 0).sum() == 2 * len(links.length)
+
+
+@pytest.mark.parametrize("k", [2, 3, 6])
+@pytest.mark.parametrize("reach", [0.3, 0.6, 0.8, 9.0])
+def test_pieces_are_tied_to_the_rest_by_their_strongest_pairs(reach, k):
+    value, points = coupling()
+    pairs = neighbors_of(points, reach).pairs
+    graph = networkx.empty_graph(50)
+    graph.add_edges_from(pairs.T.tolist())
+    expected = set()
+    for piece in networkx.connected_components(graph):
+        if k <= len(piece) < 50:
+            leaving = [(value[i, j], min(i, j), max(i, j)) for i in piece for j in set(range(50)) - piece]
+            expected |= {(i, j) for _, i, j in sorted(leaving)[-k:]}
+    if reach in (0.6, 9.0):
+        assert bool(expected) == (reach == 0.6)
+    assert as_set(bridges(value, pairs, k)) == expected
 
 
 def test_signal_distance_is_that_of_standardised_signals():

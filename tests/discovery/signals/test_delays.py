@@ -71,6 +71,18 @@ def test_true_delays_are_found(options):
     assert np.array_equal(found, true - true.min())
 
 
+def test_a_wrong_lag_is_outvoted_by_the_others():
+    """The strongest tree is a star; one of its links is wrong by two steps, the weaker links of its end are not."""
+    delay = random_delays(10)
+    pairs = np.stack(np.nonzero(~np.eye(10, dtype=bool)))
+    weight = np.where((pairs == 0).any(0), 0.9, 0.5)
+    lag = delay[pairs[1]] - delay[pairs[0]]
+    lag[(pairs[0] == 0) & (pairs[1] == 5)] += 2
+    lag[(pairs[0] == 5) & (pairs[1] == 0)] -= 2
+    found = delays._settle(pairs, lag, weight, 10)
+    assert np.array_equal(found - found[0], delay - delay[0])
+
+
 def test_delays_add_up_along_a_wave():
     """Neighbours differ by a step or two, the ends by more than the longest lag that is looked at."""
     delay = np.round(1.2 * places(80)[:, 0]).astype(int)

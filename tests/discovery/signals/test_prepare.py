@@ -95,6 +95,13 @@ def test_twins_up_to_shift_scale_and_sign(x, gaps):
         assert twin not in signals.order
 
 
+def test_twins_that_all_begin_below_their_median_run_with_each_other(x):
+    low = int(np.flatnonzero(x[0] < np.median(x, 0))[0])
+    signals = prepared(np.concatenate([x, 3 * x[:, [low]], x[:, [low]] - 1], 1))
+    assert signals.twin_sign.tolist() == [1, 1]
+    assert {*signals.twins.flatten().tolist()} == {low, 8, 9}
+
+
 def test_nodes_that_miss_different_samples_are_no_twins(x):
     copy = x[:, :1].copy()
     copy[:5] = np.nan
