@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from scge_pyg.discovery.coupling.choice import correlation_coupling, partial_coupling
+from scge_pyg.discovery.coupling.choice import correlation_coupling, partial_couplings
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.signs import align_signs
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident, most_similar
@@ -38,7 +38,6 @@ _IN_THE_RUNNING = 0.75  # share of the best map's gain at which partial correlat
 _AS_GOOD = 0.99  # of the gain of the best map: true lattices 0.998 and more, those with a node astray 0.93 to 0.987
 _MOST_AXES = 3
 _WEAKEST = 1e-6
-_NO_SIGN = np.ones(0, dtype=np.int64)
 _LINKS = 8
 
 
@@ -99,20 +98,16 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     clock("coupling")
     judged = dim is not None or choice.verdict.verdict != "undecided"
     if snap and judged and choice.verdict.gain > choice.verdict.chance:
-        for view in views:
-            found = _on_lattice(view, court, choice, dim, seed)
-            clock("lattice")
-            if found is not None:
-                return replace(found, sign=view.sign, seconds=clock.seconds)
+        found = _on_lattice(views, court, choice, dim, seed)
+        clock("lattice")
+        if found is not None:
+            return replace(found, seconds=clock.seconds)
     if dim is None and choice.verdict.verdict != "geometry":
-        found, view = _edges_alone(views[0], choice), views[0]
+        found = _edges_alone(views[0], choice)
     else:
-        found, view = _on_map(views, court, choice, dim)
-        if snap and view.direct is not None and found.dim == found.pos.shape[1] <= _MOST_AXES:
-            cells = snap_lattice(found.pos, found.edges)
-            found = (cells and _as_part(view.direct, court, choice, cells, found.confidence)) or found
+        found = _on_map(views, court, choice, dim, snap)
     clock("map")
-    return replace(found, sign=view.sign, seconds=clock.seconds)
+    return replace(found, seconds=clock.seconds)
 
 
 @dataclass(frozen=True)
@@ -122,13 +117,13 @@ class _View:
     Attributes:
         signals: The signals.
         sign: What each was multiplied by, ``[n]``; 0 where that is undecided and it was left alone.
-        direct: Partial correlation, where it is in the running.
+        direct: Partial correlations, the best one first, where they are in the running.
         similar: Correlation, or its absolute value where some signs are undecided.
     """
 
     signals: Signals
     sign: np.ndarray
-    direct: Coupling | None
+    direct: list[Coupling]
     similar: Coupling
 
 
@@ -142,29 +137,38 @@ def _views(signals: Signals, choice: Choice, seed: int) -> list[_View]:
     views = []
     for sign in signs:
         own = signals if (sign == 1).all() else signals.scaled(np.where(sign == 0, 1, sign))
-        direct = partial_coupling(own, seed) if choice.partial_share >= _IN_THE_RUNNING else None
+        direct = partial_couplings(own, seed) if choice.partial_share >= _IN_THE_RUNNING else []
         views.append(_View(own, sign, direct, correlation_coupling(own, bool((sign == 0).any()))))
     return views
 
 
-def _on_lattice(view: _View, court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
-    """The part on a lattice that the coupling grows, if that predicts held-out samples as well as the best map."""
-    direct = view.direct
-    if direct is None:
-        return None
-    num_nodes = direct.matrix.shape[0]
-    grown = intrinsic_dimension(adjacency_of(strong_edges(direct.matrix, direct.noise), num_nodes))
+def _on_lattice(views: list[_View], court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
+    """The part on the lattice that predicts best of those that its couplings grow, if it does so as well as any map."""
+    grown = (
+        _as_part(view, direct, court, choice, cells)
+        for view in views
+        for direct in view.direct
+        for cells in [_grow(direct, choice, dim, seed)]
+        if cells is not None
+    )
+    found = [part for part in grown if part is not None]
+    return max(found, key=lambda part: part.verdict.gain if part.verdict else 0.0, default=None)
+
+
+def _grow(direct: Coupling, choice: Choice, dim: int | None, seed: int) -> Cells | None:
+    """Cells that a coupling grows in as many dimensions as its strong edges have, or else as the choice has."""
+    strong = strong_edges(direct.matrix, direct.noise)
+    grown = intrinsic_dimension(adjacency_of(strong, direct.matrix.shape[0]))
     for own in dict.fromkeys([grown, choice.dim] if dim is None else [dim]):
         if own <= _MOST_AXES:
             wiring = wire(direct.matrix, direct.noise, own)
             cells = grow_lattice(direct, wiring, own, np.random.default_rng(seed))
-            found = None if cells is None else _as_part(direct, court, choice, cells, cells.confidence)
-            if found is not None:
-                return found
+            if cells is not None:
+                return cells
     return None
 
 
-def _as_part(direct: Coupling, court: Court, choice: Choice, cells: Cells, confidence: np.ndarray) -> Part | None:
+def _as_part(view: _View, direct: Coupling, court: Court, choice: Choice, cells: Cells) -> Part | None:
     """The part on these cells, or ``None`` if neighbours on them predict less than those on the best map."""
     pos = _lattice_places(cells)
     near = nearest(pos[court.rows], court.few)
@@ -173,33 +177,38 @@ def _as_part(direct: Coupling, court: Court, choice: Choice, cells: Cells, confi
         return None
     edges = edges_on_lattice(direct, cells)
     weight = np.maximum(strength_of(direct.matrix, edges), _WEAKEST)
+    confidence = place_confidence(court, choice.near, pos)
     own = cells.cell.shape[1]
-    return Part(pos, edges, weight, own, confidence, _NO_SIGN, cells, choice, verdict, court.rows, direct.name)
+    return Part(pos, edges, weight, own, confidence, view.sign, cells, choice, verdict, court.rows, direct.name)
 
 
-def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None) -> tuple[Part, _View]:
-    """The part on the map that predicts best, by correlation or partial correlation, and the view that drew it."""
+def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None, snap: bool) -> Part:
+    """The part on the map that predicts best, by correlation or partial correlation, or on its cells if it has such."""
     columns = choice.columns
     if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
         columns = dim
     noise = unexplained(choice.verdict.node_gain)
     drawn = []
     for view in views:
-        for coupling in (view.similar, view.direct if choice.direct else None):
-            if coupling is not None:
-                for k in links_a_node(columns):
-                    pairs = _link_pairs(view.signals, coupling, k)
-                    pos = draw_places(_lengths(coupling, pairs, view.signals.num_nodes, noise), columns)
-                    near = nearest(pos[court.rows], court.few)
-                    drawn.append((float(court.gains([near, near]).mean()), coupling, pos, view))
+        for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
+            for k in links_a_node(columns):
+                pairs = _link_pairs(view.signals, coupling, k)
+                pos = draw_places(_lengths(coupling, pairs, view.signals.num_nodes, noise), columns)
+                near = nearest(pos[court.rows], court.few)
+                drawn.append((float(court.gains([near, near]).mean()), coupling, pos, view))
     _, coupling, pos, view = max(drawn, key=lambda entry: entry[0])
     pos = pos / _spacing(pos)
     own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
     edges = _side_by_side(view.signals, coupling, pos, own)
+    if snap and view.direct and own == columns <= _MOST_AXES:
+        cells = snap_lattice(pos, edges)
+        snapped = cells and _as_part(view, view.direct[0], court, choice, cells)
+        if snapped:
+            return snapped
     weight = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
     confidence = place_confidence(court, choice.near, pos)
-    part = Part(pos, edges, weight, own, confidence, _NO_SIGN, None, choice, choice.verdict, court.rows, coupling.name)
-    return part, view
+    verdict, rows = choice.verdict, court.rows
+    return Part(pos, edges, weight, own, confidence, view.sign, None, choice, verdict, rows, coupling.name)
 
 
 class _Clock:
@@ -218,7 +227,7 @@ class _Clock:
 def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
     """Edges of a handful of nodes, drawn but not judged."""
     num_nodes = signals.num_nodes
-    coupling = partial_coupling(signals)
+    coupling = partial_couplings(signals)[0]
     edges = _significant(coupling)
     links = _link_pairs(signals, coupling, 2)
     own = dim or max(1, min(intrinsic_dimension(adjacency_of(edges, num_nodes)), num_nodes - 1))
@@ -235,12 +244,12 @@ def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
 
 def _edges_alone(view: _View, choice: Choice) -> Part:
     """Couplings that stand out from the noise, without a map; none where too little is known to tell."""
-    coupling = view.direct or partial_coupling(view.signals)
+    coupling = (view.direct or partial_couplings(view.signals))[0]
     edges = _significant(coupling) if choice.verdict.verdict == "no geometry" else np.zeros((2, 0), dtype=np.int64)
     count = view.signals.num_nodes
     rows = np.zeros(0, dtype=np.int64)
     return Part(
-        *(np.zeros((count, 0)), edges, strength_of(coupling.matrix, edges), 0, np.zeros(count), _NO_SIGN, None),
+        *(np.zeros((count, 0)), edges, strength_of(coupling.matrix, edges), 0, np.zeros(count), view.sign, None),
         *(choice, choice.verdict, rows, coupling.name),
     )
 

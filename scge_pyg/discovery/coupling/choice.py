@@ -10,24 +10,20 @@ from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
 from scge_pyg.discovery.signals.moments_of_scores import correlation_of
 from scge_pyg.discovery.signals.prepare import Signals
 
-__all__ = ["correlation_coupling", "partial_coupling"]
+__all__ = ["correlation_coupling", "partial_couplings"]
 
-_CLEARLY = 1.08
 _KEPT = 32  # strongest couplings that are kept for each node
 
 
-def partial_coupling(signals: Signals, seed: int = 0) -> Coupling:
-    """Partial correlation of all nodes: of scores, or of roots of intensities where they predict clearly better.
+def partial_couplings(signals: Signals, seed: int = 0) -> list[Coupling]:
+    """Partial correlation of all nodes: of their scores and, where values pile up at a floor, of their roots.
 
-    Above 2,048 nodes by regression on each node's most similar signals.
+    Above 2,048 nodes by regression on each node's most similar signals. The first one predicts best.
 
     Cost: see :func:`scge_pyg.discovery.coupling.direct.direct_coupling` and ``local_coupling``.
     """
-    scores = _partial(signals, signals.score, seed)
-    if signals.rooted is None:
-        return scores
-    roots = _partial(signals, signals.rooted, seed)
-    return roots if roots.gain > _CLEARLY * scores.gain else scores
+    kinds = [signals.score] if signals.rooted is None else [signals.score, signals.rooted]
+    return sorted((_partial(signals, kind, seed) for kind in kinds), key=lambda coupling: -coupling.gain)
 
 
 def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:

@@ -20,6 +20,7 @@ __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 MAX_COLUMNS = 4
 _PARTNERS = 16
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
+_WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
 _SHORT = 0.03
 _TOLERANCE = 0.005  # a further column, or an ignored sign, must gain more than this share
 
@@ -36,7 +37,7 @@ class Choice:
         columns: Columns that the geometry needs.
         dim: Its dimension if that is known from the gains alone (chains and rings are 1), else ``columns``.
         gain_by_columns: Best gain of sketches with 1, 2, 3 and 4 columns.
-        near: Nearest rows on the maps from each side, two arrays ``[n, k]``.
+        near: Nearest rows on the maps from each side, by distance, half as many again as predict, ``[n, k]`` each.
         verdict: What the samples that they have not seen say about these maps.
     """
 
@@ -117,7 +118,7 @@ def choose(court: Court) -> Choice:
         dim=dim,
         gain_by_columns=tuple(best[d].total for d in sorted(best)),
         near=near,
-        verdict=court.verdict(near),
+        verdict=court.verdict([rows[:, : court.few] for rows in near]),
     )
 
 
@@ -169,8 +170,8 @@ def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> t
             correlation = side.correlation[links.pairs[0], links.pairs[1]]
             correlation = np.abs(correlation) if coupling.absolute else correlation
             lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
-            near.append(nearest(draw_places(lengths, columns), court.few))
-        found.append((near, court.gains(near)))
+            near.append(nearest(draw_places(lengths, columns), min(_WIDE * court.few // 2, links.num_nodes - 1)))
+        found.append((near, court.gains([rows[:, : court.few] for rows in near])))
     return max(found, key=lambda entry: float(entry[1].mean()))
 
 
