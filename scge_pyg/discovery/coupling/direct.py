@@ -17,7 +17,7 @@ from scge_pyg.discovery.coupling.candidate_regression import (
     held_out_gain,
     ridge_regression,
 )
-from scge_pyg.discovery.maps.sketch import leading_eigenvectors
+from scge_pyg.discovery.maps.sketch import leading_eigenvectors, ranked_partners
 from scge_pyg.graph.neighbors import knn
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "centred",
     "choose_ridge",
     "direct_coupling",
+    "lacking",
     "lifted",
     "local_coupling",
     "partial_correlation",
@@ -128,31 +129,40 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(RIDGES[step]) / 2, gain
 
 
-def lifted(correlation: np.ndarray) -> np.ndarray:
-    r"""The matrix with directions that the data lack given the variance of any other, 1.
+def lacking(correlation: np.ndarray) -> np.ndarray:
+    r"""Directions ``[N, q]`` that the data lack, q = 0 to 8.
 
     An average reference, or components removed as in artifact cleaning, leaves combinations of nodes that hardly vary.
-    Inverted, they drown all else. At most eight, and a quarter of all, are taken for such where their variance is below
-    0.02 and a tenth of the next one's.
+    At most eight, and a quarter of all, are taken for such where their variance is below 0.02 and a tenth of the next
+    one's.
 
     Cost: one inverse, :math:`O(N^3)`.
 
     Example:
         >>> reference = np.eye(40) - 1 / 40
-        >>> value = np.linalg.eigvalsh(lifted(reference))
-        >>> bool(value.min() > 0.9)
-        True
+        >>> lacking(reference).shape, lacking(np.eye(40)).shape
+        ((40, 1), (40, 0))
     """
     count = min(_MOST_LACKING, len(correlation) // 4)
     if count < 1:
-        return correlation
+        return np.zeros((len(correlation), 0))
     value, vector = leading_eigenvectors(_inverse(correlation, _TINY), count + 1)
     gap = (value[:-1] > _GAP * value[1:]) & (value[:-1] > 1 / _LACKING)
-    if not gap.any():
+    return vector[:, : int(np.flatnonzero(gap)[-1]) + 1 if gap.any() else 0]
+
+
+def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The matrix with the variance along directions ``[N, q]`` raised to 1: inverted as they are, they drown all else.
+
+    Example:
+        >>> reference = np.eye(40) - 1 / 40
+        >>> bool(np.linalg.eigvalsh(lifted(reference, lacking(reference))).min() > 0.9)
+        True
+    """
+    if not directions.shape[1]:
         return correlation
-    lacking = int(np.flatnonzero(gap)[-1]) + 1
-    vector = vector[:, :lacking]
-    return correlation + (vector * (1 - 1 / value[:lacking])) @ vector.T
+    variance = np.einsum("iq,ij,jq->q", directions, correlation, directions)
+    return correlation + (directions * (1 - variance)) @ directions.T
 
 
 def centred(partial: np.ndarray) -> np.ndarray:
@@ -184,15 +194,15 @@ def direct_coupling(
         whole: Correlation matrix of all samples.
         effective: Effective number of samples. Default: unknown.
     """
-    first, second, whole_lifted = lifted(first), lifted(second), lifted(whole)
-    ridge, gain = choose_ridge(first, second)
-    partial = centred(partial_correlation(whole_lifted, ridge))
+    directions = lacking(whole)
+    ridge, gain = choose_ridge(lifted(first, directions), lifted(second, directions))
+    partial = centred(partial_correlation(lifted(whole, directions), ridge))
     upper = partial[np.triu_indices(len(partial), 1)]
     noise = float(np.median(np.abs(upper))) / 0.6745
     if effective is not None:
         noise = min(noise, 1 / math.sqrt(max(effective, 1.0)))
-    kept = min(_KEPT, len(partial) - 1)
-    index = np.argsort(-partial, axis=1, kind="stable")[:, :kept]
+    np.fill_diagonal(partial, -np.inf)
+    index = ranked_partners(partial, _KEPT)
     value = np.take_along_axis(partial, index, 1)
     matrix = sparse_coupling(index, value, len(partial))
     return Coupling(f"partial {ridge:.2g}", matrix, noise, ridge, gain, lambda pairs: 1 - whole[pairs[0], pairs[1]])

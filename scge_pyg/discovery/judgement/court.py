@@ -20,7 +20,7 @@ from scge_pyg.discovery.signals.prepare import Signals
 __all__ = ["Court", "Side", "Verdict"]
 
 _MOST_NODES = 512
-_MOST_COLUMNS = 4096  # samples that are looked at one by one, for the error
+_MOST_COLUMNS = 2048  # samples that are looked at one by one, for the error
 _RANDOM_DRAWS = 3
 _RATIO = 0.8  # fields 0.95 and more, with components removed 0.84; random graphs and factors at most 0.76
 _BEYOND_CHANCE = 3.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scge_pyg.discovery.coupling.candidates import Candidate, candidates
-from scge_pyg.discovery.coupling.direct import choose_ridge, lifted
+from scge_pyg.discovery.coupling.direct import choose_ridge, lacking, lifted
 from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
@@ -19,6 +19,7 @@ __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 
 MAX_COLUMNS = 4
 _PARTNERS = 16
+_MOST_KEPT = 3
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
 _WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
 _SHORT = 0.03
@@ -86,7 +87,8 @@ def choose(court: Court) -> Choice:
 
     Cost: :math:`O(S n^2)` for the moments of the n rows of the court, and :math:`O(n^3)` a partial correlation.
     """
-    whole = [lifted(side.correlation) for side in court.sides]
+    directions = lacking(court.signals.correlation)
+    whole = [lifted(side.correlation, directions) for side in court.sides]
     ridge, _ = choose_ridge(*whole)
     threshold = beyond_noise(4.0, court.signals.effective / 2)
     pairs = _both_sides(court, whole, (2 * ridge, max(0.1, 8 * ridge)))
@@ -153,7 +155,8 @@ def _compete(
 
     first = {p[0].name: max(e.total for e in sketches(p, (8,), 1)) for p in pairs}
     bar = max(first.values())
-    kept = [p for p in pairs if first[p[0].name] >= min(_SHORTLIST * bar, bar)]
+    pairs = sorted(pairs, key=lambda pair: -first[pair[0].name])
+    kept = [p for p in pairs[:_MOST_KEPT] if first[p[0].name] >= min(_SHORTLIST * bar, bar)]
     links = tuple(sorted({k for d in range(1, MAX_COLUMNS + 1) for k in links_a_node(d)}))
     return [entry for pair in kept for entry in sketches(pair, links, 2)]
 

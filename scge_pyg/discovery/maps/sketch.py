@@ -95,6 +95,8 @@ def bridges(value: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
     num_nodes = len(value)
     half = sp.csr_matrix((np.ones(pairs.shape[1]), pairs), (num_nodes, num_nodes))
     count, label = connected_components(half, directed=False)
+    if count == 1:
+        return pairs[:, :0]
     size = np.bincount(label, minlength=count)
     found = [pairs[:, :0]]
     for piece in np.flatnonzero((size >= max(k, 2)) & (size < num_nodes)).tolist():

@@ -55,8 +55,7 @@ def _scores(rows: np.ndarray) -> np.ndarray:
     count = length - missing.sum(1, keepdims=True)
     observed = np.maximum(count, 1)
     doubled = np.where(missing, observed, first + last + 1)
-    tail = ndtri(np.minimum(doubled, 2 * observed - doubled) / (2 * observed))  # exactly antisymmetric
-    score = np.where(doubled < observed, tail, -tail)
+    score = _quantiles(doubled, observed)
     score -= _sum_both_ways(score, count) / observed
     score[missing] = 0.0
     deviation = np.sqrt(_sum_both_ways(score**2, count) / observed)
@@ -65,6 +64,20 @@ def _scores(rows: np.ndarray) -> np.ndarray:
     result = np.empty(rows.shape, dtype=np.float32)
     np.put_along_axis(result, order, score.astype(np.float32), 1)
     return result
+
+
+def _quantiles(doubled: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Gaussian quantiles of doubled mid-ranks among ``count [n, 1]`` observed values, exactly antisymmetric."""
+    if (count == count[0]).all():
+        every = np.arange(2 * int(count[0, 0]) + 1)
+        result: np.ndarray = _quantile(every, count[0])[doubled]
+        return result
+    return _quantile(doubled, count)
+
+
+def _quantile(doubled: np.ndarray, count: np.ndarray) -> np.ndarray:
+    tail = ndtri(np.minimum(doubled, 2 * count - doubled) / (2 * count))
+    return np.where(doubled < count, tail, -tail)
 
 
 def _sum_both_ways(sorted_rows: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scge_pyg.discovery.coupling.candidates import candidates
-from scge_pyg.discovery.coupling.direct import centred, lifted, partial_correlation
+from scge_pyg.discovery.coupling.direct import centred, lacking, lifted, partial_correlation
 
 RIDGES = (0.003, 0.25)
 
@@ -82,7 +82,7 @@ def test_absolute_where_a_negative_value_is_among_the_eight_strongest(value, lef
 def test_an_average_reference_hardly_changes_centred_partials():
     """It shifts all of them alike; the shift is in the median."""
     before, after = smooth(), averaged(smooth())
-    plain, referenced = by_name(before, lifted(before)), by_name(after, lifted(after))
+    plain, referenced = (by_name(c, lifted(c, lacking(c))) for c in (before, after))
     name = f"partial {RIDGES[0]}"
     first, second = off_diagonal(plain[name].value), off_diagonal(referenced[name].value)
     assert np.corrcoef(first, second)[0, 1] > 0.99

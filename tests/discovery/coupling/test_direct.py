@@ -10,6 +10,7 @@ from scge_pyg.discovery.coupling.direct import (
     centred,
     choose_ridge,
     direct_coupling,
+    lacking,
     lifted,
     local_coupling,
     partial_correlation,
@@ -139,10 +140,11 @@ def test_directions_that_the_data_lack_get_variance_one():
     """Combinations of nodes that were taken out, as by an average reference, and those put back exactly."""
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.standard_normal((40, 40)))[0]
-    for lacking in (1, 3, 8):
-        variance = np.r_[np.full(lacking, 1e-4), rng.uniform(0.1, 3, 40 - lacking)]
-        found = lifted((basis * variance) @ basis.T)
-        expected = (basis * np.r_[np.ones(lacking), variance[lacking:]]) @ basis.T
+    for count in (1, 3, 8):
+        variance = np.r_[np.full(count, 1e-4), rng.uniform(0.1, 3, 40 - count)]
+        correlation = (basis * variance) @ basis.T
+        found = lifted(correlation, lacking(correlation))
+        expected = (basis * np.r_[np.ones(count), variance[count:]]) @ basis.T
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
@@ -155,8 +157,9 @@ def test_directions_are_lifted_only_where_they_stand_apart():
         np.r_[np.full(9, 1e-4), np.full(31, 1.0)],  # more than eight
     ):
         correlation = (basis * variance) @ basis.T
-        assert np.array_equal(lifted(correlation), correlation)
-    assert np.array_equal(lifted(np.eye(3)), np.eye(3))
+        assert lacking(correlation).shape == (40, 0)
+        assert np.array_equal(lifted(correlation, lacking(correlation)), correlation)
+    assert lacking(np.eye(3)).shape == (3, 0)
 
 
 def test_matrices_without_an_inverse_are_lifted_or_left():
@@ -164,7 +167,8 @@ def test_matrices_without_an_inverse_are_lifted_or_left():
     rng = np.random.default_rng(0)
     x = standardised(300, 20)[:, [*range(20), 3, 3, 7]]
     rounding = 1e-6 * rng.standard_normal((23, 23))
-    found = lifted(np.corrcoef(x.T) + rounding + rounding.T)
+    correlation = np.corrcoef(x.T) + rounding + rounding.T
+    found = lifted(correlation, lacking(correlation))
     assert np.linalg.eigvalsh(found)[:3] == pytest.approx(np.linalg.eigvalsh(np.corrcoef(x[:, :20].T))[:3], abs=0.3)
 
 
