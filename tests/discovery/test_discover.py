@@ -81,7 +81,7 @@ def test_torus_closes_along_both_axes(grid_field):
     assert recall > 0.9
 
 
-def test_smooth_noise_on_a_grid():
+def test_smooth_noise_on_a_grid(shuffle):
     noise = np.random.default_rng(0).standard_normal((1500, 18, 21))
     x = torch.from_numpy(gaussian_filter(noise, (0, 0.9, 0.9))[:, 4:-4, 4:-4]).flatten(1)
     order = shuffle(130, 0)
@@ -90,7 +90,7 @@ def test_smooth_noise_on_a_grid():
     assert cell_accuracy(graph, cells) == 1.0
 
 
-def test_random_walks_are_chains():
+def test_random_walks_are_chains(shuffle):
     walk = torch.randn(400, 70, generator=torch.Generator().manual_seed(1)).cumsum(1)
     order = shuffle(70, 1)
     graph = discover(walk[:, order])
@@ -98,7 +98,7 @@ def test_random_walks_are_chains():
 
 
 @pytest.mark.parametrize("gray", [True, False])
-def test_photographs(gray):
+def test_photographs(shuffle, gray):
     pytest.importorskip("sklearn")
     from scge_pyg.datasets import PhotoPatches
 

@@ -11,9 +11,7 @@ from scge_pyg import discover
 
 def test_fewer_than_three_distinct_signals():
     x = torch.randn(100, 1, generator=torch.Generator().manual_seed(0)).expand(100, 8)
-    with pytest.raises(
-        ValueError, match="at least 3 nodes must vary and differ in their signal, got 1 distinct ones of 8"
-    ):
+    with pytest.raises(ValueError, match="at least 3 nodes must vary and differ in their signal, got 1 distinct"):
         discover(x)
 
 
@@ -35,19 +33,22 @@ def test_seed_out_of_range(seed):
         discover(torch.rand(50, 10), seed=seed)
 
 
-@pytest.mark.parametrize("live", [0, 1, 2])
+def test_nothing_but_constants():
+    with pytest.raises(ValueError, match="at least 2 different samples are needed, got 1 distinct of 50"):
+        discover(torch.ones(50, 9))
+
+
+@pytest.mark.parametrize("live", [1, 2])
 def test_fewer_than_three_live_nodes(live):
     x = torch.ones(50, 9)
     x[:, :live] = torch.randn(50, live, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(
-        ValueError, match=f"at least 3 nodes must vary and differ in their signal, got {live} distinct ones of 9"
-    ):
+    with pytest.raises(ValueError, match=f"at least 3 nodes must vary and differ in their signal, got {live} distinct"):
         discover(x)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_samples(count):
-    with pytest.raises(ValueError, match=f"at least 2 .*samples are needed, got {count}"):
+    with pytest.raises(ValueError, match=f"at least 2 different samples are needed, got {count}"):
         discover(torch.rand(count, 5))
 
 

@@ -58,9 +58,8 @@ KINDS += ("few nodes", "floor", "noise")
 def test_shuffling_permutes_the_result_and_changes_no_bit(samples, assert_same, permuted, shuffle, kind):
     x = samples[kind]
     graph = discover(x)
-    for seed in (0, 1):
-        order = shuffle(x.shape[1], seed)
-        assert_same(discover(x[:, order]), permuted(graph, order))
+    order = shuffle(x.shape[1], KINDS.index(kind))
+    assert_same(discover(x[:, order]), permuted(graph, order))
 
 
 @pytest.mark.filterwarnings("ignore:discover")

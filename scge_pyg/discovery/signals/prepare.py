@@ -105,7 +105,7 @@ def distinct_samples(values: np.ndarray) -> np.ndarray:
         [0, 2]
     """
     count = len(values)
-    flat = values.reshape(count, -1)
+    flat = values.reshape(count, int(np.prod(values.shape[1:])))
     width = np.uint32 if flat.dtype == np.float32 else np.uint64
     weight = np.random.default_rng(0).integers(1, 2**63, flat.shape[1], dtype=np.uint64) * 2 + 1
     key = np.empty(count, dtype=np.uint64)

@@ -147,8 +147,9 @@ def test_missing_values_are_left_out_of_the_judgement(places, matern, signals_of
     assert holed.chance < holed.gain < whole.gain
 
 
-def test_at_most_512_nodes_sit_in_judgement(grid_field, signals_of):
-    court = Court(signals_of(grid_field((700,), 300).x))
-    assert len(court.rows) == court.signals.num_nodes == 512
-    assert (court.rows[0], court.rows[-1]) == (0, 699)
+def test_only_some_of_many_nodes_sit_in_judgement(grid_field, signals_of, monkeypatch):
+    monkeypatch.setattr("scge_pyg.discovery.judgement.court._MOST_NODES", 50)
+    court = Court(signals_of(grid_field((70,), 300).x))
+    assert len(court.rows) == court.signals.num_nodes == 50
+    assert (court.rows[0], court.rows[-1]) == (0, 69)
     assert np.diff(court.rows).max() <= 2

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from scge_pyg.discovery.coupling.direct import Coupling
+from scge_pyg.discovery.lattices.fitting import beside, edges_on_lattice, grow_lattice, snap_lattice
+from scge_pyg.discovery.lattices.snapping import Cells
+from scge_pyg.discovery.maps.wiring import wire
+
+
+def grid(*shape):
+    return np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+
+
+def cells_at(cell, shape, periodic=None):
+    return Cells(cell, shape, periodic or (False,) * len(shape), np.ones(len(cell)), 0.0)
+
+
+def coupling_of(matrix):
+    return Coupling("partial", matrix, 0.01, 0.0, 0.0, lambda pairs: 1 - np.asarray(matrix[pairs[0], pairs[1]]).ravel())
+
+
+def pairs_of(edges):
+    return set(map(tuple, np.sort(edges, axis=0).T.tolist()))
+
+
+@pytest.mark.parametrize("periodic", [(False, False), (True, False), (True, True)])
+def test_beside_are_neighbouring_cells(periodic):
+    cell, shape = grid(4, 5), (4, 5)
+    i, j = np.triu_indices(20, 1)
+    found = beside(cells_at(cell, shape, periodic), np.stack([i, j]))
+    for one, other, is_beside in zip(i, j, found, strict=True):
+        steps = np.abs(cell[one] - cell[other])
+        steps = [min(s, n - s) if p else s for s, n, p in zip(steps, shape, periodic, strict=True)]
+        assert is_beside == (sum(steps) == 1)
+
+
+def test_nodes_without_a_cell_lie_beside_none():
+    assert not beside(cells_at(np.array([[0], [-1], [1]]), (2,)), np.array([[0, 1], [1, 2]])).any()
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (4, 4, 5), (30,)])
+def test_a_grid_is_grown_with_its_edges(grid_coupling, shape):
+    cells = np.random.default_rng(100).permutation(grid(*shape))
+    coupling = coupling_of(grid_coupling(cells))
+    dim = len(shape)
+    wiring = wire(coupling.matrix, coupling.noise, dim)
+    found = grow_lattice(coupling, wiring, dim, np.random.default_rng(0))
+    assert sorted(found.shape) == sorted(shape)
+    edges = edges_on_lattice(coupling, found)
+    i, j = np.triu_indices(len(cells), 1)
+    true = np.abs(cells[i] - cells[j]).sum(1) == 1
+    assert pairs_of(edges) == pairs_of(np.stack([i[true], j[true]]))
+
+
+def test_edges_hold_all_nodes_together(grid_coupling):
+    """A node without a significant partner keeps its strongest one."""
+    cells = grid(5, 5)
+    matrix = grid_coupling(cells).tolil()
+    matrix[0, :] = matrix[:, 0] = 0
+    matrix[0, 1] = matrix[1, 0] = 0.015
+    edges = edges_on_lattice(coupling_of(matrix.tocsr()), cells_at(cells, (5, 5)))
+    assert (0, 1) in pairs_of(edges)
+    assert set(edges.ravel().tolist()) == set(range(25))
+
+
+def test_a_turned_map_is_snapped_with_its_edges():
+    cells = grid(6, 5)
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    i, j = np.triu_indices(30, 1)
+    step = np.abs(cells[i] - cells[j])
+    near = np.stack([i, j])[:, step.sum(1) == 1]
+    pos = cells @ turn + np.random.default_rng(100).normal(0, 0.05, (30, 2))
+    found = snap_lattice(pos, near)
+    assert sorted(found.shape) == [5, 6]
+    assert beside(found, near).all()
+    jumps = np.stack([i, j])[:, step.max(1) == 3][:, :20]
+    assert snap_lattice(pos, np.concatenate([near, jumps], 1)) is None
+
+
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_scattered_and_hexagonal_maps_have_no_cells(seed):
+    rng = np.random.default_rng(seed)
+    scattered = 6 * rng.random((36, 2))
+    row, col = grid(6, 6).T
+    hexagonal = np.stack([row * 0.75**0.5, col + row % 2 / 2], 1)
+    none = np.zeros((2, 0), dtype=np.int64)
+    assert snap_lattice(scattered, none) is None
+    assert snap_lattice(hexagonal, none) is None
