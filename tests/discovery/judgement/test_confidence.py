@@ -47,7 +47,7 @@ def test_confidence_rises_with_agreement_from_doubt_to_trust(places, matern, sig
 
 
 def test_strangers_are_not_trusted(places, matern, signals_of):
-    points = places("plane", 40, 101)
+    points = places("plane", 100, 101)
     signals = signals_of(matern(points, 2000, 101))
     court = Court(signals)
     shuffled = np.random.default_rng(0).permutation(points[signals.order])
