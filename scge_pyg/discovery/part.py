@@ -35,7 +35,9 @@ __all__ = ["FEWEST", "Part", "discover_part"]
 FEWEST = 8  # nodes below which neither dimension nor geometry is judged
 _UNJUDGED = 0.5
 _IN_THE_RUNNING = 0.75  # share of the best map's gain at which partial correlation may still show a lattice
+_TIED = 0.995
 _AS_GOOD = 0.99  # of the gain of the best map: true lattices 0.998 and more, those with a node astray 0.93 to 0.987
+_NEARLY = 0.97  # the same, of a map that has more columns than the lattice has axes
 _MOST_AXES = 3
 _WEAKEST = 1e-6
 _LINKS = 8
@@ -137,13 +139,16 @@ def _views(signals: Signals, choice: Choice, seed: int) -> list[_View]:
     views = []
     for sign in signs:
         own = signals if (sign == 1).all() else signals.scaled(np.where(sign == 0, 1, sign))
-        direct = partial_couplings(own, seed) if choice.partial_share >= _IN_THE_RUNNING else []
+        direct = partial_couplings(own, seed, 2 * choice.ridge) if choice.partial_share >= _IN_THE_RUNNING else []
         views.append(_View(own, sign, direct, correlation_coupling(own, bool((sign == 0).any()))))
     return views
 
 
 def _on_lattice(views: list[_View], court: Court, choice: Choice, dim: int | None, seed: int) -> Part | None:
-    """The part on the lattice that predicts best of those that its couplings grow, if it does so as well as any map."""
+    """The part on the lattice that predicts best of those that its couplings grow, if it does so as well as any map.
+
+    Of lattices that predict alike, the one by the coupling that does.
+    """
     grown = (
         _as_part(view, direct, court, choice, cells)
         for view in views
@@ -151,8 +156,9 @@ def _on_lattice(views: list[_View], court: Court, choice: Choice, dim: int | Non
         for cells in [_grow(direct, choice, dim, seed)]
         if cells is not None
     )
-    found = [part for part in grown if part is not None]
-    return max(found, key=lambda part: part.verdict.gain if part.verdict else 0.0, default=None)
+    found = [(part.verdict.gain, part) for part in grown if part is not None and part.verdict is not None]
+    best = max((gain for gain, _ in found), default=0.0)
+    return next((part for gain, part in found if gain >= _TIED * best), None)
 
 
 def _grow(direct: Coupling, choice: Choice, dim: int | None, seed: int) -> Cells | None:
@@ -173,7 +179,8 @@ def _as_part(view: _View, direct: Coupling, court: Court, choice: Choice, cells:
     pos = _lattice_places(cells)
     near = nearest(pos[court.rows], court.few)
     verdict = court.verdict([near, near])
-    if verdict.gain < _AS_GOOD * choice.verdict.gain:
+    limit = _AS_GOOD if choice.columns <= pos.shape[1] else _NEARLY
+    if verdict.gain < limit * choice.verdict.gain:
         return None
     edges = edges_on_lattice(direct, cells)
     weight = np.maximum(strength_of(direct.matrix, edges), _WEAKEST)

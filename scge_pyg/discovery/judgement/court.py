@@ -19,7 +19,7 @@ from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["Court", "Side", "Verdict"]
 
-_MOST_NODES = 512
+_MOST_NODES = 384
 _MOST_COLUMNS = 2048  # samples that are looked at one by one, for the error
 _RANDOM_DRAWS = 3
 _RATIO = 0.8  # fields 0.95 and more, with components removed 0.84; random graphs and factors at most 0.76
@@ -77,7 +77,7 @@ class Court:
     with its jackknife error over blocks. A geometry has a ratio of at least 0.8 within two errors, and predicts better
     than chance by three errors. A common mode, or a few factors, predict from any partners alike: that is chance.
 
-    At most 512 nodes, evenly spread in canonical order, sit in judgement.
+    At most 384 nodes, evenly spread in canonical order, sit in judgement.
 
     Args:
         signals: Signals of a connected part.

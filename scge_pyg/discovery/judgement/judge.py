@@ -20,6 +20,7 @@ __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 MAX_COLUMNS = 4
 _PARTNERS = 16
 _MOST_KEPT = 3
+_TRY_BOTH = 320  # nodes above which a full map is drawn from as many links as the best sketch alone
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
 _WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
 _SHORT = 0.03
@@ -34,6 +35,7 @@ class Choice:
         coupling: Name of the coupling.
         direct: Whether that is a partial correlation.
         absolute: Whether it ignores signs.
+        ridge: Ridge with the best pseudo-likelihood between both sides.
         partial_share: Gain of the best map by a partial correlation over that of the best map.
         columns: Columns that the geometry needs.
         dim: Its dimension if that is known from the gains alone (chains and rings are 1), else ``columns``.
@@ -45,6 +47,7 @@ class Choice:
     coupling: str
     direct: bool
     absolute: bool
+    ridge: float
     partial_share: float
     columns: int
     dim: int
@@ -89,7 +92,7 @@ def choose(court: Court) -> Choice:
     """
     directions = lacking(court.signals.correlation)
     whole = [lifted(side.correlation, directions) for side in court.sides]
-    ridge, _ = choose_ridge(*whole)
+    ridge, _ = choose_ridge(whole[0], whole[1])
     threshold = beyond_noise(4.0, court.signals.effective / 2)
     pairs = _both_sides(court, whole, (2 * ridge, max(0.1, 8 * ridge)))
     ranked = {p[0].name: [ranked_partners(one.value, max(_PARTNERS, court.few)) for one in p] for p in pairs}
@@ -115,6 +118,7 @@ def choose(court: Court) -> Choice:
         coupling=chosen.name,
         direct=chosen.pair[0].direct,
         absolute=chosen.pair[0].absolute,
+        ridge=ridge,
         partial_share=partial / max(top.total, 1e-9),
         columns=columns,
         dim=dim,
@@ -165,7 +169,10 @@ def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> t
     """Nearest rows ``[n, k]`` on the maps that both sides draw, from few or many links, and their gains ``[n]``."""
     noise = unexplained(chosen.gain)
     found = []
-    for k in links_a_node(columns):
+    choices = links_a_node(columns)
+    if len(court.rows) > _TRY_BOTH and chosen.columns == columns:
+        choices = (chosen.links, chosen.links)
+    for k in dict.fromkeys(choices):
         near = []
         for side, coupling in zip(court.sides, chosen.pair, strict=True):
             ranked = ranked_partners(coupling.value, _PARTNERS)

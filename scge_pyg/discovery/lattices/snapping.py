@@ -110,6 +110,8 @@ def _search(
         return None
     if board.faults(strong).shape[1] > _HOPELESS * strong.shape[1]:
         return None
+    if _complete(board, strong):
+        return board
     budget = 2 * len(bins)
     board.mend(strong, generator, budget)
     board = _close_axes(board, strong)
@@ -120,6 +122,14 @@ def _search(
         if turn > 0 and not improved:
             break
     return board
+
+
+def _complete(board: Board, edges: np.ndarray) -> bool:
+    """Whether the nodes fill a box without a gap and hardly an edge is off it: there is nothing to mend."""
+    cell, placed = board.cells()
+    if not placed.all() or board.period.any() or int(np.prod(np.ptp(cell, axis=0) + 1)) != board.num_nodes:
+        return False
+    return board.faults(edges).shape[1] <= _CLEAN * edges.shape[1]
 
 
 def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | None:

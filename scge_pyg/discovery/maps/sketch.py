@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 _SHORTEST = 0.01
+_PIECE = 8
 _SPARE = 8
 _POWERS = 12
 
@@ -83,7 +84,7 @@ def strongest_links(value: np.ndarray, ranked: np.ndarray, k: int, threshold: fl
 
 
 def bridges(value: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
-    """The ``k`` strongest pairs that leave each piece of at least ``k`` nodes, ``[2, B]``.
+    """The ``k`` strongest pairs that leave each piece of at least ``k`` and eight nodes, ``[2, B]``.
 
     A single link across a gap leaves the pieces free to turn about it.
 
@@ -99,7 +100,7 @@ def bridges(value: np.ndarray, pairs: np.ndarray, k: int) -> np.ndarray:
         return pairs[:, :0]
     size = np.bincount(label, minlength=count)
     found = [pairs[:, :0]]
-    for piece in np.flatnonzero((size >= max(k, 2)) & (size < num_nodes)).tolist():
+    for piece in np.flatnonzero((size >= max(k, _PIECE)) & (size < num_nodes)).tolist():
         inside, outside = np.flatnonzero(label == piece), np.flatnonzero(label != piece)
         strength = value[np.ix_(inside, outside)].ravel()
         best = np.argsort(-strength, kind="stable")[:k]

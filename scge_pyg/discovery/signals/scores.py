@@ -84,9 +84,10 @@ def _sum_both_ways(sorted_rows: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Sum of the first ``count [n, 1]`` values of each row; rows read backwards give the same bits."""
     length = sorted_rows.shape[1]
     if (count == length).all():
-        mirrored = sorted_rows[:, ::-1]
-    else:
-        place = np.arange(length)
-        mirrored = np.take_along_axis(sorted_rows, np.where(place < count, count - 1 - place, place), 1)
-    total: np.ndarray = (sorted_rows + mirrored).sum(1, keepdims=True) / 2
-    return total
+        half = length // 2
+        total: np.ndarray = (sorted_rows[:, :half] + sorted_rows[:, : -half - 1 : -1]).sum(1, keepdims=True)
+        return total + sorted_rows[:, half : half + length % 2].sum(1, keepdims=True)
+    place = np.arange(length)
+    mirrored = np.take_along_axis(sorted_rows, np.where(place < count, count - 1 - place, place), 1)
+    both: np.ndarray = (sorted_rows + mirrored).sum(1, keepdims=True)
+    return both / 2
