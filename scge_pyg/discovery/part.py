@@ -139,7 +139,7 @@ def _views(signals: Signals, choice: Choice, seed: int) -> list[_View]:
     views = []
     for sign in signs:
         own = signals if (sign == 1).all() else signals.scaled(np.where(sign == 0, 1, sign))
-        direct = partial_couplings(own, seed, 2 * choice.ridge) if choice.partial_share >= _IN_THE_RUNNING else []
+        direct = partial_couplings(own, seed) if choice.partial_share >= _IN_THE_RUNNING else []
         views.append(_View(own, sign, direct, correlation_coupling(own, bool((sign == 0).any()))))
     return views
 

@@ -15,7 +15,7 @@ __all__ = ["correlation_coupling", "partial_couplings"]
 _KEPT = 32  # strongest couplings that are kept for each node
 
 
-def partial_couplings(signals: Signals, seed: int = 0, start: float = 0.01) -> list[Coupling]:
+def partial_couplings(signals: Signals, seed: int = 0) -> list[Coupling]:
     """Partial correlation of all nodes: of their scores and, where values pile up at a floor, of their roots.
 
     Above 2,048 nodes by regression on each node's most similar signals. The first one predicts best.
@@ -25,13 +25,12 @@ def partial_couplings(signals: Signals, seed: int = 0, start: float = 0.01) -> l
     Args:
         signals: Signals of N nodes.
         seed: Seed of the nodes on which the ridge is chosen, above 2,048 nodes.
-        start: Ridge at which its search begins.
     """
     kinds = [signals.score] if signals.rooted is None else [signals.score, signals.rooted]
-    return sorted((_partial(signals, kind, seed, start) for kind in kinds), key=lambda coupling: -coupling.gain)
+    return sorted((_partial(signals, kind, seed) for kind in kinds), key=lambda coupling: -coupling.gain)
 
 
-def _partial(signals: Signals, signal: np.ndarray, seed: int, start: float) -> Coupling:
+def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:
     if signals.num_nodes > DENSE_NODES:
         score = torch.from_numpy(signal)
         return local_coupling(score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6), seed)
@@ -43,7 +42,7 @@ def _partial(signals: Signals, signal: np.ndarray, seed: int, start: float) -> C
         if signal is signals.score
         else correlation_of(signal, signals.observed, None, signals.fewest)
     )
-    return direct_coupling(first, second, whole, signals.effective, start)
+    return direct_coupling(first, second, whole, signals.effective)
 
 
 def correlation_coupling(signals: Signals, absolute: bool) -> Coupling:

@@ -115,7 +115,7 @@ def pseudo_likelihood(fitted_on: np.ndarray, held_out: np.ndarray, ridge: float)
     return float((np.log(diagonal) - error + 1).mean() / 2)
 
 
-def choose_ridge(first: np.ndarray, second: np.ndarray, start: float = 0.01) -> tuple[float, float]:
+def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Ridge with the best held-out pseudo-likelihood between two halves, and that likelihood.
 
     The search walks along a grid of quarter decades. The sampling error that the ridge must swamp falls as one over
@@ -124,10 +124,8 @@ def choose_ridge(first: np.ndarray, second: np.ndarray, start: float = 0.01) -> 
     Args:
         first: Correlation matrix of one half of the samples, on which the regressions are fitted.
         second: Correlation matrix of the other half, on which they are judged.
-        start: Where the walk begins.
     """
-    near = int(np.abs(np.log(RIDGES / start)).argmin())
-    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge), near)
+    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge))
     return float(RIDGES[step]) / 2, gain
 
 
@@ -181,11 +179,7 @@ def centred(partial: np.ndarray) -> np.ndarray:
 
 
 def direct_coupling(
-    first: np.ndarray,
-    second: np.ndarray,
-    whole: np.ndarray,
-    effective: float | None = None,
-    start: float = 0.01,
+    first: np.ndarray, second: np.ndarray, whole: np.ndarray, effective: float | None = None
 ) -> Coupling:
     """Centred ridge partial correlation of all nodes, from the correlations of two halves and of all samples.
 
@@ -199,10 +193,9 @@ def direct_coupling(
         second: Correlation matrix of the other half, on which it is judged.
         whole: Correlation matrix of all samples.
         effective: Effective number of samples. Default: unknown.
-        start: Ridge at which the search begins.
     """
     directions = lacking(whole)
-    ridge, gain = choose_ridge(lifted(first, directions), lifted(second, directions), start)
+    ridge, gain = choose_ridge(lifted(first, directions), lifted(second, directions))
     partial = centred(partial_correlation(lifted(whole, directions), ridge))
     upper = partial[np.triu_indices(len(partial), 1)]
     noise = float(np.median(np.abs(upper))) / 0.6745

@@ -35,7 +35,6 @@ class Choice:
         coupling: Name of the coupling.
         direct: Whether that is a partial correlation.
         absolute: Whether it ignores signs.
-        ridge: Ridge with the best pseudo-likelihood between both sides.
         partial_share: Gain of the best map by a partial correlation over that of the best map.
         columns: Columns that the geometry needs.
         dim: Its dimension if that is known from the gains alone (chains and rings are 1), else ``columns``.
@@ -47,7 +46,6 @@ class Choice:
     coupling: str
     direct: bool
     absolute: bool
-    ridge: float
     partial_share: float
     columns: int
     dim: int
@@ -118,7 +116,6 @@ def choose(court: Court) -> Choice:
         coupling=chosen.name,
         direct=chosen.pair[0].direct,
         absolute=chosen.pair[0].absolute,
-        ridge=ridge,
         partial_share=partial / max(top.total, 1e-9),
         columns=columns,
         dim=dim,

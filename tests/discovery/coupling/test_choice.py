@@ -84,7 +84,7 @@ def test_roots_of_short_recordings_with_gaps_are_coupled():
     signals = prepare(read(x))
     assert signals.rooted is not None
     assert signals.fewest < 50
-    coupling = choice._partial(signals, signals.rooted, 0, 0.01)
+    coupling = choice._partial(signals, signals.rooted, 0)
     assert (coupling.dissimilarity(np.stack(np.triu_indices(12, 1))) != 1).mean() > 0.9
 
 
