@@ -18,6 +18,7 @@ from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare
 from scge_pyg.discovery.signals.samples import read
+from scge_pyg.discovery.signals.twins import without_near_twins
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["discover"]
@@ -93,7 +94,7 @@ def discover(
     with tqdm(total=3, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
         samples = read(x, missing_value=missing_value, seed=seed)
         hints = hint(samples)
-        signals = prepare(samples)
+        signals = without_near_twins(prepare(samples))
         signals = aligned_in_time(signals, node_delays(signals))
         seconds = {"signals": time.perf_counter() - start}
         bar.update()

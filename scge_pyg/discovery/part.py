@@ -25,7 +25,7 @@ from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noi
 from scge_pyg.discovery.maps.sketch import Links, bridges, spanning_tree
 from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges, wire
 from scge_pyg.discovery.signals.prepare import Signals
-from scge_pyg.graph.drawing.assembly import cell_coordinates
+from scge_pyg.graph.drawing.assembly import cell_coordinates, choose_map
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.drawing.layout import side_by_side
 from scge_pyg.graph.drawing.wiring import adjacency_of, edges_of, strength_of
@@ -98,16 +98,13 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     clock("judgement")
     views = _views(signals, choice, seed)
     clock("coupling")
-    judged = dim is not None or choice.verdict.verdict != "undecided"
-    if snap and judged and choice.verdict.gain > choice.verdict.chance:
+    drawn = dim is not None or choice.verdict.verdict == "geometry"
+    if snap and drawn:
         found = _on_lattice(views, court, choice, dim, seed)
         clock("lattice")
         if found is not None:
             return replace(found, seconds=clock.seconds)
-    if dim is None and choice.verdict.verdict != "geometry":
-        found = _edges_alone(views[0], choice)
-    else:
-        found = _on_map(views, court, choice, dim, snap)
+    found = _on_map(views, court, choice, dim, snap, seed) if drawn else _edges_alone(views[0], choice)
     clock("map")
     return replace(found, seconds=clock.seconds)
 
@@ -189,33 +186,51 @@ def _as_part(view: _View, direct: Coupling, court: Court, choice: Choice, cells:
     return Part(pos, edges, weight, own, confidence, view.sign, cells, choice, verdict, court.rows, direct.name)
 
 
-def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None, snap: bool) -> Part:
+def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None, snap: bool, seed: int) -> Part:
     """The part on the map that predicts best, by correlation or partial correlation, or on its cells if it has such."""
     columns = choice.columns
     if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
         columns = dim
     noise = unexplained(choice.verdict.node_gain)
-    drawn = []
+    drawn, snapped = [], []
     for view in views:
         for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
             for k in links_a_node(columns):
                 pairs = _link_pairs(view.signals, coupling, k)
                 pos = draw_places(_lengths(coupling, pairs, view.signals.num_nodes, noise), columns)
-                near = nearest(pos[court.rows], court.few)
-                drawn.append((float(court.gains([near, near]).mean()), coupling, pos, view))
+                drawn.append((_gain(court, pos), coupling, pos, view))
+        if view.direct and columns <= _MOST_AXES and (wired := _wired_map(view.direct[0], columns, seed)) is not None:
+            drawn.append((_gain(court, wired), view.direct[0], wired, view))
+            snapped.append((wired, view))
     _, coupling, pos, view = max(drawn, key=lambda entry: entry[0])
     pos = pos / _spacing(pos)
     own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
     edges = _side_by_side(view.signals, coupling, pos, own)
-    if snap and view.direct and own == columns <= _MOST_AXES:
-        cells = snap_lattice(pos, edges)
-        snapped = cells and _as_part(view, view.direct[0], court, choice, cells)
-        if snapped:
-            return snapped
+    if snap and own == columns <= _MOST_AXES:
+        for place, seen in [(pos, view), *snapped]:
+            cells = snap_lattice(place / _spacing(place), edges, seen.direct[0]) if seen.direct else None
+            found = cells and _as_part(seen, seen.direct[0], court, choice, cells)
+            if found:
+                return found
     weight = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
     confidence = place_confidence(court, choice.near, pos)
     verdict, rows = choice.verdict, court.rows
     return Part(pos, edges, weight, own, confidence, view.sign, None, choice, verdict, rows, coupling.name)
+
+
+def _gain(court: Court, pos: np.ndarray) -> float:
+    """Held-out gain of nearest neighbours on a map of all nodes."""
+    near = nearest(pos[court.rows], court.few)
+    return float(court.gains([near, near]).mean())
+
+
+def _wired_map(direct: Coupling, columns: int, seed: int) -> np.ndarray | None:
+    """The map of a wiring with the cycles of a grid, whose corners tell straight from across; ``None`` off grids."""
+    wiring = wire(direct.matrix, direct.noise, columns)
+    if wiring.dense:
+        return None
+    chart = choose_map(wiring, direct.matrix.shape[0], columns, seed)[1]
+    return chart.pos if chart.pos.shape[1] == columns and not chart.component.any() else None
 
 
 class _Clock:

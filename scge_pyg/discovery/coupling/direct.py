@@ -39,6 +39,7 @@ _TINY = 1e-4  # above the rounding of correlations in float32
 _MOST_LACKING = 8
 _LACKING = 0.02
 _GAP = 10.0
+_WIDESPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def lacking(correlation: np.ndarray) -> np.ndarray:
 
     An average reference, or components removed as in artifact cleaning, leaves combinations of nodes that hardly vary.
     At most eight, and a quarter of all, are taken for such where their variance is below 0.02 and a tenth of the next
-    one's.
+    one's, and a tenth of the nodes takes part: two nodes that hardly differ are no reference.
 
     Cost: one inverse, :math:`O(N^3)`.
 
@@ -148,7 +149,8 @@ def lacking(correlation: np.ndarray) -> np.ndarray:
         return np.zeros((len(correlation), 0))
     value, vector = leading_eigenvectors(_inverse(correlation, _TINY), count + 1)
     gap = (value[:-1] > _GAP * value[1:]) & (value[:-1] > 1 / _LACKING)
-    return vector[:, : int(np.flatnonzero(gap)[-1]) + 1 if gap.any() else 0]
+    vector = vector[:, : int(np.flatnonzero(gap)[-1]) + 1 if gap.any() else 0]
+    return vector[:, 1 / (vector**4).sum(0) >= _WIDESPREAD * len(vector)]
 
 
 def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ __all__ = ["beside", "edges_on_lattice", "grow_lattice", "snap_lattice"]
 
 _OWN_EDGES = 0.9  # share of the wiring that joins neighbouring cells: 1.0 on true lattices, 0.6 to 0.8 on false ones
 _NO_JUMPS = 0.95
+_SOLID = 0.65  # neighbours a node and axis: 0.67 on 3 x 3, at most 0.6 where a plane was strung out
 _UNEVEN = 0.5  # deviation of the log ratio of gaps that follow each other: 1.0 and more for places thrown at random
 
 
@@ -33,24 +34,39 @@ def grow_lattice(coupling: Coupling, wiring: Wiring, dim: int, generator: np.ran
         generator: Source of randomness.
     """
     cells = find_cells(coupling.matrix, wiring, np.arange(coupling.matrix.shape[0]), dim, generator)
-    if cells is None or not wiring.edges.shape[1]:
+    if cells is None or not wiring.edges.shape[1] or not _compact(cells):
         return None
     axial = float(beside(cells, wiring.edges).mean()) >= _OWN_EDGES
     return cells if axial and (dim > 1 or _evenly_spaced(coupling, cells)) else None
 
 
-def snap_lattice(pos: np.ndarray, edges: np.ndarray) -> Cells | None:
+def snap_lattice(pos: np.ndarray, edges: np.ndarray, coupling: Coupling) -> Cells | None:
     """Cells of all nodes read off their map, or ``None`` where it is no grid or its edges jump over cells.
 
     Args:
         pos: Map ``[N, d]`` with unit spacing.
-        edges: Edges ``[2, E]`` of the graph on it; those across corners are no jumps.
+        edges: Edges ``[2, E]`` of the graph; those across corners are no jumps.
+        coupling: Direct coupling, by which the nodes of a chain must be evenly spaced.
     """
     cell = cells_of_map(pos)
     if cell is None or (np.abs(cell[edges[0]] - cell[edges[1]]).max(1) <= 1).mean() < _NO_JUMPS:
         return None
     shape = tuple(int(n) for n in cell.max(0) + 1)
-    return Cells(cell, shape, (False,) * cell.shape[1], np.ones(len(cell)), 0.0)
+    cells = Cells(cell, shape, (False,) * cell.shape[1], np.ones(len(cell)), 0.0)
+    return cells if _compact(cells) and (cell.shape[1] > 1 or _evenly_spaced(coupling, cells)) else None
+
+
+def _compact(cells: Cells) -> bool:
+    """Whether occupied cells lie side by side as on a solid board; nodes strung along its lines do not."""
+    cell = cells.cell[cells.cell[:, 0] >= 0]
+    extent = np.array(cells.shape)
+    board = np.zeros(cells.shape, dtype=bool)
+    board[tuple(cell.T)] = True
+    joined = sum(
+        int((board & np.roll(board, 1, axis))[(slice(None),) * axis + (slice(0 if wraps else 1, None),)].sum())
+        for axis, wraps in enumerate(cells.periodic)
+    )
+    return joined >= _SOLID * len(extent) * len(cell)
 
 
 def _evenly_spaced(coupling: Coupling, cells: Cells) -> bool:
