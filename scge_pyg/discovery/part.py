@@ -146,14 +146,15 @@ def _on_lattice(views: list[_View], court: Court, choice: Choice, dim: int | Non
 
     Of lattices that predict alike, the one by the coupling that does.
     """
-    grown = (
-        _as_part(view, direct, court, choice, cells)
-        for view in views
-        for direct in view.direct
-        for cells in [_grow(direct, choice, dim, seed)]
-        if cells is not None
-    )
-    found = [(part.verdict.gain, part) for part in grown if part is not None and part.verdict is not None]
+    found = []
+    for view in views:
+        for direct in view.direct:
+            cells = _grow(direct, choice, dim, seed)
+            part = None if cells is None else _as_part(view, direct, court, choice, cells)
+            if part is not None and part.verdict is not None and part.cells is not None:
+                found.append((part.verdict.gain, part))
+                if np.prod(part.cells.shape) == len(part.pos):
+                    return part  # a full box is no accident
     best = max((gain for gain, _ in found), default=0.0)
     return next((part for gain, part in found if gain >= _TIED * best), None)
 

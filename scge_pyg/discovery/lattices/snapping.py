@@ -83,7 +83,7 @@ def find_cells(
         share = board.faults(strong).shape[1] / strong.shape[1]
         if best is None or share < faulty:
             best, faulty = board, share
-        if faulty <= _CLEAN:
+        if faulty <= _CLEAN or _fills_box(best):
             break
     if best is None:
         return None
@@ -115,6 +115,8 @@ def _search(
     budget = 2 * len(bins)
     board.mend(strong, generator, budget)
     board = _close_axes(board, strong)
+    if board.faults(strong).shape[1] > _FAULTY * strong.shape[1]:
+        return None
     for turn in range(_ROUNDS):
         cell, placed = board.cells()
         board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
@@ -126,10 +128,12 @@ def _search(
 
 def _complete(board: Board, edges: np.ndarray) -> bool:
     """Whether the nodes fill a box without a gap and hardly an edge is off it: there is nothing to mend."""
+    return _fills_box(board) and board.faults(edges).shape[1] <= _CLEAN * edges.shape[1]
+
+
+def _fills_box(board: Board) -> bool:
     cell, placed = board.cells()
-    if not placed.all() or board.period.any() or int(np.prod(np.ptp(cell, axis=0) + 1)) != board.num_nodes:
-        return False
-    return board.faults(edges).shape[1] <= _CLEAN * edges.shape[1]
+    return bool(placed.all() and not board.period.any() and np.prod(np.ptp(cell, axis=0) + 1) == board.num_nodes)
 
 
 def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | None:
