@@ -37,8 +37,11 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
             f"partners without a map by {fit.ceiling:.3f}, random ones by {fit.chance:.3f} (ratio {fit.ratio:.2f} +- "
             f"{fit.error:.2f})" + ("" if dim else "; the graph is edges without a map (discover(x, dim=2) draws one)")
         )
+    elif fit is None and graph.num_edges and signals.num_nodes < FEWEST:
+        found.append(f"fewer than {FEWEST} nodes differ: neither their dimension nor a geometry was judged")
     elif fit is None and graph.num_edges:
-        found.append(f"the largest part has fewer than {FEWEST} nodes: neither its dimension nor a geometry was judged")
+        largest = int(graph.component[graph.live].bincount().max())
+        found.append(f"no low-dimensional geometry: couplings beyond chance hold at most {largest} nodes together")
     if not graph.num_edges:
         found.append("no coupling between nodes stands out from the noise; the graph has no edges")
     return found

@@ -35,6 +35,8 @@ __all__ = ["FEWEST", "Part", "discover_part"]
 FEWEST = 8  # nodes below which neither dimension nor geometry is judged
 _UNJUDGED = 0.5
 _IN_THE_RUNNING = 0.75  # share of the best map's gain at which partial correlation may still show a lattice
+_ADJACENT = 1.25
+_ABOUT = 0.985
 _TIED = 0.995
 _AS_GOOD = 0.99  # of the gain of the best map: true lattices 0.998 and more, those with a node astray 0.93 to 0.987
 _NEARLY = 0.97  # the same, of a map that has more columns than the lattice has axes
@@ -193,30 +195,37 @@ def _on_map(views: list[_View], court: Court, choice: Choice, dim: int | None, s
     if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
         columns = dim
     noise = unexplained(choice.verdict.node_gain)
-    drawn, snapped = [], []
+    drawn, wired = [], []
     for view in views:
         for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
             for k in links_a_node(columns):
                 pairs = _link_pairs(view.signals, coupling, k)
                 pos = draw_places(_lengths(coupling, pairs, view.signals.num_nodes, noise), columns)
                 drawn.append((_gain(court, pos), coupling, pos, view))
-        if view.direct and columns <= _MOST_AXES and (wired := _wired_map(view.direct[0], columns, seed)) is not None:
-            drawn.append((_gain(court, wired), view.direct[0], wired, view))
-            snapped.append((wired, view))
-    _, coupling, pos, view = max(drawn, key=lambda entry: entry[0])
+        if view.direct and (dim or choice.dim) == columns <= _MOST_AXES:
+            flat = _wired_map(view.direct[0], columns, seed)
+            wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
+    best = max(drawn, key=_first)
+    rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
+    on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
+    _, coupling, pos, view = rows if rows is not None and on_grid else best
     pos = pos / _spacing(pos)
     own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
-    edges = _side_by_side(view.signals, coupling, pos, own)
+    edges = _side_by_side(view.signals, coupling, pos, own, on_grid)
     if snap and own == columns <= _MOST_AXES:
-        for place, seen in [(pos, view), *snapped]:
+        for _, _, place, seen in [best, *wired]:
             cells = snap_lattice(place / _spacing(place), edges, seen.direct[0]) if seen.direct else None
             found = cells and _as_part(seen, seen.direct[0], court, choice, cells)
             if found:
                 return found
     weight = np.maximum(strength_of(coupling.matrix, edges), _WEAKEST)
     confidence = place_confidence(court, choice.near, pos)
-    verdict, rows = choice.verdict, court.rows
-    return Part(pos, edges, weight, own, confidence, view.sign, None, choice, verdict, rows, coupling.name)
+    judged = (choice, choice.verdict, court.rows)
+    return Part(pos, edges, weight, own, confidence, view.sign, None, *judged, coupling.name)
+
+
+def _first(entry: tuple[float, Coupling, np.ndarray, _View]) -> float:
+    return entry[0]
 
 
 def _gain(court: Court, pos: np.ndarray) -> float:
@@ -322,11 +331,18 @@ def _spacing(pos: np.ndarray) -> float:
     return unit if unit > 0 else float(nearest.max()) or 1.0
 
 
-def _side_by_side(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: int) -> np.ndarray:
-    """Mutual partners that lie side by side on the map, and what holds their pieces together."""
-    pairs = mutual_top(coupling.matrix, 2 * dim + 1)
+def _side_by_side(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: int, on_grid: bool = False) -> np.ndarray:
+    """Mutual partners that lie side by side on the map, and what holds their pieces together.
+
+    Off grids that is 1.5 times what is usual around a node, on grids 1.25 spacings: the next distance is
+    :math:`\\sqrt 2`.
+    """
+    pairs = mutual_top(coupling.matrix, 4 * dim if on_grid else 2 * dim + 1)
     pairs = pairs[:, strength_of(coupling.matrix, pairs) > SIGNIFICANT * coupling.noise]
-    edges = pairs[:, side_by_side(pos, pairs, dim)]
+    if on_grid:
+        edges = pairs[:, np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) < _ADJACENT]
+    else:
+        edges = pairs[:, side_by_side(pos, pairs, dim)]
     links = _link_pairs(signals, coupling, 2 * dim + 1)
     length = np.linalg.norm(pos[links[0]] - pos[links[1]], axis=1)
     return join_pieces(edges, links, 1 / (1 + length), signals.num_nodes)

@@ -18,7 +18,7 @@ def graph_with(verdict, dim=2):
 
 
 def signals(time=1, effective=700.0):
-    return SimpleNamespace(split=SimpleNamespace(time=time), effective=effective)
+    return SimpleNamespace(num_nodes=5, split=SimpleNamespace(time=time), effective=effective)
 
 
 def test_a_geometry_needs_no_advice():

@@ -70,11 +70,11 @@ def test_a_turned_map_is_snapped_with_its_edges():
     step = np.abs(cells[i] - cells[j])
     near = np.stack([i, j])[:, step.sum(1) == 1]
     pos = cells @ turn + np.random.default_rng(100).normal(0, 0.05, (30, 2))
-    found = snap_lattice(pos, near)
+    found = snap_lattice(pos, near, None)
     assert sorted(found.shape) == [5, 6]
     assert beside(found, near).all()
     jumps = np.stack([i, j])[:, step.max(1) == 3][:, :20]
-    assert snap_lattice(pos, np.concatenate([near, jumps], 1)) is None
+    assert snap_lattice(pos, np.concatenate([near, jumps], 1), None) is None
 
 
 @pytest.mark.parametrize("seed", [100, 101, 102])
@@ -84,5 +84,5 @@ def test_scattered_and_hexagonal_maps_have_no_cells(seed):
     row, col = grid(6, 6).T
     hexagonal = np.stack([row * 0.75**0.5, col + row % 2 / 2], 1)
     none = np.zeros((2, 0), dtype=np.int64)
-    assert snap_lattice(scattered, none) is None
-    assert snap_lattice(hexagonal, none) is None
+    assert snap_lattice(scattered, none, None) is None
+    assert snap_lattice(hexagonal, none, None) is None
