@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scge_pyg.discovery.part import FEWEST
+from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.shared_graph import SharedGraph
 

@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
 from scge_pyg.discovery.coupling.similar import connected_rows
-from scge_pyg.discovery.part import FEWEST, Part, discover_part
+from scge_pyg.discovery.parts.discover_part import discover_part
+from scge_pyg.discovery.parts.part import FEWEST, Part
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare

@@ -4,7 +4,7 @@ import torch
 
 from scge_pyg.discovery.assemble import assemble
 from scge_pyg.discovery.lattices.snapping import Cells
-from scge_pyg.discovery.part import Part
+from scge_pyg.discovery.parts.part import Part
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 

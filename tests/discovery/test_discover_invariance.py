@@ -80,9 +80,10 @@ def test_shuffling_batches_changes_no_bit(samples, assert_same, permuted, shuffl
 def test_shuffling_changes_no_bit_where_nodes_are_many(grid_field, assert_same, permuted, shuffle, monkeypatch, seed):
     """Beyond some number of nodes, couplings are those of each node's most similar signals."""
     import scge_pyg.discovery.coupling.choice as choice
-    import scge_pyg.discovery.part as part
+    import scge_pyg.discovery.parts.edges as edges
+    import scge_pyg.discovery.parts.views as views
 
-    for module in (similar, choice, part):
+    for module in (similar, choice, edges, views):
         monkeypatch.setattr(module, "DENSE_NODES", 40)
     x = grid_field((7, 8), 1000).x
     graph = discover(x)

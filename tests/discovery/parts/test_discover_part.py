@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from scge_pyg.discovery.part import FEWEST, discover_part
+from scge_pyg.discovery.parts.discover_part import discover_part
+from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 

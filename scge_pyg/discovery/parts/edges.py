@@ -1,0 +1,85 @@
+"""Links that a map is drawn from, and the edges that are left once it stands."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from scge_pyg.discovery.coupling.direct import Coupling
+from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
+from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT
+from scge_pyg.discovery.maps.joining import forest, join_pieces
+from scge_pyg.discovery.maps.places import without_noise
+from scge_pyg.discovery.maps.sketch import Links, bridges, spanning_tree
+from scge_pyg.discovery.maps.wiring import mutual_top, partners
+from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.graph.drawing.layout import side_by_side
+from scge_pyg.graph.drawing.wiring import edges_of, strength_of
+
+__all__ = ["WEAKEST", "lengths_of", "link_pairs", "settled_edges", "significant_edges", "spacing"]
+
+WEAKEST = 1e-6  # weight of an edge that the coupling does not hold
+_ADJACENT = 1.25
+_LINKS = 8
+
+
+def significant_edges(coupling: Coupling) -> np.ndarray:
+    """Pairs whose coupling no unrelated pair reaches, ``[2, E]``."""
+    pairs = edges_of(coupling.matrix)
+    limit = max(SIGNIFICANT, float(np.sqrt(4 * np.log(coupling.matrix.shape[0])))) * coupling.noise
+    return pairs[:, strength_of(coupling.matrix, pairs) > limit]
+
+
+def link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
+    """The ``k`` strongest partners of each node and a spanning tree, ``[2, L]`` with ``i < j``.
+
+    Where the coupling leaves nodes apart, the most similar signals join them.
+    """
+    num_nodes = signals.num_nodes
+    index, value = partners(coupling.matrix, k)
+    row = np.repeat(np.arange(num_nodes), k)
+    keep = (index.ravel() >= 0) & (value.ravel() > SIGNIFICANT * coupling.noise)
+    pairs = np.stack([row[keep], index.ravel()[keep]])
+    similar, correlation = most_similar(signals, _LINKS)
+    own = np.repeat(np.arange(num_nodes), similar.shape[1])
+    every = edges_of(coupling.matrix)
+    reach = np.concatenate([every, np.stack([own, similar.ravel()])], 1)
+    strength = np.r_[1 + strength_of(coupling.matrix, every), np.abs(correlation).ravel()]
+    pairs = np.concatenate([pairs, forest(reach, strength, num_nodes)], 1)
+    if num_nodes <= DENSE_NODES:
+        value = np.abs(signals.correlation)
+        np.fill_diagonal(value, -np.inf)
+        pairs = np.concatenate([pairs, bridges(value, pairs[:, : keep.sum()], k), spanning_tree(value, similar)], 1)
+    key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
+    return np.stack([key // num_nodes, key % num_nodes])
+
+
+def lengths_of(coupling: Coupling, pairs: np.ndarray, num_nodes: int, noise: float = 1.0) -> Links:
+    """Links with the lengths that the dissimilarity gives them."""
+    return without_noise(pairs, 1 - coupling.dissimilarity(pairs), num_nodes, noise)
+
+
+def spacing(pos: np.ndarray) -> float:
+    """Median distance to the nearest other node."""
+    if len(pos) < 2:
+        return 1.0
+    nearest = cKDTree(pos).query(pos, k=2)[0][:, 1]
+    unit = float(np.median(nearest))
+    return unit if unit > 0 else float(nearest.max()) or 1.0
+
+
+def settled_edges(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: int, on_grid: bool = False) -> np.ndarray:
+    """Mutual partners that lie side by side on the map, and what holds their pieces together.
+
+    Off grids that is 1.5 times what is usual around a node, on grids 1.25 spacings: the next distance is
+    :math:`\\sqrt 2`.
+    """
+    pairs = mutual_top(coupling.matrix, 4 * dim if on_grid else 2 * dim + 1)
+    pairs = pairs[:, strength_of(coupling.matrix, pairs) > SIGNIFICANT * coupling.noise]
+    if on_grid:
+        edges = pairs[:, np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) < _ADJACENT]
+    else:
+        edges = pairs[:, side_by_side(pos, pairs, dim)]
+    links = link_pairs(signals, coupling, 2 * dim + 1)
+    length = np.linalg.norm(pos[links[0]] - pos[links[1]], axis=1)
+    return join_pieces(edges, links, 1 / (1 + length), signals.num_nodes)

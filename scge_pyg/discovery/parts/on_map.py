@@ -1,0 +1,79 @@
+"""A part on a map, or on cells that are read off it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scge_pyg.discovery.coupling.direct import Coupling
+from scge_pyg.discovery.judgement.confidence import place_confidence
+from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.judge import Choice, links_a_node
+from scge_pyg.discovery.judgement.prediction import nearest
+from scge_pyg.discovery.lattices.fitting import snap_lattice
+from scge_pyg.discovery.maps.dimension import tangent_dimension
+from scge_pyg.discovery.maps.places import draw_places, unexplained
+from scge_pyg.discovery.maps.wiring import wire
+from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, settled_edges, spacing
+from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part
+from scge_pyg.discovery.parts.part import Part
+from scge_pyg.discovery.parts.views import View
+from scge_pyg.graph.drawing.assembly import choose_map
+from scge_pyg.graph.drawing.wiring import strength_of
+
+__all__ = ["on_map"]
+
+_ABOUT = 0.985
+
+
+def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, snap: bool, seed: int) -> Part:
+    """The part on the map that predicts best, by correlation or partial correlation, or on its cells if it has such."""
+    columns = choice.columns
+    if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
+        columns = dim
+    noise = unexplained(choice.verdict.node_gain)
+    drawn, wired = [], []
+    for view in views:
+        for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
+            for k in links_a_node(columns):
+                pairs = link_pairs(view.signals, coupling, k)
+                pos = draw_places(lengths_of(coupling, pairs, view.signals.num_nodes, noise), columns)
+                drawn.append((_gain(court, pos), coupling, pos, view))
+        if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
+            flat = _wired_map(view.direct[0], columns, seed)
+            wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
+    best = max(drawn, key=_first)
+    rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
+    on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
+    _, coupling, pos, view = rows if rows is not None and on_grid else best
+    pos = pos / spacing(pos)
+    own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)
+    edges = settled_edges(view.signals, coupling, pos, own, on_grid)
+    if snap and own == columns <= MOST_AXES:
+        for _, _, place, seen in [best, *wired]:
+            cells = snap_lattice(place / spacing(place), edges, seen.direct[0]) if seen.direct else None
+            found = cells and as_part(seen, seen.direct[0], court, choice, cells)
+            if found:
+                return found
+    weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
+    confidence = place_confidence(court, choice.near, pos)
+    judged = (choice, choice.verdict, court.rows)
+    return Part(pos, edges, weight, own, confidence, view.sign, None, *judged, coupling.name)
+
+
+def _first(entry: tuple[float, Coupling, np.ndarray, View]) -> float:
+    return entry[0]
+
+
+def _gain(court: Court, pos: np.ndarray) -> float:
+    """Held-out gain of nearest neighbours on a map of all nodes."""
+    near = nearest(pos[court.rows], court.few)
+    return float(court.gains([near, near]).mean())
+
+
+def _wired_map(direct: Coupling, columns: int, seed: int) -> np.ndarray | None:
+    """The map of a wiring with the cycles of a grid, whose corners tell straight from across; ``None`` off grids."""
+    wiring = wire(direct.matrix, direct.noise, columns)
+    if wiring.dense:
+        return None
+    chart = choose_map(wiring, direct.matrix.shape[0], columns, seed)[1]
+    return chart.pos if chart.pos.shape[1] == columns and not chart.component.any() else None
