@@ -22,7 +22,7 @@ _GAP = 64.0  # spacings between parts: further than any kernel reaches
 def assemble(
     signals: Signals,
     parts: list[tuple[np.ndarray, Part]],
-    live: np.ndarray,
+    num_nodes: int,
     names: tuple[str, ...] | None,
     num_samples: int,
     seconds: dict[str, float],
@@ -35,12 +35,11 @@ def assemble(
     Args:
         signals: Signals of all distinct live nodes.
         parts: Rows of each part and its geometry, by falling size.
-        live: Nodes that vary, ``[N]``.
+        num_nodes: Number of nodes N; those without a signal are not live.
         names: Names of the nodes.
         num_samples: Samples that were used.
         seconds: Time of the stages before the parts.
     """
-    num_nodes = len(live)
     rows = signals.num_nodes
     columns = max((part.pos.shape[1] for _, part in parts), default=0)
     pos, confidence = np.zeros((rows, columns)), np.zeros(rows)
@@ -70,17 +69,11 @@ def assemble(
 
     turned = scatter(sign, 0)
     turned[signals.twins[0]] *= torch.from_numpy(signals.twin_sign)
-    known = np.zeros(num_nodes, dtype=bool)
-    known[signals.order] = True
-    known[signals.twins[0]] = True
+    live = scatter(np.ones(rows, dtype=bool), False)
     delay = scatter(signals.delay, 0)
     places = scatter(pos, np.nan)
-    stray = live & ~known
-    places[torch.from_numpy(stray)] = 0.0
-    if columns and stray.any():
-        places[torch.from_numpy(stray), 0] = torch.from_numpy(right + _GAP * (1.0 + np.arange(stray.sum())))
     edge_index = torch.from_numpy(np.concatenate([half, half[::-1]], 1))
-    component = connected_parts(edge_index, torch.from_numpy(live))
+    component = connected_parts(edge_index, live)
     own = [int(d) for d in _of_each_part(scatter(own_dim, 0), component)]
     return SharedGraph(
         places.float() if columns and own else places[:, :0].float(),
@@ -88,7 +81,7 @@ def assemble(
         torch.from_numpy(np.tile(weight, 2)).float(),
         part_dim=own if columns else None,
         dim=None if columns and own else 0,
-        live=torch.from_numpy(live),
+        live=live,
         confidence=scatter(confidence, 0.0).float(),
         lattice=lattices[0] if lattices else None,
         other_lattices=lattices[1:],

@@ -112,7 +112,7 @@ def discover(
             else:
                 parts.append((nodes, _single()))
         bar.update()
-    graph = assemble(signals, parts, samples.live.numpy(), samples.names, len(samples.values), seconds)
+    graph = assemble(signals, parts, len(samples.live), samples.names, len(samples.values), seconds)
     _log(graph, signals)
     for text in [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]:
         warnings.warn(text, UserWarning, stacklevel=2)

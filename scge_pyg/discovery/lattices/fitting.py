@@ -81,15 +81,18 @@ def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:
     """Edges ``[2, E]`` that coupling and cells agree on.
 
     They are the significant partners in neighbouring cells, and as many weaker ones as hold the nodes together, in
-    neighbouring cells where there are such.
+    neighbouring cells where there are such; what even they leave apart is joined row by row.
     """
     num_nodes = coupling.matrix.shape[0]
     pairs = mutual_top(coupling.matrix, 4 * cells.cell.shape[1])
     pairs = pairs[:, strength_of(coupling.matrix, pairs) > SIGNIFICANT * coupling.noise]
     edges = pairs[:, beside(cells, pairs)]
     weak = edges_of(coupling.matrix)
+    row_by_row = np.lexsort(cells.cell.T[::-1])
+    last = np.stack([row_by_row[:-1], row_by_row[1:]])
     strength = strength_of(coupling.matrix, weak) + beside(cells, weak)
-    return join_pieces(edges, weak, strength, num_nodes)
+    joins = np.concatenate([weak, last], 1)
+    return join_pieces(edges, joins, np.r_[1 + strength, beside(cells, last).astype(float)], num_nodes)
 
 
 def beside(cells: Cells, pairs: np.ndarray) -> np.ndarray:

@@ -35,8 +35,14 @@ def without_near_twins(signals: Signals) -> Signals:
     twin, original = twin[named], kept[original[named]]
     rows = np.setdiff1d(np.arange(signals.num_nodes), twin)
     sign = np.sign(signals.correlation[original, twin]).astype(np.int64)
+    merged = signals.order[np.stack([twin, original])]
+    known, known_sign = signals.twins.copy(), signals.twin_sign.copy()
+    where = known[1][:, None] == merged[0][None, :]
+    moved = where.any(1)
+    known[1, moved] = merged[1, where[moved].argmax(1)]
+    known_sign[moved] *= sign[where[moved].argmax(1)]
     return replace(
         signals.take(rows),
-        twins=np.concatenate([signals.twins, signals.order[np.stack([twin, original])]], 1),
-        twin_sign=np.r_[signals.twin_sign, sign],
+        twins=np.concatenate([known, merged], 1),
+        twin_sign=np.r_[known_sign, sign],
     )
