@@ -103,14 +103,12 @@ def discover(
         seconds["parts"] = time.perf_counter() - start - seconds["signals"]
         bar.update()
         parts: list[tuple[np.ndarray, Part]] = []
-        unjudged = dim is None and len(rows[0]) < FEWEST <= signals.num_nodes
         for nodes in rows:
-            if len(nodes) > 1:
-                own = signals if len(nodes) == signals.num_nodes else signals.take(nodes)
-                part = discover_part(own, dim, snap, seed)
-                parts.append((nodes, part.without_map() if unjudged else part))
-            else:
-                parts.append((nodes, _single()))
+            own = signals if len(nodes) == signals.num_nodes else signals.take(nodes)
+            parts.append((nodes, discover_part(own, dim, snap, seed) if len(nodes) > 1 else _single()))
+        if dim is None and FEWEST <= signals.num_nodes and (parts[0][1].choice is None or not parts[0][1].dim):
+            # beside nothing that was judged to be a geometry, a handful of nodes is none
+            parts = [(nodes, part.without_map() if part.choice is None else part) for nodes, part in parts]
         bar.update()
     graph = assemble(signals, parts, len(samples.live), samples.names, len(samples.values), seconds)
     _log(graph, signals)

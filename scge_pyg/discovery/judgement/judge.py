@@ -23,7 +23,7 @@ _MOST_KEPT = 3
 _TRY_BOTH = 320  # nodes above which a full map is drawn from as many links as the best sketch alone
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
 _WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
-_SHORT = 0.03
+_SHORT = 0.015  # few nodes differ so much that two errors would forgive anything
 _TOLERANCE = 0.005  # a further column, or an ignored sign, must gain more than this share
 
 

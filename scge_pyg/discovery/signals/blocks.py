@@ -70,13 +70,14 @@ def correlation_time(rho: np.ndarray) -> int:
     r"""First lag from which on the median absolute autocorrelation stays faint for 4 lags, at least 1.
 
     Faint is below 0.1, or below what so few independent samples give by chance, :math:`1 / \sqrt{S_\text{eff}}`, but
-    never above 0.25. Rows that alternate between two recordings are unlike from one to the next, but not from one to
+    never above 0.25, unless so few samples exceed that even when they are independent. Rows that alternate between two recordings are unlike from one to the next, but not from one to
     the next but one.
     """
     typical = np.median(np.abs(rho), 0)
-    first = _settles(typical, max(_FADED, 2 / np.sqrt(rho.shape[1])), 0)
+    independent = 2.5 / np.sqrt(rho.shape[1])
+    first = _settles(typical, max(_FADED, independent), 0)
     chance = 1 / np.sqrt(max(effective_samples(rho, first), 1.0))
-    return _settles(typical, float(np.clip(chance, _FADED, _FAINT)), _QUIET)
+    return _settles(typical, max(float(np.clip(chance, _FADED, _FAINT)), independent), _QUIET)
 
 
 def _settles(typical: np.ndarray, level: float, quiet: int) -> int:
