@@ -183,7 +183,7 @@ def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> t
 
 
 def _as_good(gain: np.ndarray, best: np.ndarray) -> bool:
-    """Whether gains ``[n]`` fall short of the best by no more than two standard errors over nodes, nor by 3 %."""
+    """Whether gains ``[n]`` fall short of the best by no more than two standard errors over nodes, nor by 1.5 %."""
     short = best - gain
     error = float(short.std()) / np.sqrt(len(short))
     scale = abs(float(best.mean()))

@@ -70,8 +70,8 @@ def correlation_time(rho: np.ndarray) -> int:
     r"""First lag from which on the median absolute autocorrelation stays faint for 4 lags, at least 1.
 
     Faint is below 0.1, or below what so few independent samples give by chance, :math:`1 / \sqrt{S_\text{eff}}`, but
-    never above 0.25, unless so few samples exceed that even when they are independent. Rows that alternate between two recordings are unlike from one to the next, but not from one to
-    the next but one.
+    never above 0.25, unless independent samples exceed that. Rows that alternate between two recordings are unlike from
+    one to the next, but not from one to the next but one.
     """
     typical = np.median(np.abs(rho), 0)
     independent = 2.5 / np.sqrt(rho.shape[1])
