@@ -129,7 +129,7 @@ def split_blocks(score: np.ndarray, number: np.ndarray) -> Split:
     block = np.arange(samples) * count // samples
     if time > 1:
         border = np.flatnonzero(np.diff(block)) + 1
-        gap = min(time, samples // (3 * count))
+        gap = time if judged else min(time, samples // (3 * count))
         for edge in border.tolist():
             early = max(0, edge - gap // 2)
             near = slice(early, early + gap)
