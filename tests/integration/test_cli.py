@@ -395,14 +395,30 @@ def test_unequal_images_name_both_sizes(tmp_path, run):
     assert f"{folder / '001.png'} is 7x6, {folder / '000.png'} is 5x4 (width x height)" in err
 
 
-def test_nan_is_reported_by_discovery(tmp_path, run):
+def test_infinity_is_reported_by_discovery(tmp_path, run):
     array = RNG.normal(size=(30, 5))
-    array[3, 2] = np.nan
+    array[3, 2] = np.inf
     np.save(tmp_path / "x.npy", array)
-    code, _, err = run(tmp_path / "x.npy")
+    code, out, err = run(tmp_path / "x.npy")
     assert code == 2
+    assert out == ""
+    assert "has infinite values at 1 nodes (2) in 1 samples (3)" in err
     assert "Traceback" not in err
     assert not (tmp_path / "out").exists()
+
+
+def test_nan_is_missing_and_nothing_else_changes(tmp_path, run):
+    array = RNG.normal(size=(600, 12)).cumsum(1)
+    array[RNG.random(array.shape) < 0.1] = np.nan
+    np.save(tmp_path / "x.npy", array)
+    code, out, err = run(tmp_path / "x.npy")
+    assert code == 0
+    assert "12 nodes (12 live)" in out
+    assert "Traceback" not in err
+    graph = SharedGraph.load(tmp_path / "out" / "graph.safetensors")
+    steps = graph.edge_index.diff(dim=0).abs()
+    assert (steps == 1).double().mean() > 0.9
+    assert set(range(12)) == set(graph.edge_index[0].tolist())
 
 
 def test_missing_extras_are_named(tmp_path, run, seen, monkeypatch):
