@@ -147,3 +147,12 @@ def test_the_lattice_puts_the_picture_back_together(grid_field):
         grid = grid.transpose(1, 2)
     candidates = [grid.flip(axes) for axes in [(), (1,), (2,), (1, 2)]]
     assert any(torch.equal(candidate, true) for candidate in candidates)
+
+
+@pytest.mark.parametrize("num_nodes", [100, 150])
+def test_a_long_ring_is_closed_though_one_edge_is_hardly_any(grid_field, num_nodes):
+    field = grid_field((num_nodes,), 1500, periodic=True)
+    graph = discover(field.x)
+    assert graph.lattice.periodic == (True,)
+    assert graph.pos.shape == (num_nodes, 2)
+    assert cell_accuracy(graph, field.cells) == 1.0

@@ -111,6 +111,7 @@ def _search(
         return None
     if board.faults(strong).shape[1] > _HOPELESS * strong.shape[1]:
         return None
+    board = _close_axes(board, strong)
     if _complete(board, strong):
         return board
     budget = 2 * len(bins)
