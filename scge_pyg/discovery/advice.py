@@ -9,6 +9,7 @@ from scge_pyg.graph.shared_graph import SharedGraph
 __all__ = ["advice"]
 
 _ADVISED = 100
+_SLOW = 0.25
 
 
 def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) -> list[str]:
@@ -43,5 +44,11 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
         largest = int(graph.component[graph.live].bincount().max())
         found.append(f"no low-dimensional geometry: couplings beyond chance hold at most {largest} nodes together")
     if not graph.num_edges:
-        found.append("no coupling between nodes stands out from the noise; the graph has no edges")
+        text = "no coupling between nodes stands out from the noise; the graph has no edges"
+        if signals.effective < _SLOW * count:
+            text += (
+                f"; {count} samples of slow signals are worth {signals.effective:.0f} independent ones (drift and "
+                f"cycles go with discover(x[1:] - x[:-1]))"
+            )
+        found.append(text)
     return found

@@ -20,7 +20,7 @@ _RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first l
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _MAX_NODES = 8192  # the search holds one byte per pair of nodes
 _HOPELESS = 0.3  # share at which the first map is given up: an axis of L cells that closes on itself makes 1 / L
-_LOST = 0.15  # the same after the first mending: 0.11 at most on pixel grids, 0.2 and more on spheres
+_LOST = 0.12  # the same after the first mending: 0.11 at most on pixel grids, 0.2 and more on most spheres
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
 
 

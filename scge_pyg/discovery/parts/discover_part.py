@@ -17,15 +17,13 @@ from scge_pyg.discovery.maps.places import draw_places
 from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, significant_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import on_lattice
 from scge_pyg.discovery.parts.on_map import on_map
-from scge_pyg.discovery.parts.part import FEWEST, Part
+from scge_pyg.discovery.parts.part import FEWEST, UNJUDGED, Part
 from scge_pyg.discovery.parts.views import View, views_of
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 
 __all__ = ["discover_part"]
-
-_UNJUDGED = 0.5
 
 
 def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> Part:
@@ -81,7 +79,7 @@ def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
     strength = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
     sign = align_signs(signals.correlation, evident(num_nodes, signals.effective))
     clock("map")
-    confidence = np.full(num_nodes, _UNJUDGED)
+    confidence = np.full(num_nodes, UNJUDGED)
     pos = pos / spacing(pos)
     rows = np.arange(num_nodes)
     return Part(pos, edges, strength, own, confidence, sign, None, None, None, rows, coupling.name, clock.seconds)

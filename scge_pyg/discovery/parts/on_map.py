@@ -15,7 +15,7 @@ from scge_pyg.discovery.maps.places import draw_places, unexplained
 from scge_pyg.discovery.maps.wiring import wire
 from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, settled_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part
-from scge_pyg.discovery.parts.part import Part
+from scge_pyg.discovery.parts.part import UNJUDGED, Part
 from scge_pyg.discovery.parts.views import View
 from scge_pyg.graph.drawing.assembly import choose_map
 from scge_pyg.graph.drawing.wiring import strength_of
@@ -28,7 +28,7 @@ _ABOUT = 0.985
 def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, snap: bool, seed: int) -> Part:
     """The part on the map that predicts best, by correlation or partial correlation, or on its cells if it has such."""
     columns = choice.columns
-    if dim is not None and (choice.verdict.verdict != "geometry" or not dim <= columns <= 2 * dim):
+    if dim is not None and not _agrees(choice, dim):
         columns = dim
     noise = unexplained(choice.verdict.node_gain)
     drawn, wired = [], []
@@ -56,8 +56,17 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
                 return found
     weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
     confidence = place_confidence(court, choice.near, pos)
+    if choice.verdict.verdict != "geometry":
+        confidence = np.minimum(confidence, UNJUDGED)
     judged = (choice, choice.verdict, court.rows)
     return Part(pos, edges, weight, own, confidence, view.sign, None, *judged, coupling.name)
+
+
+def _agrees(choice: Choice, dim: int) -> bool:
+    """Whether a geometry of this dimension may need the columns that were chosen."""
+    if choice.verdict.verdict != "geometry":
+        return False
+    return choice.dim == dim if choice.columns <= 2 else dim <= choice.columns <= 2 * dim
 
 
 def _first(entry: tuple[float, Coupling, np.ndarray, View]) -> float:

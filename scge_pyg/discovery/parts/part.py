@@ -10,9 +10,10 @@ from scge_pyg.discovery.judgement.court import Verdict
 from scge_pyg.discovery.judgement.judge import Choice
 from scge_pyg.discovery.lattices.snapping import Cells
 
-__all__ = ["FEWEST", "Part"]
+__all__ = ["FEWEST", "UNJUDGED", "Part"]
 
 FEWEST = 8  # nodes below which neither dimension nor geometry is judged
+UNJUDGED = 0.5  # confidence of a place that nothing was judged by, at most
 
 
 @dataclass(frozen=True)

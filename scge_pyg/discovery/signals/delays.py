@@ -21,6 +21,7 @@ _MOST_NODES = 2048
 _ROUNDS = 10
 _BETTER = 4.0  # standard errors over nodes by which shifted links must be stronger on the other side
 _LONGEST = 64
+_BROKEN = 0.01  # share of samples without the one before: copies that count once have no steps to tell lags by
 
 
 def lagged_correlations(score: torch.Tensor, reach: int = _REACH) -> torch.Tensor:
@@ -53,10 +54,13 @@ def node_delays(signals: Signals) -> np.ndarray:
     delays, which are spread along the strongest tree and settled by rounds of weighted means. They are believed if the
     shifted links are stronger on the other side too, by four standard errors over nodes, both ways round.
 
-    Cost: :math:`O(N^2 S)` a lag; no delays are looked for above 2,048 nodes, or where samples are independent in time.
+    Cost: :math:`O(N^2 S)` a lag; no delays are looked for above 2,048 nodes, where samples are
+    independent in time, or where copies among them were left out.
     """
     none = np.zeros(signals.num_nodes, dtype=np.int64)
     if signals.split.time <= 1 or not 3 <= signals.num_nodes <= _MOST_NODES:
+        return none
+    if (np.diff(signals.number) != 1).mean() > _BROKEN:
         return none
     channels = signals.channels
     score = torch.from_numpy(signals.score).view(signals.num_nodes, channels, -1)
