@@ -35,7 +35,7 @@ class Choice:
         coupling: Name of the coupling.
         direct: Whether that is a partial correlation.
         absolute: Whether it ignores signs.
-        partial_share: Gain of the best map by a partial correlation over that of the best map.
+        partial_share: Gain of the first sketch by a partial correlation over that of the best first sketch.
         columns: Columns that the geometry needs.
         dim: Its dimension if that is known from the gains alone (chains and rings are 1), else ``columns``.
         gain_by_columns: Best gain of sketches with 1, 2, 3 and 4 columns.
@@ -96,7 +96,7 @@ def choose(court: Court) -> Choice:
     ranked = {p[0].name: [ranked_partners(one.value, max(_PARTNERS, court.few)) for one in p] for p in pairs}
     without = {name: [r[:, : court.few] for r in both] for name, both in ranked.items()}
     court.set_ceiling(max(without.values(), key=lambda partners: float(court.gains(partners).mean())))
-    found = _compete(court, pairs, ranked, threshold)
+    found, share = _compete(court, pairs, ranked, threshold)
     best = {d: max((e for e in found if e.columns == d), key=_total) for d in range(1, MAX_COLUMNS + 1)}
     top = max(best.values(), key=_total)
     chosen = _plainest(next(best[d] for d in sorted(best) if _as_good(best[d].gain, top.gain)), found)
@@ -111,12 +111,11 @@ def choose(court: Court) -> Choice:
         if not _as_good(lower, gain):
             break
         dim, columns, near, gain = dim - 1, columns - 1, fewer, lower
-    partial = max((e.total for e in found if e.pair[0].direct), default=0.0)
     return Choice(
         coupling=chosen.name,
         direct=chosen.pair[0].direct,
         absolute=chosen.pair[0].absolute,
-        partial_share=partial / max(top.total, 1e-9),
+        partial_share=share,
         columns=columns,
         dim=dim,
         gain_by_columns=tuple(best[d].total for d in sorted(best)),
@@ -138,8 +137,8 @@ def _both_sides(court: Court, whole: list[np.ndarray], ridges: tuple[float, ...]
 
 def _compete(
     court: Court, pairs: list[tuple[Candidate, Candidate]], ranked: dict[str, list[np.ndarray]], threshold: float
-) -> list[_Entry]:
-    """Gains of the sketches of all candidates that keep up with the best first one."""
+) -> tuple[list[_Entry], float]:
+    """Gains of the sketches of candidates that keep up with the best first one, and the share of it of partial ones."""
 
     def sketches(pair: tuple[Candidate, Candidate], links: tuple[int, ...], halves: int) -> list[_Entry]:
         entries = []
@@ -159,7 +158,8 @@ def _compete(
     pairs = sorted(pairs, key=lambda pair: -first[pair[0].name])
     kept = [p for p in pairs[:_MOST_KEPT] if first[p[0].name] >= min(_SHORTLIST * bar, bar)]
     links = tuple(sorted({k for d in range(1, MAX_COLUMNS + 1) for k in links_a_node(d)}))
-    return [entry for pair in kept for entry in sketches(pair, links, 2)]
+    direct = max(first[p[0].name] for p in pairs if p[0].direct)
+    return [entry for pair in kept for entry in sketches(pair, links, 2)], direct / max(bar, 1e-9)
 
 
 def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> tuple[list[np.ndarray], np.ndarray]:

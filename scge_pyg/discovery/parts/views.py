@@ -15,7 +15,7 @@ from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["View", "views_of"]
 
-_IN_THE_RUNNING = 0.75  # share of the best map's gain at which partial correlation may still show a lattice
+_IN_THE_RUNNING = 0.5  # share of the best map's gain at which partial correlation may still show a lattice
 
 
 @dataclass(frozen=True)
