@@ -23,6 +23,7 @@ from scge_pyg.graph.drawing.wiring import strength_of
 __all__ = ["on_map"]
 
 _ABOUT = 0.985
+_TIED = 0.003
 
 
 def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, snap: bool, seed: int) -> Part:
@@ -34,14 +35,15 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
     drawn, wired = [], []
     for view in views:
         for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
-            for k in links_a_node(columns):
+            for k in reversed(links_a_node(columns)):
                 pairs = link_pairs(view.signals, coupling, k)
                 pos = draw_places(lengths_of(coupling, pairs, view.signals.num_nodes, noise), columns)
                 drawn.append((_gain(court, pos), coupling, pos, view))
         if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
             flat = _wired_map(view.direct[0], columns, seed)
             wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
-    best = max(drawn, key=_first)
+    top = max(map(_first, drawn))
+    best = next(entry for entry in drawn if entry[0] >= top - _TIED * abs(top))  # many links hold a map better in shape
     rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
     on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
     _, coupling, pos, view = rows if rows is not None and on_grid else best
