@@ -12,6 +12,7 @@ from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.edges import connected_parts
 from scge_pyg.graph.fit import Fit
 from scge_pyg.graph.lattice import Lattice
+from scge_pyg.graph.part_fits import of_nodes
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["assemble"]
@@ -30,7 +31,8 @@ def assemble(
     """Put the parts side by side along the first axis and back into the order of the samples.
 
     A twin shares all but the cell of its original, and runs with or against it. ``dim`` and ``fit`` are those of the
-    largest part; the first lattice, by falling size, keeps the origin of its cells at zero.
+    largest part; the first lattice, by falling size, keeps the origin of its cells at zero. Where edges alone leave a
+    part in pieces, each has the fit of the whole.
 
     Args:
         signals: Signals of all distinct live nodes.
@@ -44,9 +46,11 @@ def assemble(
     columns = max((part.pos.shape[1] for _, part in parts), default=0)
     pos, confidence = np.zeros((rows, columns)), np.zeros(rows)
     sign = np.ones(rows, dtype=np.int64)
-    own_dim = np.zeros(rows, dtype=np.int64)
+    own_dim, part_of = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64)
     edges, weights, lattices = [], [], []
     right = -_GAP
+    for number, (nodes, _) in enumerate(parts):
+        part_of[nodes] = number
     for nodes, part in _anchored(parts):
         shift = right + _GAP - (0.0 if part.cells is not None and right < 0 else _leftmost(part))
         if columns:
@@ -74,7 +78,9 @@ def assemble(
     places = scatter(pos, np.nan)
     edge_index = torch.from_numpy(np.concatenate([half, half[::-1]], 1))
     component = connected_parts(edge_index, live)
-    own = [int(d) for d in _of_each_part(scatter(own_dim, 0), component)]
+    own = _of_each_part(scatter(own_dim, 0), component)
+    fits = _fits(signals, parts, num_nodes, num_samples, seconds)
+    part_fit = [fits[number] for number in _of_each_part(scatter(part_of, 0), component)]
     return SharedGraph(
         places.float() if columns and own else places[:, :0].float(),
         edge_index,
@@ -88,16 +94,17 @@ def assemble(
         names=names,
         sign=turned,
         lag=delay[edge_index[1]] - delay[edge_index[0]],
-        fit=_fit(signals, parts, num_nodes, num_samples, seconds),
+        fit=fits[0] if fits else None,
+        part_fit=[fit and of_nodes(fit, component == number) for number, fit in enumerate(part_fit)],
     )
 
 
-def _of_each_part(values: Tensor, component: Tensor) -> Tensor:
+def _of_each_part(values: Tensor, component: Tensor) -> list[int]:
     """The value of one node of each component that has at least two."""
     count = torch.bincount(component[component >= 0])
     found = torch.zeros(len(count), dtype=values.dtype)
     found[component[component >= 0]] = values[component >= 0]
-    return found[count > 1]
+    return found[count > 1].tolist()
 
 
 def _anchored(parts: list[tuple[np.ndarray, Part]]) -> list[tuple[np.ndarray, Part]]:
@@ -118,13 +125,10 @@ def _lattice(nodes: np.ndarray, cells: Cells, num_nodes: int, shift: float) -> L
     return Lattice(torch.from_numpy(cell), cells.shape, cells.periodic, origin)
 
 
-def _fit(
+def _fits(
     signals: Signals, parts: list[tuple[np.ndarray, Part]], num_nodes: int, num_samples: int, seconds: dict[str, float]
-) -> Fit | None:
-    """What the largest part was judged by, with the gains of all judged nodes."""
-    if not parts or parts[0][1].choice is None or parts[0][1].verdict is None:
-        return None
-    choice, verdict = parts[0][1].choice, parts[0][1].verdict
+) -> list[Fit | None]:
+    """What each part was judged by, all with the gains of all judged nodes and the time of all parts together."""
     gain = np.full(num_nodes, np.nan)
     total = dict(seconds)
     for nodes, part in parts:
@@ -132,18 +136,26 @@ def _fit(
             gain[signals.order[nodes[part.rows]]] = part.verdict.node_gain
         for stage, spent in part.seconds.items():
             total[stage] = total.get(stage, 0.0) + spent
+    node_gain = torch.from_numpy(gain)
+    return [_fit(part, node_gain, num_samples, signals.effective, total) for _, part in parts]
+
+
+def _fit(part: Part, node_gain: Tensor, num_samples: int, effective: float, seconds: dict[str, float]) -> Fit | None:
+    choice, verdict = part.choice, part.verdict
+    if choice is None or verdict is None:
+        return None
     return Fit(
-        coupling=parts[0][1].coupling,
+        coupling=part.coupling,
         gain=verdict.gain,
         ceiling=verdict.ceiling,
         chance=verdict.chance,
         ratio=verdict.ratio,
         error=verdict.error,
         verdict=verdict.verdict,
-        columns=parts[0][1].pos.shape[1],
+        columns=part.pos.shape[1],
         gain_by_columns=choice.gain_by_columns,
-        node_gain=torch.from_numpy(gain),
+        node_gain=node_gain,
         num_samples=num_samples,
-        effective_samples=signals.effective,
-        seconds=total,
+        effective_samples=effective,
+        seconds=seconds,
     )

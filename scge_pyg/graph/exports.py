@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from scge_pyg.graph.part_fits import moved_fit
 from scge_pyg.graph.part_lattices import moved_lattices
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def moved(graph: SharedGraph, device: torch.device | str) -> dict[str, Any]:
         "lattice": lattice,
         "other_lattices": other_lattices,
         "names": graph.names,
-        "fit": None if graph.fit is None else replace(graph.fit, node_gain=graph.fit.node_gain.to(device)),
+        "fit": moved_fit(graph.fit, device),
+        "part_fit": [moved_fit(fit, device) for fit in graph.part_fit],
     }
 
 

@@ -39,6 +39,23 @@ def _cells(number: int) -> str:
     return f"cell_{number}" if number else "cell"
 
 
+def _gains(part: int | None = None) -> str:
+    """Name of the gains of the nodes, of all or of one part."""
+    return "node_gain" if part is None else f"node_gain_{part}"
+
+
+def _figures(fit: Fit | None) -> dict[str, Any] | None:
+    """A fit but for its gains."""
+    return None if fit is None else {key: cast(getattr(fit, key)) for key, cast in _FIT.items()}
+
+
+def _fit(figures: dict[str, Any] | None, gains: str, options: dict[str, Any]) -> Fit | None:
+    """A fit of figures in the header; takes its gains out of ``options``."""
+    if figures is None:
+        return None
+    return Fit(**{key: cast(figures[key]) for key, cast in _FIT.items()}, node_gain=options.pop(gains))
+
+
 def pack(graph: SharedGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header of a graph."""
     tensors = {name: getattr(graph, name) for name in _TENSORS}
@@ -46,9 +63,9 @@ def pack(graph: SharedGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     lattices = [{key: getattr(lattice, key) for key in _LATTICE} for lattice in graph.lattices]
     header |= {"lattice": lattices[0] if lattices else None, "other_lattices": lattices[1:]}
     tensors |= {_cells(number): lattice.cell for number, lattice in enumerate(graph.lattices)}
-    if graph.fit is not None:
-        tensors["node_gain"] = graph.fit.node_gain
-    header["fit"] = None if graph.fit is None else {key: cast(getattr(graph.fit, key)) for key, cast in _FIT.items()}
+    fits = {_gains(): graph.fit} | {_gains(number): fit for number, fit in enumerate(graph.part_fit)}
+    tensors |= {name: fit.node_gain for name, fit in fits.items() if fit is not None}
+    header |= {"fit": _figures(graph.fit), "part_fit": [_figures(fit) for fit in graph.part_fit]}
     return tensors, header
 
 
@@ -56,7 +73,7 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     """Arguments of :class:`SharedGraph` from the content of a file.
 
     Version 1 stored the parts, which follow from the edges, and had no names, signs, lags, dimensions of parts or fit.
-    Without ``other_lattices`` a header of version 2 has none.
+    Without ``other_lattices`` a header of version 2 has none, without ``part_fit`` only the largest part has a fit.
 
     Raises:
         KeyError, TypeError or ValueError: If something is missing or is not what it should be.
@@ -76,7 +93,8 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     options |= {"part_dim": header["part_dim"], "names": header["names"]}
     others = enumerate(header.get("other_lattices", ()), 1)
     options["other_lattices"] = [Lattice(options.pop(_cells(number)), **other) for number, other in others]
-    if header["fit"] is not None:
-        numbers = {key: cast(header["fit"][key]) for key, cast in _FIT.items()}
-        options["fit"] = Fit(**numbers, node_gain=options.pop("node_gain"))
+    options["fit"] = _fit(header["fit"], _gains(), options)
+    if "part_fit" in header:
+        own = enumerate(header["part_fit"])
+        options["part_fit"] = [_fit(figures, _gains(number), options) for number, figures in own]
     return options

@@ -70,7 +70,7 @@ def split(graph: SharedGraph) -> list[dict[str, Any]]:
     edges_of = _grouped(edge_part, count)
     local = torch.full_like(graph.component, -1)
     parts = []
-    for dim, nodes, edges in zip(graph.part_dim, nodes_of, edges_of, strict=True):
+    for dim, fit, nodes, edges in zip(graph.part_dim, graph.part_fit, nodes_of, edges_of, strict=True):
         local[nodes] = torch.arange(nodes.numel(), device=nodes.device)
         pos = graph.pos[nodes]
         varies = (pos != pos[0]).any(0).nonzero()
@@ -87,6 +87,7 @@ def split(graph: SharedGraph) -> list[dict[str, Any]]:
                 "names": None if graph.names is None else [graph.names[node] for node in nodes.tolist()],
                 "sign": graph.sign[nodes],
                 "lag": graph.lag[edges],
+                "fit": fit,
             }
         )
     return parts

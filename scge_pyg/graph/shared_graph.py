@@ -11,17 +11,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch_geometric.data import Data
 
-from scge_pyg.graph import checks
-from scge_pyg.graph.edges import connected_parts, count_pairs, merge_edges
+from scge_pyg.graph.checks import as_coordinates
 from scge_pyg.graph.exports import as_data, as_networkx, moved, summary
-from scge_pyg.graph.fit import Fit
+from scge_pyg.graph.geometry import Geometry
 from scge_pyg.graph.graph_file import pack, unpack
 from scge_pyg.graph.grouping import coarsen_graph
 from scge_pyg.graph.known import drawn, full_grid, nearest_edges
-from scge_pyg.graph.lattice import Lattice
-from scge_pyg.graph.neighbors import knn
-from scge_pyg.graph.part_lattices import checked_lattices
-from scge_pyg.graph.parts import dimensions, split
+from scge_pyg.graph.parts import split
 from scge_pyg.graph.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ __all__ = ["SharedGraph"]
 _FORMAT = "scge_pyg.SharedGraph"
 
 
-class SharedGraph:
+class SharedGraph(Geometry):
     r"""Coordinates, edges and, where there are some, the lattices of a node set.
 
     Its connected parts are numbered by falling size (ties: the part of the smallest node) in ``component [N]``, which
@@ -55,7 +51,9 @@ class SharedGraph:
             int64. Default: 1 where live, else 0.
         lag: Steps by which the target of each edge follows its source, ``[E]`` int64 in the order of ``edge_index`` as
             given. Default: zeros.
-        fit: What the geometry was judged by.
+        fit: What the geometry was judged by: that of the largest part.
+        part_fit: What each part of at least two nodes was judged by, over its nodes, by ``component``; None where it
+            was not. Default: ``fit`` for the largest part.
 
     Raises:
         TypeError: If coordinates, edges, names or lattices are of another type.
@@ -69,45 +67,6 @@ class SharedGraph:
         >>> graph.lattice.shape
         (2, 3)
     """
-
-    def __init__(
-        self,
-        pos: Tensor,
-        edge_index: Tensor,
-        edge_weight: Tensor | None = None,
-        *,
-        dim: int | None = None,
-        part_dim: Sequence[int] | None = None,
-        live: Tensor | None = None,
-        confidence: Tensor | None = None,
-        lattice: Lattice | None = None,
-        other_lattices: Sequence[Lattice] = (),
-        names: Sequence[str] | None = None,
-        sign: Tensor | None = None,
-        lag: Tensor | None = None,
-        fit: Fit | None = None,
-    ) -> None:
-        where = type(self).__name__
-        pos = checks.checked_pos(where, pos)
-        num_nodes, columns = pos.shape
-        edge_index = checks.checked_edges(where, edge_index, num_nodes)
-        live = checks.checked_live(where, live, pos)
-        weight = pos.new_ones(edge_index.shape[1]) if edge_weight is None else edge_weight.to(pos.dtype)
-        lag = torch.zeros_like(edge_index[0]) if lag is None else lag
-        checks.check_edge_values(where, edge_index, weight, lag)
-        if fit is not None:
-            checks.check_per_node(where, "fit.node_gain", fit.node_gain.shape, num_nodes)
-
-        self.pos = pos.masked_fill(~live.unsqueeze(1), torch.nan)
-        self.edge_index, self.edge_weight, self.lag = merge_edges(edge_index, weight, lag, num_nodes)
-        self.live = live
-        self.component = connected_parts(self.edge_index, live)
-        self.dim, self.part_dim = dimensions(where, dim, part_dim, self.component, columns)
-        self.confidence = checks.checked_confidence(where, confidence, live, pos.dtype)
-        self.lattice, self.other_lattices = checked_lattices(where, lattice, other_lattices, self.component)
-        self.names = checks.checked_names(where, names, num_nodes)
-        self.sign = checks.checked_sign(where, sign, live)
-        self.fit = fit
 
     @classmethod
     def from_grid(cls, shape: Sequence[int], periodic: Sequence[bool] | None = None) -> SharedGraph:
@@ -129,7 +88,7 @@ class SharedGraph:
                 in torch's default one.
             k: Neighbours a node, at most ``N - 1``. Default: ``2 d``, as on a grid.
         """
-        pos = checks.as_coordinates("from_pos", pos)
+        pos = as_coordinates("from_pos", pos)
         return cls(pos, *nearest_edges(pos, k))
 
     @classmethod
@@ -158,46 +117,13 @@ class SharedGraph:
         """
         return cls(**drawn(edge_index, num_nodes, edge_weight, dim, seed))
 
-    @property
-    def num_nodes(self) -> int:
-        """Number of nodes N, live or not."""
-        return self.pos.shape[0]
-
-    @property
-    def num_edges(self) -> int:
-        """Number of directed edges E."""
-        return self.edge_index.shape[1]
-
-    @property
-    def num_undirected_edges(self) -> int:
-        """Number of distinct pairs of nodes that an edge joins."""
-        return count_pairs(self.edge_index)
-
-    @property
-    def lattices(self) -> tuple[Lattice, ...]:
-        """The lattice of each part that has one, by part: ``lattice`` first."""
-        return () if self.lattice is None else (self.lattice, *self.other_lattices)
-
-    @property
-    def spacing(self) -> float:
-        """Median distance between nearest live nodes, in the units of ``pos``."""
-        self.check_geometry("spacing")
-        if self.lattice is not None:
-            return min(self.lattice.stride)
-        live = self.pos[self.live]
-        return float(knn(live, live, 1, exclude_self=True)[0].median())
-
-    def check_geometry(self, where: str) -> None:
-        """Raise a ``ValueError`` in the name of ``where``, which needs coordinates, unless the graph has some."""
-        checks.check_geometry(where, self.dim)
-
     def parts(self) -> list[SharedGraph]:
         """One graph for each connected part of at least two nodes, largest first; single nodes are left out.
 
         The nodes of the k-th part are those where ``graph.component == k``, in their old order, and stand where they
         stood; columns of ``pos`` at the end that no longer tell nodes apart are dropped. Each part has its own ``dim``
-        and, if most of its nodes have a cell in one of ``lattices``, its own, which begins at cell zero. Parts carry no
-        ``fit``.
+        and, if most of its nodes have a cell in one of ``lattices``, its own, which begins at cell zero. Its ``fit``
+        is that in ``part_fit``.
 
         Example:
             >>> chains = SharedGraph.from_edge_index(torch.tensor([[0, 1, 3, 4, 5], [1, 2, 4, 5, 6]]), 8)

@@ -40,6 +40,25 @@ def test_a_grid_beside_a_chain_keeps_its_lattice(grid, grid_field, length, first
     assert apart(graph) >= GAP
 
 
+def test_each_part_is_judged_by_itself(grid, grid_field):
+    """Beside a chain of strong couplings the grid's figures are those that it has alone."""
+    chain = grid_field((20,), 2000, seed=101, coherence=0.02)
+    graph = discover(torch.cat([chain.x, grid.x], 1))
+    large, small = graph.parts()
+    for part, x in ((large, grid.x), (small, chain.x)):
+        alone = discover(x).fit
+        assert part.fit.node_gain.shape == (part.num_nodes,)
+        for name in ("verdict", "coupling", "columns"):
+            assert getattr(part.fit, name) == getattr(alone, name)
+        for name in ("gain", "ceiling", "chance", "ratio"):
+            assert getattr(part.fit, name) == pytest.approx(getattr(alone, name), abs=0.03)
+        torch.testing.assert_close(part.fit.node_gain, alone.node_gain, atol=0.05, rtol=0)
+    assert small.fit.gain > large.fit.gain + 0.3
+    assert graph.fit.gain == large.fit.gain
+    judged = torch.cat([small.fit.node_gain, large.fit.node_gain])
+    assert torch.equal(graph.fit.node_gain, judged)
+
+
 def test_two_grids_are_both_exact(grid, grid_field):
     other = grid_field((7, 8), 2000, seed=102)
     graph = discover(torch.cat([other.x, grid.x], 1))

@@ -59,10 +59,11 @@ def assert_same(one, other):
     if one.lattice is not None:
         assert torch.equal(one.lattice.cell, other.lattice.cell)
         assert vars(one.lattice) | {"cell": 0} == vars(other.lattice) | {"cell": 0}
-    assert (one.fit is None) == (other.fit is None)
-    if one.fit is not None:
-        assert repr(vars(one.fit) | {"node_gain": 0}) == repr(vars(other.fit) | {"node_gain": 0})
-        assert one.fit.node_gain.numpy().tobytes() == other.fit.node_gain.numpy().tobytes()
+    for a, b in zip((one.fit, *one.part_fit), (other.fit, *other.part_fit), strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert repr(vars(a) | {"node_gain": 0}) == repr(vars(b) | {"node_gain": 0})
+            assert a.node_gain.numpy().tobytes() == b.node_gain.numpy().tobytes()
 
 
 def tangle():
@@ -85,7 +86,7 @@ def test_the_file_is_tensors_and_a_header(tmp_path):
     with safe_open(tmp_path / "g", framework="pt") as file:
         metadata, keys = file.metadata(), set(file.keys())
     header = json.loads(metadata["header"])
-    assert keys == {*TENSORS, "cell", "node_gain"} - {"component"}
+    assert keys == {*TENSORS, "cell", "node_gain", "node_gain_0"} - {"component"}
     assert (metadata["format"], header["version"]) == (FORMAT, 2)
     assert header["part_dim"] == [1, 2]
     assert header["fit"]["verdict"] == "undecided"
@@ -122,6 +123,16 @@ def test_version_1_is_read(tmp_path):
     assert_same(SharedGraph.load(tmp_path / "new"), graph)
 
 
+def test_files_of_version_2_without_fits_of_parts_are_read(tmp_path):
+    full_graph().save(tmp_path / "g")
+    with safe_open(tmp_path / "g", framework="pt") as file:
+        header = json.loads(file.metadata()["header"])
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name != "node_gain_0"}  # noqa: SIM118
+    assert header.pop("part_fit")[1] is None
+    write_tensors(tmp_path / "old", FORMAT, tensors, header)
+    assert_same(SharedGraph.load(tmp_path / "old"), full_graph())
+
+
 def test_damaged_files_are_refused(tmp_path):
     full_graph().save(tmp_path / "g")
     with safe_open(tmp_path / "g", framework="pt") as file:
@@ -143,6 +154,9 @@ def test_damaged_files_are_refused(tmp_path):
         ({}, {"fit": header["fit"] | {"gain": "much"}}),
         ({}, {"fit": header["fit"] | {"seconds": 3}}),
         ({}, {"fit": 7}),
+        ({}, {"part_fit": [None]}),
+        ({}, {"part_fit": 7}),
+        ({}, {"part_fit": [header["fit"], header["fit"]]}),
         ({"sign": torch.full((6,), 2)}, {}),
         ({"lag": torch.zeros(6)}, {}),
         ({"lag": torch.zeros(5, dtype=torch.long)}, {}),
