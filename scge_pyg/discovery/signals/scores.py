@@ -40,15 +40,29 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
 
 
 def _scores(rows: np.ndarray) -> np.ndarray:
-    length = rows.shape[1]
+    """Scores of rows ``[n, S]``; those without a tie or a gap all get the same ones, in their own order."""
     order = np.argsort(rows, axis=1)  # NaN comes last
     sorted_rows = np.take_along_axis(rows, order, 1)
+    plain = (sorted_rows[:, 1:] > sorted_rows[:, :-1]).all(1) & ~np.isnan(sorted_rows[:, -1])
+    score = np.empty(rows.shape, dtype=np.float32)
+    if plain.any():
+        score[plain] = _sorted_scores(np.arange(rows.shape[1], dtype=float)[None])
+    if not plain.all():
+        score[~plain] = _sorted_scores(sorted_rows[~plain])
+    result = np.empty(rows.shape, dtype=np.float32)
+    np.put_along_axis(result, order, score, 1)
+    return result
+
+
+def _sorted_scores(sorted_rows: np.ndarray) -> np.ndarray:
+    """Scores of rows ``[n, S]`` whose values ascend, NaN last."""
+    length = sorted_rows.shape[1]
     place = np.arange(length, dtype=np.int32)
     differs = sorted_rows[:, 1:] != sorted_rows[:, :-1]
-    first = np.zeros(rows.shape, dtype=np.int32)
+    first = np.zeros(sorted_rows.shape, dtype=np.int32)
     first[:, 1:] = np.where(differs, place[1:], 0)
     np.maximum.accumulate(first, axis=1, out=first)
-    last = np.full(rows.shape, length - 1, dtype=np.int32)
+    last = np.full(sorted_rows.shape, length - 1, dtype=np.int32)
     last[:, :-1] = np.where(differs, place[:-1], length - 1)
     last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
     missing = np.isnan(sorted_rows)
@@ -60,9 +74,7 @@ def _scores(rows: np.ndarray) -> np.ndarray:
     score[missing] = 0.0
     deviation = np.sqrt(_sum_both_ways(score**2, count) / observed)
     varies = deviation > 1e-6
-    score = np.where(varies, score / np.where(varies, deviation, 1.0), 0.0) + 0.0  # no negative zeros
-    result = np.empty(rows.shape, dtype=np.float32)
-    np.put_along_axis(result, order, score.astype(np.float32), 1)
+    result: np.ndarray = np.where(varies, score / np.where(varies, deviation, 1.0), 0.0) + 0.0  # no negative zeros
     return result
 
 

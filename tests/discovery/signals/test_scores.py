@@ -99,3 +99,8 @@ def test_leading_axes_and_blocks(monkeypatch):
     monkeypatch.setattr(scores, "_BLOCK_VALUES", 130)
     assert np.array_equal(normal_scores(x), whole)
     assert np.array_equal(normal_scores(x.astype(np.float32).astype(np.float64)[0]), normal_scores(x[0].astype("f4")))
+
+
+def test_rows_with_and_without_ties_beside_each_other():
+    x = np.concatenate([rows(201), rows(201, ties=True), rows(201, missing=True)])
+    np.testing.assert_array_equal(normal_scores(x), np.concatenate([normal_scores(row[None]) for row in x]))
