@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.discovery.signals.most_correlated import most_correlated
 from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_similar"]
@@ -14,7 +15,6 @@ __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_sim
 DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
 _LINKS = 32
 _LARGE = 8
-_ROWS = 2**26
 
 
 def beyond_noise(deviations: float, effective: float) -> float:
@@ -39,7 +39,7 @@ def evident(num_nodes: int, effective: float) -> float:
 def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` nodes that correlate most with each node, and their correlations, ``[N, k]``.
 
-    Cost: :math:`O(N^2 S)`; above 2,048 nodes in blocks of rows, and only the values that are returned are kept.
+    Cost: :math:`O(N^2)`; above 2,048 nodes see :func:`scge_pyg.discovery.signals.most_correlated.most_correlated`.
 
     Args:
         signals: Signals of N nodes.
@@ -48,20 +48,14 @@ def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.nda
     """
     num_nodes = signals.num_nodes
     k = min(k, num_nodes - 1)
-    score = torch.from_numpy(signals.score)
-    deviation = score.square().sum(1).sqrt().clamp_min(1e-6)
-    score = score / deviation.unsqueeze(1)
-    index, value = np.empty((num_nodes, k), dtype=np.int64), np.empty((num_nodes, k))
-    for rows in torch.arange(num_nodes).split(max(1, _ROWS // num_nodes)):
-        if num_nodes <= DENSE_NODES:
-            block = torch.from_numpy(signals.correlation[rows.numpy()])
-        else:
-            block = score[rows] @ score.T
-        strength = block.clone() if signed else block.abs()
-        strength[torch.arange(len(rows)), rows] = -torch.inf
-        best = strength.topk(k, dim=1).indices
-        index[rows.numpy()], value[rows.numpy()] = best.numpy(), block.gather(1, best).numpy()
-    return index, value
+    if num_nodes > DENSE_NODES:
+        index, value = most_correlated(torch.from_numpy(signals.score), k, signed=signed)
+        return index.numpy(), value.double().numpy()
+    correlation = signals.correlation
+    strength = correlation.copy() if signed else np.abs(correlation)
+    np.fill_diagonal(strength, -np.inf)
+    near = torch.from_numpy(strength).topk(k, dim=1).indices.numpy()
+    return near, np.take_along_axis(correlation, near, 1)
 
 
 def connected_rows(signals: Signals) -> list[np.ndarray]:
