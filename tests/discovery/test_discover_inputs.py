@@ -113,7 +113,7 @@ def test_an_iterator_is_read_once(grid_field):
 def test_log_says_what_was_decided(grid_field, caplog):
     x = grid_field((9, 9), 1500).x.clone()
     x[:, 4] = 0
-    with caplog.at_level(logging.INFO, "scge_pyg"):
+    with caplog.at_level(logging.INFO, "scge_pyg"), pytest.warns(UserWarning, match="1 node carries no signal"):
         graph = discover(x)
     assert f"80 of 81 nodes live, {graph.num_edges // 2} edges" in caplog.text
     for word in ("partial", "gain", "ratio", "geometry, dimension 2, 2 columns", "lattice (9, 9)"):
@@ -137,7 +137,8 @@ def test_progress_bar(grid_field, capsys, progress, shown):
 def test_a_saved_graph_is_the_same(grid_field, assert_same, tmp_path, periodic):
     x = grid_field((8, 9), 1500, periodic=periodic).x.clone()
     x[:, 11] = 0
-    graph = discover(x)
+    with pytest.warns(UserWarning, match=r"left out \(graph.live is False\): 11 \(constant\)"):
+        graph = discover(x)
     graph.save(tmp_path / "graph.safetensors")
     loaded = SharedGraph.load(tmp_path / "graph.safetensors")
     assert_same(loaded, graph)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.signals.prepare import FLOORED, fewest_values
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
 
@@ -13,6 +14,7 @@ __all__ = ["hint"]
 
 _VALUES = 2**21  # values that are looked at
 _MISSING = 0.2  # share of missing values at a node that is worth a word
+_NAMED = 8  # nodes without a signal that are named
 
 
 def hint(samples: Samples) -> list[str]:
@@ -21,7 +23,8 @@ def hint(samples: Samples) -> list[str]:
     * The first node grows by constant steps: a row number or a clock.
     * Rows are more autocorrelated than columns, and there are ten times more nodes than samples: transposed.
     * Neighbouring channels are alike, and no more so than neighbouring nodes: images.
-    * A node misses more than a fifth of its values.
+    * More than a fifth of the samples miss every node, or a node more than a fifth of the other samples.
+    * Nodes never change, other than pixels that are never lit, or have too few values.
     * A node is often exactly equal to one value that it otherwise never comes near: it stands in for a missing one.
 
     Example:
@@ -34,7 +37,7 @@ def hint(samples: Samples) -> list[str]:
     """
     if len(samples.values) < 2:
         return []
-    found = [_counter(samples), _transposed(samples), _images(samples), _mostly_missing(samples)]
+    found = [_counter(samples), _transposed(samples), _images(samples), *_missing(samples), _dead(samples)]
     return [text for text in found if text] + _stand_ins(samples)
 
 
@@ -93,9 +96,25 @@ def _images(samples: Samples) -> str | None:
     )
 
 
-def _mostly_missing(samples: Samples) -> str | None:
-    share = samples.values.isnan().flatten(2).double().mean((0, 2))
-    nodes = ((share > _MISSING) & (share < 1)).nonzero().squeeze(1).tolist()
+def _missing(samples: Samples) -> list[str | None]:
+    """About samples that miss every node, and about nodes that miss many of the others."""
+    missing = samples.values.isnan()
+    empty = missing.all(2).all(1)
+    count, total = int(empty.sum()), len(empty)
+    if count == total:
+        return []
+    rows = None
+    if count > _MISSING * total:
+        rows = (
+            f"discover: {count} of {total} samples ({count / total:.0%}) miss every node and say nothing; unless the "
+            f"recording has such gaps, see how the file was read"
+        )
+    return [rows, _mostly_missing(samples, missing[~empty])]
+
+
+def _mostly_missing(samples: Samples, missing: Tensor) -> str | None:
+    share = missing.flatten(2).double().mean((0, 2))
+    nodes = ((share > _MISSING) & ~_rare(samples)).nonzero().squeeze(1).tolist()
     if not nodes:
         return None
     nodes.sort(key=lambda node: -float(share[node]))
@@ -107,6 +126,39 @@ def _mostly_missing(samples: Samples) -> str | None:
         f"miss{'es' if len(nodes) == 1 else ''} more than {_MISSING:.0%} of the values; they are taken to be missing "
         f"at random, else leave these nodes out with discover({drop})"
     )
+
+
+def _dead(samples: Samples) -> str | None:
+    """About nodes without a signal, other than pixels that are never lit."""
+    if not samples.live.any():
+        return None
+    rare = _rare(samples)
+    nodes = (rare | (~samples.live & ~_unlit(samples))).nonzero().squeeze(1).tolist()
+    if not nodes:
+        return None
+    why = f"fewer than {fewest_values(len(samples.values))} values"
+    listed = [f"{_name(samples, node)} ({why if rare[node] else 'constant'})" for node in nodes[:_NAMED]]
+    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
+    return (
+        f"discover: {len(nodes)} {'node carries' if len(nodes) == 1 else 'nodes carry'} no signal and "
+        f"{'is' if len(nodes) == 1 else 'are'} left out (graph.live is False): {', '.join(listed)}{more}"
+    )
+
+
+def _rare(samples: Samples) -> Tensor:
+    """Nodes that are left out because too few of their values are there, ``[N]``."""
+    seen = (~samples.values.isnan()).any(2).sum(0)
+    return seen < fewest_values(len(samples.values))
+
+
+def _unlit(samples: Samples) -> Tensor:
+    """Nodes that rest at the lowest value of all, where other nodes pile up, ``[N]``."""
+    missing = samples.values.isnan()
+    low = samples.values.masked_fill(missing, torch.inf).amin((0, 1))
+    lowest = samples.values == low
+    if lowest[:, samples.live].double().mean() < FLOORED:
+        return torch.zeros_like(samples.live)
+    return (lowest | missing).all(2).all(0)
 
 
 def _stand_ins(samples: Samples) -> list[str]:

@@ -14,11 +14,11 @@ from scge_pyg.discovery.signals.moments_of_scores import correlation_of
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.scores import normal_scores
 
-__all__ = ["Signals", "distinct_samples", "prepare"]
+__all__ = ["FLOORED", "Signals", "distinct_samples", "fewest_values", "prepare"]
 
 logger = logging.getLogger("scge_pyg")
 
-_FLOORED = 0.05  # share of the lowest value at which it is a floor
+FLOORED = 0.05  # share of the lowest value at which it is a floor
 _FEWEST = 50  # samples that a node, or a pair, needs where values are missing
 
 
@@ -138,7 +138,7 @@ def _rooted(rows: np.ndarray) -> np.ndarray | None:
     scale; the root evens out their variance. Everything else has scores alone.
     """
     low = np.fmin.reduce(rows, axis=(0, 2), keepdims=True)
-    if (rows == low).mean() < _FLOORED:
+    if (rows == low).mean() < FLOORED:
         return None
     root = np.sqrt(rows - low, dtype=np.float32)
     count = (~np.isnan(root)).sum(2, keepdims=True)
@@ -147,6 +147,11 @@ def _rooted(rows: np.ndarray) -> np.ndarray | None:
     deviation = np.sqrt((root**2).mean(2, keepdims=True))
     root /= np.where(deviation > 0, deviation, 1)
     return root.reshape(len(root), -1)
+
+
+def fewest_values(count: int) -> int:
+    """Observed values that a node, or a pair, needs among so many samples: 50, or half of them, if that is less."""
+    return min(_FEWEST, count // 2)
 
 
 def prepare(samples: Samples) -> Signals:
@@ -172,7 +177,7 @@ def prepare(samples: Samples) -> Signals:
     rows = np.ascontiguousarray(values[:, nodes].transpose(1, 2, 0))
     observed = ~np.isnan(rows)
     gaps = not observed.all()
-    fewest = min(_FEWEST, count // 2)
+    fewest = fewest_values(count)
     if gaps:
         enough = observed.any(1).sum(1) >= fewest
         nodes, rows, observed = nodes[enough], rows[enough], observed[enough]

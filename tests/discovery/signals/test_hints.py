@@ -6,6 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from scge_pyg.discovery.signals.hints import hint
+from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 from scge_pyg.transforms import ImageToNodes
 
@@ -130,7 +131,6 @@ def test_a_node_that_misses_much():
     x = noise(1000, 6)
     x[:300, 3] = torch.nan
     x[:190, 1] = torch.nan
-    x[:, 5] = torch.nan  # never seen: dead, as a constant one
     text = only(x)
     assert "node 3 (30%) misses more than 20% of the values" in text
     assert "discover(numpy.delete(x, [3], axis=1))" in text
@@ -139,6 +139,49 @@ def test_a_node_that_misses_much():
     assert "discover(x.drop(columns=['d']))" in hint(samples)[0]
     x[:400, :3] = torch.nan
     assert "4 nodes, 0 (40%), 1 (40%), 2 (40%), 3 (30%), miss more" in only(x)
+
+
+def test_samples_that_miss_every_node_are_told_once():
+    x = noise(1000, 30)
+    x[::2] = torch.nan
+    assert "500 of 1000 samples (50%) miss every node" in only(x)
+    x[1::10, 4] = torch.nan
+    assert "500 of 1000 samples" in only(x)
+    x[1::4, 4] = torch.nan
+    rows, nodes = hint(read(x))
+    assert "500 of 1000 samples" in rows
+    assert "node 4 (60%) misses" in nodes
+    x[:, 1:] = torch.nan_to_num(x[:, 1:])
+    assert "node 0 (50%) misses" in hint(read(x))[0]
+    rare = noise(1000, 30)
+    rare[::10] = torch.nan
+    assert hint(read(rare)) == []
+
+
+def test_nodes_without_a_signal_are_named():
+    x = noise(1000, 30)
+    x[:, 3], x[:, 7], x[40:, 12] = 1.5, torch.nan, torch.nan
+    assert only(x) == (
+        "discover: 3 nodes carry no signal and are left out (graph.live is False): 3 (constant), "
+        "7 (fewer than 50 values), 12 (fewer than 50 values)"
+    )
+    assert sorted(set(range(30)) - set(prepare(read(x)).order.tolist())) == [3, 7, 12]
+    names = tuple(f"s{node}" for node in range(30))
+    x[:, 12] = noise(1000, seed=1)
+    assert "s3 (constant), s7 (fewer" in hint(replace(read(x), names=names))[0]
+    x[:, 7] = noise(1000, seed=2)
+    assert only(x).startswith("discover: 1 node carries no signal and is left out (graph.live is False): 3 (constant)")
+    x[:, 10:25] = 0
+    assert only(x).endswith(", ".join(f"{node} (constant)" for node in (3, *range(10, 17))) + " and 8 more")
+
+
+def test_pixels_that_are_never_lit_are_no_mistake():
+    x = (noise(1000, 30) - 1).clamp_min(0)
+    x[:, :6] = 0
+    assert hint(read(x)) == []
+    x[:, 2] = 3
+    assert "1 node carries no signal and is left out (graph.live is False): 2 (constant)" in only(x)
+    assert "6 nodes carry no signal" in only(torch.cat([x[:, :7], noise(1000, 23)], 1))
 
 
 def test_a_value_that_stands_in_for_missing_ones():
