@@ -31,7 +31,7 @@ class Candidate:
     value: np.ndarray
 
 
-def candidates(correlation: np.ndarray, whole: np.ndarray, ridges: tuple[float, ...]) -> Iterator[Candidate]:
+def candidates(correlation: np.ndarray, ridges: tuple[float, ...]) -> Iterator[Candidate]:
     """Signed and absolute correlation, and centred partial correlation at several ridges, signed and absolute.
 
     An absolute form is left out where the node's strongest partners are positive anyway: it would draw the same map.
@@ -40,11 +40,12 @@ def candidates(correlation: np.ndarray, whole: np.ndarray, ridges: tuple[float, 
 
     Args:
         correlation: Correlation matrix ``[N, N]``, positive semidefinite.
-        whole: The same with lacking directions lifted, of which partial correlations are taken.
         ridges: Ridges of the partial correlations.
     """
     values = [("correlation", False, 0.0, correlation)]
-    values += [(f"partial {ridge:.2g}", True, ridge, centred(partial_correlation(whole, ridge))) for ridge in ridges]
+    values += [
+        (f"partial {ridge:.2g}", True, ridge, centred(partial_correlation(correlation, ridge))) for ridge in ridges
+    ]
     for name, direct, ridge, value in values:
         own = value.copy()
         np.fill_diagonal(own, -np.inf)

@@ -25,6 +25,7 @@ __all__ = [
     "centred",
     "choose_ridge",
     "direct_coupling",
+    "filled",
     "lacking",
     "lifted",
     "local_coupling",
@@ -165,6 +166,34 @@ def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:
         return correlation
     variance = np.einsum("iq,ij,jq->q", directions, correlation, directions)
     return correlation + (directions * (1 - variance)) @ directions.T
+
+
+def filled(score: np.ndarray, observed: np.ndarray | None, directions: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Scores with white noise of variance 1 along directions ``[N, q]`` that they lack.
+
+    What was removed leaves every node an exact sum of others, near and far alike. Any few partners that share in such a
+    sum predict well and say nothing about places; noise in its stead hides the sum and shifts nothing else.
+
+    Cost: :math:`O(q N S)`.
+
+    Args:
+        score: Scores ``[N, S]`` float32, 0 where missing.
+        observed: Mask ``[N, S]``, or ``None`` where nothing is missing.
+        directions: Orthonormal columns, as :func:`lacking` finds them.
+        seed: Seed of the noise.
+
+    Example:
+        >>> z = np.random.default_rng(1).standard_normal((40, 500)).astype(np.float32)
+        >>> z -= z.mean(0)
+        >>> one = np.full((40, 1), 40**-0.5)
+        >>> bool(0.9 < float((one.T @ filled(z, None, one)).var()) < 1.1)
+        True
+    """
+    if not directions.shape[1]:
+        return score
+    noise = np.random.default_rng(seed).standard_normal((directions.shape[1], score.shape[1]), dtype=np.float32)
+    noise = directions.astype(np.float32) @ noise
+    return score + (noise if observed is None else noise * observed)
 
 
 def centred(partial: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scge_pyg.discovery.coupling.candidates import Candidate, candidates
-from scge_pyg.discovery.coupling.direct import choose_ridge, lacking, lifted
+from scge_pyg.discovery.coupling.direct import choose_ridge
 from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
@@ -88,11 +88,9 @@ def choose(court: Court) -> Choice:
 
     Cost: :math:`O(S n^2)` for the moments of the n rows of the court, and :math:`O(n^3)` a partial correlation.
     """
-    directions = lacking(court.signals.correlation)
-    whole = [lifted(side.correlation, directions) for side in court.sides]
-    ridge, _ = choose_ridge(whole[0], whole[1])
+    ridge, _ = choose_ridge(*(side.correlation for side in court.sides))
     threshold = beyond_noise(4.0, court.signals.effective / 2)
-    pairs = _both_sides(court, whole, (2 * ridge, max(0.1, 8 * ridge)))
+    pairs = _both_sides(court, (2 * ridge, max(0.1, 8 * ridge)))
     ranked = {p[0].name: [ranked_partners(one.value, max(_PARTNERS, court.few)) for one in p] for p in pairs}
     without = {name: [r[:, : court.few] for r in both] for name, both in ranked.items()}
     court.set_ceiling(max(without.values(), key=lambda partners: float(court.gains(partners).mean())))
@@ -128,9 +126,9 @@ def _total(entry: _Entry) -> float:
     return entry.total
 
 
-def _both_sides(court: Court, whole: list[np.ndarray], ridges: tuple[float, ...]) -> list[tuple[Candidate, Candidate]]:
+def _both_sides(court: Court, ridges: tuple[float, ...]) -> list[tuple[Candidate, Candidate]]:
     """Candidates that exist on both sides, paired by name."""
-    first, second = (candidates(side.correlation, w, ridges) for side, w in zip(court.sides, whole, strict=True))
+    first, second = (candidates(side.correlation, ridges) for side in court.sides)
     other = {c.name: c for c in second}
     return [(c, other[c.name]) for c in first if c.name in other]
 

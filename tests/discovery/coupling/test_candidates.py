@@ -21,8 +21,8 @@ def averaged(correlation):
     return covariance / np.outer(scale, scale)
 
 
-def by_name(correlation, whole=None):
-    return {c.name: c for c in candidates(correlation, correlation if whole is None else whole, RIDGES)}
+def by_name(correlation):
+    return {c.name: c for c in candidates(correlation, RIDGES)}
 
 
 def off_diagonal(value):
@@ -31,7 +31,7 @@ def off_diagonal(value):
 
 def test_names_and_kinds_where_signs_matter():
     turned = smooth() * np.outer(*2 * [np.random.default_rng(1).choice([-1, 1], 30)])
-    found = list(candidates(turned, turned, RIDGES))
+    found = list(candidates(turned, RIDGES))
     assert [c.name for c in found] == [
         "correlation",
         "|correlation|",
@@ -47,10 +47,9 @@ def test_names_and_kinds_where_signs_matter():
 
 def test_values_are_the_statistics_that_they_are_named_after():
     turned = smooth() * np.outer(*2 * [np.random.default_rng(1).choice([-1, 1], 30)])
-    other = smooth(seed=2)
-    found = by_name(turned, other)
+    found = by_name(turned)
     expected = {"correlation": turned} | {
-        f"partial {ridge}": centred(partial_correlation(other, ridge)) for ridge in RIDGES
+        f"partial {ridge}": centred(partial_correlation(turned, ridge)) for ridge in RIDGES
     }
     for name, value in expected.items():
         assert np.array_equal(off_diagonal(found[name].value), off_diagonal(value))
@@ -60,11 +59,10 @@ def test_values_are_the_statistics_that_they_are_named_after():
         assert (np.diag(candidate.value) == -np.inf).all()
 
 
-def test_the_matrices_given_are_left_alone():
-    correlation, whole = smooth(), smooth(seed=1)
-    list(candidates(correlation, whole, RIDGES))
+def test_the_matrix_given_is_left_alone():
+    correlation = smooth()
+    list(candidates(correlation, RIDGES))
     assert np.array_equal(correlation, smooth())
-    assert np.array_equal(whole, smooth(seed=1))
 
 
 def test_an_absolute_form_that_would_draw_the_same_map_is_left_out():
@@ -82,7 +80,7 @@ def test_absolute_where_a_negative_value_is_among_the_eight_strongest(value, lef
 def test_an_average_reference_hardly_changes_centred_partials():
     """It shifts all of them alike; the shift is in the median."""
     before, after = smooth(), averaged(smooth())
-    plain, referenced = (by_name(c, lifted(c, lacking(c))) for c in (before, after))
+    plain, referenced = (by_name(lifted(c, lacking(c))) for c in (before, after))
     name = f"partial {RIDGES[0]}"
     first, second = off_diagonal(plain[name].value), off_diagonal(referenced[name].value)
     assert np.corrcoef(first, second)[0, 1] > 0.99
@@ -97,4 +95,4 @@ def test_partials_are_centred_on_their_median():
 
 
 def test_two_nodes():
-    assert {c.name for c in candidates(np.eye(2), np.eye(2), (0.1,))} == {"correlation", "partial 0.1"}
+    assert {c.name for c in candidates(np.eye(2), (0.1,))} == {"correlation", "partial 0.1"}

@@ -10,6 +10,7 @@ from scge_pyg.discovery.coupling.direct import (
     centred,
     choose_ridge,
     direct_coupling,
+    filled,
     lacking,
     lifted,
     local_coupling,
@@ -160,6 +161,20 @@ def test_directions_are_lifted_only_where_they_stand_apart():
         assert lacking(correlation).shape == (40, 0)
         assert np.array_equal(lifted(correlation, lacking(correlation)), correlation)
     assert lacking(np.eye(3)).shape == (3, 0)
+
+
+def test_noise_fills_what_the_data_lack_and_nothing_else():
+    """Along a removed direction there is variance one, uncorrelated with all others, which stay as they are."""
+    x = standardised(2000, 40)
+    way = np.linalg.qr(np.random.default_rng(3200).standard_normal((40, 3)))[0]
+    score = (x - x @ way @ way.T).T.astype(np.float32)
+    found = filled(score, None, way)
+    np.testing.assert_allclose(np.cov(way.T @ found), np.eye(3), atol=0.1)
+    np.testing.assert_allclose(found - way @ (way.T @ found), score, atol=1e-4)
+    assert np.array_equal(found, filled(score, None, way))
+    observed = np.random.default_rng(3201).random(score.shape) < 0.9
+    np.testing.assert_array_equal(filled(score * observed, observed, way), np.where(observed, found, 0))
+    assert filled(score, None, way[:, :0]) is score
 
 
 def test_matrices_without_an_inverse_are_lifted_or_left():
