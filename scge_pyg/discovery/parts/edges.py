@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
-from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT
+from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT, discoveries
 from scge_pyg.discovery.maps.joining import forest, join_pieces
 from scge_pyg.discovery.maps.places import without_noise
 from scge_pyg.discovery.maps.sketch import Links, bridges, spanning_tree
@@ -24,10 +24,11 @@ _LINKS = 8
 
 
 def significant_edges(coupling: Coupling) -> np.ndarray:
-    """Pairs whose coupling no unrelated pair reaches, ``[2, E]``."""
+    """Pairs whose coupling stands out from the noise, one in twenty of them by chance, ``[2, E]``."""
     pairs = edges_of(coupling.matrix)
-    limit = max(SIGNIFICANT, float(np.sqrt(4 * np.log(coupling.matrix.shape[0])))) * coupling.noise
-    return pairs[:, strength_of(coupling.matrix, pairs) > limit]
+    num_nodes = coupling.matrix.shape[0]
+    deviations = strength_of(coupling.matrix, pairs) / max(coupling.noise, WEAKEST)
+    return pairs[:, discoveries(deviations, num_nodes * (num_nodes - 1) // 2)]
 
 
 def link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
