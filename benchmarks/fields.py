@@ -8,28 +8,34 @@ from numpy.random import Generator
 from scipy.linalg import solve_triangular
 from scipy.signal import lfilter
 from scipy.spatial.distance import cdist
+from scipy.special import gamma, kv
 
 __all__ = ["autoregressive", "gaussian", "markov", "matern", "matern_field", "precision"]
 
 
 def matern(distance: Array, length: float, nu: float) -> Array:
-    r"""Matern correlation at ``distance``, of smoothness 0.5, 1.5 or 2.5.
+    r"""Matern correlation at ``distance``, of smoothness ``nu``.
 
     .. math::
-        e^{-s},\quad (1 + s) e^{-s},\quad (1 + s + s^2 / 3) e^{-s},\qquad s = \sqrt{2 \nu}\, r / \ell
+        \frac{2^{1 - \nu}}{\Gamma(\nu)} s^\nu K_\nu(s),\qquad s = \sqrt{2 \nu}\, r / \ell
+
+    which is :math:`e^{-s}`, :math:`(1 + s) e^{-s}` and :math:`(1 + s + s^2 / 3) e^{-s}` for 0.5, 1.5 and 2.5.
 
     Raises:
-        ValueError: For another smoothness.
+        ValueError: If the smoothness isn't positive.
 
     Example:
         >>> matern(np.array([0.0, 1.0]), 1.0, 0.5).round(3).tolist()
         [1.0, 0.368]
     """
+    if not nu > 0:
+        raise ValueError(f"matern: nu must be positive, got {nu}")
     s = np.sqrt(2 * nu) * distance / length
-    if nu not in (0.5, 1.5, 2.5):
-        raise ValueError(f"matern: nu must be 0.5, 1.5 or 2.5, got {nu}")
-    polynomial = {0.5: np.ones_like(s), 1.5: 1 + s, 2.5: 1 + s + s**2 / 3}[nu]
-    return np.asarray(polynomial * np.exp(-s))
+    polynomial = {0.5: np.ones_like(s), 1.5: 1 + s, 2.5: 1 + s + s**2 / 3}
+    if nu in polynomial:
+        return np.asarray(polynomial[nu] * np.exp(-s))
+    apart = np.maximum(s, 1e-8)  # at 0 one factor is 0 and the other infinite
+    return np.where(s > 0, 2 ** (1 - nu) / gamma(nu) * apart**nu * kv(nu, apart), 1.0)
 
 
 def gaussian(covariance: Array, samples: int, rng: Generator) -> Array:

@@ -12,13 +12,9 @@ read from the folder SCGE_DATA names and left out where it isn't set.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ import torch
 from families import FAMILIES, Draw, Family
 from geometry_scores import CHECKS, node_right, same, score
 from geometry_tables import missed, tables
+from measuring import available, measured
 from report import Records
 from tqdm import tqdm
 
@@ -84,26 +81,9 @@ def _plan(families: list[Family], draws: int | None, first: int, quick: bool) ->
     return list(plan)
 
 
-def _measured(plan: list[tuple[str, int]], workers: int) -> Iterator[dict[str, Any]]:
-    """Records in order, or as they come from several processes with one thread each."""
-    if workers == 1:
-        yield from (measure(name, seed) for name, seed in plan)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        for done in as_completed([pool.submit(measure, name, seed) for name, seed in plan]):
-            yield done.result()
-
-
 def _chosen(names: list[str] | None, quick: bool) -> list[Family]:
-    """The families asked for, without those whose recording isn't there."""
-    families = [FAMILIES[name] for name in names] if names else [f for f in FAMILIES.values() if f.quick or not quick]
-    folder, there = os.environ.get("SCGE_DATA"), []
-    for family in families:
-        if family.needs is None or (folder is not None and (Path(folder) / family.needs).exists()):
-            there.append(family)
-        else:
-            print(f"{family.name}: left out, SCGE_DATA names no folder with {family.needs}", file=sys.stderr)
-    return there
+    """The families asked for."""
+    return [FAMILIES[name] for name in names] if names else [f for f in FAMILIES.values() if f.quick or not quick]
 
 
 def main() -> int:
@@ -123,10 +103,10 @@ def main() -> int:
     output = args.output or Path("results") / ("geometries-quick.json" if args.quick else "geometries.json")
     settings = {"quick": args.quick, "first_seed": args.first_seed, "workers": args.workers}
     records = Records(output, settings, resume=args.resume)
-    plan = _plan(_chosen(args.families, args.quick), args.draws, args.first_seed, args.quick)
+    plan = _plan(available(_chosen(args.families, args.quick)), args.draws, args.first_seed, args.quick)
     plan = [(name, seed) for name, seed in plan if not records.find(family=name, seed=seed)]
     with tqdm(total=len(plan), unit="draw", file=sys.stderr) as bar:
-        for record in _measured(plan, args.workers):
+        for record in measured(measure, plan, args.workers):
             records.add(record)
             bar.set_postfix_str(f"{record['family']}, draw {record['seed']}")
             bar.update()

@@ -46,7 +46,7 @@ def _eeg(name: str, average: bool, seed: int) -> Draw:
     head = np.delete(np.arange(len(places)), _EYES)
     x = np.fromfile(file, dtype="<f4").reshape(-1, len(places))[:, head].astype(float)
     x = without_fifth(x - x.mean(1, keepdims=True) if average else x, seed)
-    return Draw(x, places[head], {"pieces": 1}, {"samples": len(x)}, name)
+    return Draw(x, places[head], {"dim": 2, "columns": 3, "pieces": 1}, {"samples": len(x)}, name)
 
 
 def _digits(name: str, samples: int, seed: int) -> Draw:
@@ -61,9 +61,12 @@ def _digits(name: str, samples: int, seed: int) -> Draw:
 
 
 def _traffic(name: str, seed: int) -> Draw:
-    """Speeds at 207 loop detectors; a speed of 0 is a missing one."""
-    x = np.loadtxt(_folder() / _TRAFFIC, delimiter=",", skiprows=1)
-    return Draw(without_fifth(np.where(x == 0, np.nan, x), seed), None, {}, {}, name)
+    """Speeds at 207 loop detectors, of which a road graph is known; a speed of 0 is a missing one."""
+    file = _folder() / _TRAFFIC
+    x = np.loadtxt(file, delimiter=",", skiprows=1)
+    road = np.loadtxt(file.with_name("los_adj.csv"), delimiter=",") > 0
+    truth = {"dim": 2, "adjacency": (road | road.T) & ~np.eye(len(road), dtype=bool)}
+    return Draw(without_fifth(np.where(x == 0, np.nan, x), seed), None, truth, {}, name)
 
 
 def _eeg_family(name: str, what: str, average: bool, trust: float) -> Family:

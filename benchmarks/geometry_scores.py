@@ -16,7 +16,7 @@ from scge_pyg import SharedGraph
 from scge_pyg.graph import Lattice
 from scge_pyg.metrics import trustworthiness
 
-__all__ = ["CHECKS", "cells_right", "node_right", "same", "score"]
+__all__ = ["CHECKS", "cells_right", "lattice_state", "node_right", "same", "score"]
 
 _MAP, _TRUE, _FEWEST = 8, 12, 25
 _CELLS = 52 / 61
@@ -81,7 +81,7 @@ def node_right(graph: SharedGraph, draw: Draw) -> Array:
     return right
 
 
-def _lattice(graph: SharedGraph, cells: Array | None) -> str:
+def lattice_state(graph: SharedGraph, cells: Array | None) -> str:
     """``none``, ``exact``, ``partial`` (some nodes have no cell, all others their own) or ``wrong``."""
     if graph.lattice is None:
         return "none"
@@ -125,7 +125,7 @@ def score(graph: SharedGraph, draw: Draw, family: Family, warned: list[str]) -> 
         "live": int(graph.live.sum()),
         "edges": graph.num_edges,
         "refused": graph.dim == 0 and bool(warned),
-        "lattice": _lattice(graph, draw.truth.get("cells")),
+        "lattice": lattice_state(graph, draw.truth.get("cells")),
     }
     record |= dict.fromkeys(("trust", "near", "signs", "lattice_confidence"))
     if draw.places is not None and int(finite.sum()) > 2 * family.near:

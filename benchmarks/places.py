@@ -11,7 +11,19 @@ from numpy.random import Generator
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
-__all__ = ["Shape", "clustered", "cylinder", "jittered", "line", "longest_gap", "ring", "sphere", "torus", "volume"]
+__all__ = [
+    "Shape",
+    "clustered",
+    "curve",
+    "cylinder",
+    "jittered",
+    "line",
+    "longest_gap",
+    "ring",
+    "sphere",
+    "torus",
+    "volume",
+]
 
 
 class Shape(NamedTuple):
@@ -62,6 +74,15 @@ def line(regular: bool, rng: Generator) -> Shape:
     """60 to 120 places on a line."""
     places, cells = _steps((int(rng.integers(60, 121)),), regular, rng)
     return Shape(places, 1, cells)
+
+
+def curve(nodes: int, rng: Generator) -> Shape:
+    """Places along a spiral of two turns in the plane, one at random in each piece of length 1."""
+    turn = np.linspace(0.25, 2.25, 2001)
+    spiral = turn[:, None] * _circle(turn, 1)
+    along = np.concatenate([[0.0], np.linalg.norm(np.diff(spiral, axis=0), axis=1).cumsum()])
+    at = (np.arange(nodes) + rng.random(nodes)) / nodes * along[-1]
+    return Shape(np.stack([np.interp(at, along, axis) for axis in nodes / along[-1] * spiral.T], 1), 1)
 
 
 def ring(regular: bool, rng: Generator) -> Shape:

@@ -30,7 +30,7 @@ def nearest(places):
 # Fields -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5])
+@pytest.mark.parametrize("nu", [0.5, 1.5, 2.5, 5.0])
 def test_matern_is_the_bessel_formula(bench, nu):
     r = np.linspace(0.05, 6, 40)
     s = np.sqrt(2 * nu) * r / 1.7
@@ -38,9 +38,28 @@ def test_matern_is_the_bessel_formula(bench, nu):
     assert bench.fields.matern(np.zeros(1), 1.7, nu) == 1
 
 
-def test_another_smoothness_is_refused(bench):
-    with pytest.raises(ValueError, match=r"nu must be 0.5, 1.5 or 2.5, got 1"):
-        bench.fields.matern(np.ones(3), 1.0, 1.0)
+def test_matern_of_another_half_integer_is_its_closed_form(bench):
+    r = np.linspace(0, 6, 40)
+    s = np.sqrt(7) * r / 1.7
+    want = (1 + s + 2 * s**2 / 5 + s**3 / 15) * np.exp(-s)
+    assert np.allclose(bench.fields.matern(r, 1.7, 3.5), want, atol=1e-12)
+
+
+@pytest.mark.parametrize("nu", [0.0, -1.0, np.nan])
+def test_smoothness_is_positive(bench, nu):
+    with pytest.raises(ValueError, match=f"nu must be positive, got {nu}"):
+        bench.fields.matern(np.ones(3), 1.0, nu)
+
+
+def test_a_curve_is_a_chain_bent_in_the_plane(bench):
+    places, dim, _ = bench.places.curve(120, np.random.default_rng(0))
+    assert places.shape == (120, 2)
+    assert dim == 1
+    step = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    assert step.sum() == pytest.approx(119, rel=0.02)
+    assert step.max() < 2
+    far = np.abs(np.subtract.outer(np.arange(120), np.arange(120))) > 20
+    assert cdist(places, places)[far].min() > 7
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.8])
