@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scge_pyg.discovery.parts.part import FEWEST
+from scge_pyg.discovery.signals.lags import LONGEST_LAG
 from scge_pyg.discovery.signals.prepare import Signals
 from scge_pyg.graph.shared_graph import SharedGraph
 
@@ -10,6 +11,7 @@ __all__ = ["advice"]
 
 _ADVISED = 100
 _SLOW = 0.25
+_AT_LIMIT = 0.05  # share of edges with the longest lag that is worth a word
 
 
 def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) -> list[str]:
@@ -51,4 +53,10 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
                 f"cycles go with discover(x[1:] - x[:-1]))"
             )
         found.append(text)
+    late = (graph.lag.abs() >= LONGEST_LAG).double().mean() if graph.num_edges else 0.0
+    if late > _AT_LIMIT:
+        found.append(
+            f"{late:.0%} of the edges have lags of {LONGEST_LAG} steps or more, the longest that are looked for, and "
+            f"theirs may be longer; every second sample halves them, discover(x[::2])"
+        )
     return found

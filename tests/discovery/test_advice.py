@@ -58,3 +58,12 @@ def test_few_nodes_were_not_judged():
 def test_no_edge_is_always_said():
     empty = SharedGraph(torch.zeros(5, 0), torch.zeros(2, 0, dtype=torch.long), dim=0, live=torch.ones(5, dtype=bool))
     assert any("no edges" in text for text in advice(empty, signals(), 1000, None))
+
+
+@pytest.mark.parametrize(("steps", "late", "warned"), [(16, 2, True), (30, 2, True), (15, 9, False), (16, 0, False)])
+def test_lags_at_the_limit(steps, late, warned):
+    graph = graph_with("geometry")
+    graph.lag[:late], graph.lag[late : 2 * late] = steps, -steps
+    texts = advice(graph, signals(), 1000, None)
+    assert bool(texts) == warned
+    assert all("12% of the edges have lags of 16 steps or more" in text and "x[::2]" in text for text in texts)

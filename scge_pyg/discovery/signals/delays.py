@@ -8,74 +8,65 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.stats import norm, t
 
+from scge_pyg.discovery.coupling.similar import evident
 from scge_pyg.discovery.maps.joining import forest
 from scge_pyg.discovery.signals.blocks import split_blocks
+from scge_pyg.discovery.signals.lags import Links, strongest_links_over_lags
 from scge_pyg.discovery.signals.prepare import Signals
 
-__all__ = ["aligned_in_time", "lagged_correlations", "node_delays"]
+__all__ = ["aligned_in_time", "node_delays"]
 
-_REACH = 4
-_LINKS = 8
 _MOST_NODES = 2048
 _ROUNDS = 10
-_BETTER = 4.0  # standard errors over nodes by which shifted links must be stronger on the other side
-_LONGEST = 64
+_BETTER = 4.0  # standard errors by which shifted links must be stronger on the other side
+_LONGEST = 16  # delays of all nodes together, in longest lags
 _BROKEN = 0.01  # share of samples without the one before: copies that count once have no steps to tell lags by
-
-
-def lagged_correlations(score: torch.Tensor, reach: int = _REACH) -> torch.Tensor:
-    r"""Correlation of each node with each other ``l`` steps later, ``[reach + 1, N, N]`` for l = 0 to ``reach``.
-
-    .. math::
-        R^{(l)}_{ij} = \frac{1}{n} \sum_t z_i(t) z_j(t + l) , \qquad R^{(-l)} = R^{(l)\top}
-
-    Cost: :math:`O(N^2 S)` a lag.
-
-    Args:
-        score: Scores ``[N, C, S]``, 0 where a sample is not used.
-        reach: Longest lag.
-
-    Example:
-        >>> z = torch.tensor([[[1.0, -1.0, 2.0, -2.0]], [[0.0, 1.0, -1.0, 2.0]]])
-        >>> lagged_correlations(z, 1)[:, 0, 1].double().round(decimals=2).tolist()
-        [-0.9, 0.77]
-    """
-    steps = score.shape[2]
-    size = score.square().sum((1, 2)).clamp_min(1e-9).sqrt()
-    product = [torch.einsum("ics,jcs->ij", score[:, :, : steps - lag], score[:, :, lag:]) for lag in range(reach + 1)]
-    return torch.stack(product) / size[:, None] / size[None, :]
+_VALUES = 2**24  # that are looked at in one go
 
 
 def node_delays(signals: Signals) -> np.ndarray:
     """Steps by which each node runs behind the first ones, ``[N]`` int64 of at least 0; zeros where there is no delay.
 
-    Each node's eight strongest links, over lags of -4 to 4 steps on one side of the samples, give differences of
-    delays, which are spread along the strongest tree and settled by rounds of weighted means. They are believed if the
-    shifted links are stronger on the other side too, by four standard errors over nodes, both ways round.
+    Each node's eight strongest links, over lags of -4 to 4 steps (up to 16, where links end at the longest lag) on one
+    side of the samples, give differences of delays, which are spread along the strongest tree and settled by rounds of
+    weighted means. They are believed if the shifted links are stronger on the other side too, by four standard errors
+    over nodes, both ways round. Otherwise a node is late by itself, against the delay that most nodes have, if both
+    sides give it the same delay and its own links are stronger so by four standard errors over stretches of one
+    correlation time, or as many as make it as unlikely among N nodes, both ways round.
 
-    Cost: :math:`O(N^2 S)` a lag; no delays are looked for above 2,048 nodes, where samples are
-    independent in time, or where copies among them were left out.
+    Cost: :math:`O(N^2 S)` a lag; no delays are looked for above 2,048 nodes, where samples are independent in time or
+    too few to be judged, or where copies among them were left out.
     """
     none = np.zeros(signals.num_nodes, dtype=np.int64)
-    if signals.split.time <= 1 or not 3 <= signals.num_nodes <= _MOST_NODES:
+    split = signals.split
+    if split.time <= 1 or not split.judged or not 3 <= signals.num_nodes <= _MOST_NODES:
         return none
     if (np.diff(signals.number) != 1).mean() > _BROKEN:
         return none
-    channels = signals.channels
-    score = torch.from_numpy(signals.score).view(signals.num_nodes, channels, -1)
-    side = torch.from_numpy(signals.split.block[: score.shape[2]])
-    lagged = [lagged_correlations(score * ((side >= 0) & (side % 2 == which))) for which in (0, 1)]
-    found = []
-    for which in (0, 1):
-        pairs, lag, weight = _links(lagged[which])
-        delay = _settle(pairs, lag, weight, signals.num_nodes)
-        found.append(delay)
-        if delay.max() - delay.min() > _LONGEST or not _holds(pairs, delay, lagged[1 - which]):
-            return none
-    whole = lagged_correlations(score)
-    delay = _settle(*_links(whole), signals.num_nodes)
-    return delay - delay.min()
+    score = torch.from_numpy(signals.score).view(signals.num_nodes, signals.channels, -1)
+    side = torch.from_numpy(split.block[: score.shape[2]])
+    sides = [score * ((side >= 0) & (side % 2 == which)) for which in (0, 1)]
+    least = evident(signals.num_nodes, signals.effective / 2)
+    links = strongest_links_over_lags(sides, least)
+    found = [_settle(one, signals.num_nodes) for one in links]
+
+    def gains(delays: list[np.ndarray]) -> list[np.ndarray]:
+        return [_gains(sides[1 - which], links[which], delays[which], split.time) for which in (0, 1)]
+
+    short = max(map(np.ptp, found)) <= _LONGEST * links[0].reach
+    if short and all(map(_better_on_the_whole, gains(found))):
+        delay = _settle(strongest_links_over_lags([score], least, links[0].reach)[0], signals.num_nodes)
+        return delay - delay.min()
+    first, second = (delay - _most_common(delay) for delay in found)
+    late = np.where((first == second) & (np.abs(first) <= links[0].reach), first, 0)
+    while late.any():
+        kept = late * np.logical_and(*map(_better_by_itself, gains([late, late])))
+        if np.array_equal(kept, late):
+            break
+        late = kept
+    return late - late.min()
 
 
 def aligned_in_time(signals: Signals, delay: np.ndarray) -> Signals:
@@ -103,23 +94,9 @@ def aligned_in_time(signals: Signals, delay: np.ndarray) -> Signals:
     )
 
 
-def _links(lagged: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each node's strongest partners over all lags ``[2, L]``, by how much the second runs behind, and how strongly."""
-    both = torch.cat([lagged, lagged[1:].transpose(1, 2)]).abs()
-    strength, which = both.max(0)
-    reach = len(lagged) - 1
-    lags = torch.tensor([*range(reach + 1), *(-lag for lag in range(1, reach + 1))])[which]
-    strength.fill_diagonal_(0)
-    k = min(_LINKS, len(strength) - 1)
-    best = strength.topk(k, dim=1).indices
-    row = torch.arange(len(strength)).repeat_interleave(k)
-    col = best.flatten()
-    pairs = torch.stack([row, col]).numpy()
-    return pairs, lags[row, col].numpy(), strength[row, col].double().numpy()
-
-
-def _settle(pairs: np.ndarray, lag: np.ndarray, weight: np.ndarray, num_nodes: int) -> np.ndarray:
+def _settle(found: Links, num_nodes: int) -> np.ndarray:
     """Delays ``[N]`` whose differences are the lags of the links, as nearly as may be."""
+    pairs, lag, weight = found.pairs, found.lag, np.abs(found.correlation)
     shape = (num_nodes, num_nodes)
     differences = sp.csr_matrix((lag.astype(float), pairs), shape)
     known = sp.csr_matrix((np.ones(len(lag)), pairs), shape)
@@ -143,17 +120,57 @@ def _settle(pairs: np.ndarray, lag: np.ndarray, weight: np.ndarray, num_nodes: i
     return np.round(delay - fraction).astype(np.int64)
 
 
-def _holds(pairs: np.ndarray, delay: np.ndarray, lagged: torch.Tensor) -> bool:
-    """Whether links are stronger at the difference of their delays than at none, on samples that gave no delays."""
-    if not delay.any():
+def _most_common(delay: np.ndarray) -> int:
+    low = int(delay.min())
+    return low + int(np.bincount(delay - low).argmax())
+
+
+def _gains(score: torch.Tensor, links: Links, delay: np.ndarray, stretch: int) -> np.ndarray:
+    r"""How much stronger each node's links are at the difference of delays than at none, by stretches ``[N, n]``.
+
+    .. math::
+        g_i = \sum_j s_{ij} \left( z_i(t + d_i)\, z_j(t + d_j) - z_i(t)\, z_j(t) \right)
+
+    with :math:`s_{ij}` the sign of the link, averaged over the times of a stretch.
+
+    Args:
+        score: Scores ``[N, C, S]`` of the side that gave neither links nor delays, 0 elsewhere.
+        links: Links of the other side.
+        delay: Delays ``[N]``.
+        stretch: Samples in a stretch; those of which less than half lies on this side are left out.
+    """
+    count, channels, steps = score.shape
+    delay = delay - delay.min()
+    stretches = (steps - int(delay.max())) // stretch
+    shape = (count, count)
+    sign = sp.csr_matrix((np.sign(links.correlation).astype(np.float32), links.pairs), shape)
+    values = score.numpy()
+    filled = (values != 0).any((0, 1))[: stretches * stretch].reshape(stretches, stretch).mean(1)
+    wide = max(1, _VALUES // (count * channels * stretch))
+    gain = np.zeros((count, stretches))
+    for first in range(0, stretches, wide):
+        last = min(first + wide, stretches)
+        time = np.arange(first * stretch, last * stretch)
+        plain = values[:, :, time].reshape(count, -1)
+        moved = np.take_along_axis(values, delay[:, None, None] + time[None, None, :], 2).reshape(count, -1)
+        product = moved * (sign @ moved) - plain * (sign @ plain)
+        gain[:, first:last] = product.reshape(count, channels, last - first, stretch).mean((1, 3))
+    return gain[:, filled > 0.5]
+
+
+def _better_on_the_whole(gain: np.ndarray) -> bool:
+    """Whether the mean gain ``[N, n]`` of all nodes exceeds four standard errors over nodes."""
+    if not gain.shape[1]:
         return False
-    step = delay[pairs[1]] - delay[pairs[0]]
-    inside = np.abs(step) < len(lagged)
-    i, j = np.where(step >= 0, pairs, pairs[::-1])
-    shifted = lagged.abs().numpy()[np.minimum(np.abs(step), len(lagged) - 1), i, j]
-    gain = np.where(inside, shifted, 0.0) - lagged[0].abs().numpy()[pairs[0], pairs[1]]
-    moved = step != 0
-    if not moved.any():
-        return False
-    node = np.bincount(pairs[0], gain, len(delay)) / np.maximum(np.bincount(pairs[0], minlength=len(delay)), 1)
+    node = gain.mean(1)
     return bool(node.mean() > _BETTER * node.std() / np.sqrt(len(node)))
+
+
+def _better_by_itself(gain: np.ndarray) -> np.ndarray:
+    """Nodes ``[N]`` whose gain is as unlikely by chance, among N nodes, as four standard errors are of one."""
+    nodes, stretches = gain.shape
+    if stretches < 2:
+        return np.zeros(nodes, dtype=bool)
+    error = gain.std(1, ddof=1) / np.sqrt(stretches)
+    result: np.ndarray = gain.mean(1) > t.isf(norm.sf(_BETTER) / nodes, stretches - 1) * error
+    return result

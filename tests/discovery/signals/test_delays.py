@@ -6,7 +6,8 @@ import torch
 from scipy.signal import lfilter
 
 from scge_pyg.discovery.signals import delays
-from scge_pyg.discovery.signals.delays import aligned_in_time, lagged_correlations, node_delays
+from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
+from scge_pyg.discovery.signals.lags import Links
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 from scge_pyg.discovery.signals.scores import normal_scores
@@ -30,24 +31,6 @@ def field(num_nodes=40, num_samples=3000, rho=0.8, length=3.0, seed=0, delay=Non
 
 def random_delays(num_nodes=40, longest=3, seed=1):
     return np.random.default_rng(seed).integers(0, longest + 1, num_nodes)
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-def test_lagged_correlation_is_a_sum_of_shifted_products(channels):
-    z = np.random.default_rng(0).standard_normal((5, channels, 60))
-    z[:, :, 20:30] = 0
-    found = lagged_correlations(torch.from_numpy(z), 3).numpy()
-    for lag in range(4):
-        for i in range(5):
-            for j in range(5):
-                product = sum(z[i, c, t] * z[j, c, t + lag] for c in range(channels) for t in range(60 - lag))
-                expected = product / np.sqrt((z[i] ** 2).sum() * (z[j] ** 2).sum())
-                assert found[lag, i, j] == pytest.approx(expected, abs=1e-12)
-
-
-def test_no_lag_is_the_correlation():
-    z = normal_scores(field(12, 400).T)
-    np.testing.assert_allclose(lagged_correlations(torch.from_numpy(z[:, None]), 0)[0], np.corrcoef(z), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +62,7 @@ def test_a_wrong_lag_is_outvoted_by_the_others():
     lag = delay[pairs[1]] - delay[pairs[0]]
     lag[(pairs[0] == 0) & (pairs[1] == 5)] += 2
     lag[(pairs[0] == 5) & (pairs[1] == 0)] -= 2
-    found = delays._settle(pairs, lag, weight, 10)
+    found = delays._settle(Links(pairs, lag, weight, 4), 10)
     assert np.array_equal(found - found[0], delay - delay[0])
 
 
@@ -90,6 +73,50 @@ def test_delays_add_up_along_a_wave():
     signals = prepare(read(field(80, length=2.0, delay=delay)))
     true = delay[signals.order]
     assert np.array_equal(node_delays(signals), true - true.min())
+
+
+@pytest.mark.parametrize("step", [3, 6, 9])
+def test_waves_that_run_far_between_neighbours(step):
+    delay = np.round(step * places(40)[:, 0]).astype(int)
+    signals = prepare(read(field(40, delay=delay, num_samples=4000)))
+    true = delay[signals.order]
+    assert np.array_equal(node_delays(signals), true - true.min())
+
+
+@pytest.mark.parametrize(("num_nodes", "late"), [(40, {7: 2}), (40, {3: 1, 30: 3}), (12, {5: 4}), (120, {50: 7})])
+@pytest.mark.parametrize("seed", [3000, 3001])
+def test_few_late_sensors_are_found(num_nodes, late, seed):
+    """Links of all the others are no stronger for it."""
+    delay = np.zeros(num_nodes, dtype=int)
+    delay[list(late)] = list(late.values())
+    x = field(num_nodes, delay=delay, seed=seed)
+    signals = prepare(read(x + 0.2 * np.random.default_rng(seed).standard_normal(x.shape)))
+    assert np.array_equal(node_delays(signals), delay[signals.order])
+
+
+def test_a_sensor_that_runs_ahead_of_all_others():
+    delay = np.full(40, 2)
+    delay[11] = 0
+    signals = prepare(read(field(delay=delay, seed=3002)))
+    assert np.array_equal(node_delays(signals), delay[signals.order])
+
+
+def test_gains_are_differences_of_shifted_products():
+    rng = np.random.default_rng(0)
+    score = rng.standard_normal((3, 2, 47))
+    score[:, :, 20:30] = 0
+    links = Links(np.array([[0, 1, 2], [1, 2, 0]]), np.zeros(3), np.array([0.5, -0.5, 0.1]), 4)
+    delay = np.array([2, 0, 5])
+    found = delays._gains(torch.from_numpy(score), links, delay, 10)
+    for column, first in enumerate((0, 10, 30)):
+        for i, j, sign in ((0, 1, 1), (1, 2, -1), (2, 0, 1)):
+            terms = [
+                sign * (score[i, c, t + delay[i]] * score[j, c, t + delay[j]] - score[i, c, t] * score[j, c, t])
+                for t in range(first, first + 10)
+                for c in range(2)
+            ]
+            assert found[i, column] == pytest.approx(np.mean(terms), abs=1e-6)
+    assert found.shape == (3, 3)
 
 
 @pytest.mark.parametrize("seed", range(4))
