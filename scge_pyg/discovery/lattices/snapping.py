@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
+from scge_pyg.discovery.lattices.board import Board
 from scge_pyg.discovery.lattices.evidence import Evidence, bin_pairs, evidence_from_cells, evidence_from_graph
-from scge_pyg.discovery.lattices.search import Board
+from scge_pyg.discovery.lattices.search import mend, trim
 from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
 
 __all__ = ["Cells", "find_cells"]
@@ -97,7 +98,7 @@ def find_cells(
     result = np.full((coupling.shape[0], dim), -1)
     result[nodes[placed]] = cell[placed] - origin
     confidence = np.zeros(coupling.shape[0])
-    confidence[nodes] = expit(_margin(board))
+    confidence[nodes] = expit(board.margins())
     shape = tuple(int(n) for n in extent)
     return Cells(result, shape, tuple(bool(p) for p in board.period), confidence, faulty)
 
@@ -115,14 +116,14 @@ def _search(
     if _complete(board, strong):
         return board
     budget = 2 * len(bins)
-    board.mend(strong, generator, budget)
+    mend(board, strong, generator, budget)
     board = _close_axes(board, strong)
     if board.faults(strong).shape[1] > _LOST * strong.shape[1]:
         return None
     for turn in range(_ROUNDS):
         cell, placed = board.cells()
-        board.set_evidence(evidence_from_cells(bins, cell, placed, board.period))
-        improved = board.trim() + board.mend(strong if turn == 0 else edges, generator, budget)
+        board.evidence = evidence_from_cells(bins, cell, placed, board.period)
+        improved = trim(board) + mend(board, strong if turn == 0 else edges, generator, budget)
         if turn > 0 and not improved:
             break
     return board
@@ -169,29 +170,26 @@ def _unit_squares(evidence: Evidence, strong: np.ndarray) -> np.ndarray:
     """Four-cycles of strong edges (a, b, d, c) with the best weakest edge, no two through one node, as a, b, c, d."""
     num_nodes = len(evidence.bins)
     adjacency = adjacency_of(strong, num_nodes)
-    paths = sp.triu(adjacency @ adjacency, 1).tocoo()
-    opposite = (paths.data >= 2) & (strength_of(adjacency, np.stack([paths.row, paths.col])) == 0)
+    end = np.repeat(np.arange(num_nodes), np.diff(adjacency.indptr))
+    count = np.diff(adjacency.indptr)[adjacency.indices]
+    step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    first, middle = np.repeat(end, count), np.repeat(adjacency.indices, count)
+    last = adjacency.indices[adjacency.indptr[middle] + step]
+    across = (first < last) & (strength_of(adjacency, np.stack([first, last])) == 0)
+    first, middle, last = first[across], middle[across], last[across]
     ratio = evidence.ratio[0]
-    squares, values = [], []
-    for a, d in zip(paths.row[opposite].tolist(), paths.col[opposite].tolist(), strict=True):
-        shared = np.intersect1d(_neighbors(adjacency, a), _neighbors(adjacency, d))
-        weakest = np.minimum(ratio[evidence.bins[a, shared]], ratio[evidence.bins[d, shared]])
-        b, c = np.argsort(-weakest, kind="stable")[:2]
-        squares.append((a, int(shared[b]), int(shared[c]), d))
-        values.append(min(weakest[b], weakest[c]))
-    chosen: list[tuple[int, ...]] = []
-    used: set[int] = set()
-    for k in np.argsort(-np.array(values), kind="stable"):
-        if not used & set(squares[k]):
-            chosen.append(squares[k])
-            used |= set(squares[k])
-        if len(chosen) == _STARTS:
-            break
-    return np.array(chosen, dtype=np.int64).reshape(-1, 4)
-
-
-def _neighbors(adjacency: sp.csr_matrix, node: int) -> np.ndarray:
-    return adjacency.indices[adjacency.indptr[node] : adjacency.indptr[node + 1]]
+    weaker = np.minimum(ratio[evidence.bins[first, middle]], ratio[evidence.bins[last, middle]])
+    order = np.lexsort((middle, -weaker, last, first))
+    first, middle, last, weaker = first[order], middle[order], last[order], weaker[order]
+    opens = np.r_[True, (np.diff(first) != 0) | (np.diff(last) != 0)]
+    second = np.flatnonzero(opens[:-1] & ~opens[1:]) + 1
+    second = second[np.argsort(-weaker[second], kind="stable")]
+    squares = np.stack([first[second], middle[second - 1], middle[second], last[second]], 1)
+    chosen = np.zeros((0, 4), dtype=np.int64)
+    while len(squares) and len(chosen) < _STARTS:
+        chosen = np.concatenate([chosen, squares[:1]])
+        squares = squares[~np.isin(squares, chosen).any(1)]
+    return chosen
 
 
 def _close_axes(board: Board, strong: np.ndarray) -> Board:
@@ -217,20 +215,3 @@ def _close_axes(board: Board, strong: np.ndarray) -> Board:
     closed.put(keep, cell[keep])
     closed.grow(np.setdiff1d(np.arange(board.num_nodes), keep))
     return closed
-
-
-def _margin(board: Board) -> np.ndarray:
-    """Evidence for each node's own cell above that for the best cell beside it."""
-    own = board.score(np.arange(board.num_nodes))
-    margin = np.full(board.num_nodes, np.inf)
-    bins, ratio = board.evidence.bins, board.evidence.ratio
-    for node, key in enumerate(board.key_of.tolist()):
-        if key < 0:
-            margin[node] = -np.inf
-            continue
-        for beside in board.around(key)[: board.evidence.num_axis]:
-            seen = np.array([board.node_at.get(k, -1) for k in board.around(beside)])
-            near = (seen >= 0) & (seen != node)
-            there = ratio[np.flatnonzero(near), bins[node, seen[near]]].sum()
-            margin[node] = min(margin[node], own[node] - there)
-    return margin

@@ -3,8 +3,9 @@ import itertools
 import numpy as np
 import pytest
 
+from scge_pyg.discovery.lattices.board import Board
 from scge_pyg.discovery.lattices.evidence import Evidence, bin_pairs, evidence_from_cells, ring_offsets
-from scge_pyg.discovery.lattices.search import Board
+from scge_pyg.discovery.lattices.search import mend, trim
 
 
 def grid(*shape):
@@ -71,10 +72,36 @@ def test_total_counts_every_pair_once(shape, period):
         assert board.total(nodes) == pytest.approx(expected, abs=1e-4)
 
 
-def test_scores_count_every_pair_twice():
-    cells = grid(6, 6)
-    board = board_with(random_evidence(36, 2), cells, (0, 0))
-    assert board.score(np.arange(36)).sum() == pytest.approx(2 * board.total(np.arange(36)), abs=1e-3)
+def brute_force_margins(board, evidence, cells, period):
+    """How much better each node fits its cell than any cell beside it, the cells one by one."""
+    found = []
+    for node, own in enumerate(cells):
+        scores = []
+        for step in np.concatenate([np.zeros((1, cells.shape[1]), dtype=int), evidence.offsets[: evidence.num_axis]]):
+            score = 0.0
+            for other in np.delete(np.arange(len(cells)), node):
+                offset = offset_between(own + step, cells[other].copy(), period)
+                match = np.flatnonzero((evidence.offsets == offset).all(1))
+                score += evidence.ratio[match[0], evidence.bins[node, other]] if match.size else 0.0
+            scores.append(score)
+        found.append(scores[0] - max(scores[1:]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("shape", "period"), [((20,), (0,)), ((5, 6), (0, 0)), ((5, 6), (5, 6)), ((3, 3, 4), (0,) * 3)]
+)
+def test_margins_compare_with_the_cells_beside(shape, period):
+    cells = np.random.default_rng(1).permutation(grid(*shape))
+    evidence = random_evidence(len(cells), len(shape))
+    board = board_with(evidence, cells, period)
+    np.testing.assert_allclose(board.margins(), brute_force_margins(board, evidence, cells, period), atol=1e-4)
+
+
+def test_the_margin_of_a_node_off_the_board():
+    board = board_with(random_evidence(9, 2), grid(3, 3), (0, 0), nodes=np.arange(8))
+    assert np.isfinite(board.margins()).tolist() == [True] * 8 + [False]
+    assert board.margins()[8] == -np.inf
 
 
 def test_what_moves_is_what_the_total_says():
@@ -100,24 +127,34 @@ def test_put_and_cells_are_inverse(period):
 
 def test_periodic_axes_wrap_and_open_ones_do_not():
     board = Board(random_evidence(30, 2), np.array([0, 5]))
-    board.put([0, 1, 2], np.array([[0, 0], [0, 4], [4, 0]]))
+    board.put(np.array([0, 1, 2]), np.array([[0, 0], [0, 4], [4, 0]]))
     assert 1 in board.neighbors(np.array([0]))[0, :4]
     assert 2 not in board.neighbors(np.array([0]))[0]
-    board.put([3], np.array([[1, 7]]))
+    board.put(np.array([3]), np.array([[1, 7]]))
     assert board.cells()[0][3].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("period", [(0, 0), (6, 7)])
-def test_around_follows_the_offsets(period):
+def test_neighbors_follow_the_offsets(period):
     cells = grid(6, 7)
     board = board_with(random_evidence(42, 2), cells, period)
     for node in (0, 10, 41):
-        keys = board.around(int(board.key_of[node]))
-        for key, offset in zip(keys, board.evidence.offsets, strict=True):
+        around = board.neighbors(np.array([node]))[0]
+        for other, offset in zip(around, board.evidence.offsets, strict=True):
             target = cells[node] + offset
             target = np.where(period, target % np.maximum(period, 1), target)
             match = np.flatnonzero((cells == target).all(1))
-            assert board.node_at.get(key, -1) == (match[0] if match.size else -1)
+            assert other == (match[0] if match.size else -1)
+
+
+def test_nodes_put_far_away_keep_their_neighbours():
+    """The box around them is framed anew."""
+    cells = np.array([[0, 0], [0, 1], [500, -300], [500, -301]])
+    board = Board(random_evidence(4, 2), np.zeros(2, dtype=int))
+    for node in range(4):
+        board.put(np.array([node]), cells[[node]])
+    assert np.array_equal(board.cells()[0], cells)
+    assert [set(row[row >= 0].tolist()) for row in board.neighbors(np.arange(4))] == [{1}, {0}, {3}, {2}]
 
 
 def test_neighbors_of_a_node_off_the_board():
@@ -125,17 +162,17 @@ def test_neighbors_of_a_node_off_the_board():
     assert (board.neighbors(np.array([8])) == -1).all()
 
 
-def test_restore_undoes_lift():
+def test_put_undoes_lift():
     cells = grid(6, 6)
     board = board_with(random_evidence(36, 2), cells, (0, 0), nodes=np.arange(34))
-    keys, taken = board.key_of.copy(), dict(board.node_at)
-    nodes = np.array([3, 35, 10, 33])
+    around = board.neighbors(np.arange(36))
+    nodes = np.array([3, 10, 33])
     lifted = board.lift(nodes)
-    assert (board.key_of[nodes] == -1).all()
-    assert len(board.node_at) == 31
-    board.restore(nodes, lifted)
-    assert np.array_equal(board.key_of, keys)
-    assert board.node_at == taken
+    assert np.array_equal(lifted, cells[nodes])
+    assert board.placed.tolist() == np.setdiff1d(np.arange(34), nodes).tolist()
+    assert not np.isin(board.neighbors(np.arange(36)), nodes).any()
+    board.put(nodes, lifted)
+    assert np.array_equal(board.neighbors(np.arange(36)), around)
 
 
 def exact(found, cells):
@@ -174,8 +211,8 @@ def test_growth_goes_around_obstacles_it_knows(grid_coupling):
     cells = np.random.default_rng(2).permutation(grid(9, 9))
     board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
     gap = np.flatnonzero(np.abs(cells - 4).max(1) <= 2)
-    keys = board.lift(gap)
-    board.grow(gap, start=keys)
+    lifted = board.lift(gap)
+    board.grow(gap, start=lifted)
     assert np.array_equal(board.cells()[0], cells)
 
 
@@ -186,16 +223,63 @@ def test_growing_nothing_changes_nothing(grid_coupling):
     assert np.array_equal(board.cells()[0], cells)
 
 
+def brute_force_growth(evidence, corner, margin):
+    """All placements scored anew for each next one, from the first nodes on the cells of a corner."""
+    axial = evidence.offsets[: evidence.num_axis]
+    where = {tuple(cell): node for node, cell in enumerate(corner.tolist())}
+    while len(where) < len(evidence.bins):
+        nodes = [node for node in range(len(evidence.bins)) if node not in where.values()]
+        cells = sorted({tuple(np.add(own, step).tolist()) for own in where for step in axial} - set(where))
+        score = np.zeros((len(cells), len(nodes)), dtype=np.float32)
+        for row, cell in enumerate(cells):
+            for ratio, step in zip(evidence.ratio, evidence.offsets, strict=True):
+                occupant = where.get(tuple(np.add(cell, step).tolist()))
+                if occupant is not None:
+                    score[row] += ratio[evidence.bins[occupant, nodes]]
+        value = np.full(score.shape, -np.inf)
+        for row, col in np.ndindex(score.shape):
+            if score[row, col] == score[row].max():
+                rivals = np.concatenate([np.delete(score[row], col), np.delete(score[:, col], row), [0.0]])
+                value[row, col] = score[row, col] - margin * rivals.max()
+        row, col = np.unravel_index(value.argmax(), value.shape)
+        where[cells[row]] = nodes[col]
+    return where
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("dim", "seed"), [(1, 0), (2, 1), (2, 2), (3, 3)])
+def test_the_surest_placement_comes_next(dim, seed, margin):
+    rng = np.random.default_rng(seed)
+    offsets = ring_offsets(dim)[0]
+    axis = np.unique(np.abs(offsets @ 5 ** np.arange(dim)), return_inverse=True)[1]  # a pair has no first end
+    bins = np.triu(rng.integers(0, 200, (12, 12)), 1).astype(np.uint8)
+    ratio = rng.normal(size=(axis.max() + 1, 200)).astype(np.float32)[axis]  # hardly a tie
+    evidence = Evidence(bins + bins.T, offsets, ratio, 2 * dim)
+    corner = np.concatenate([np.zeros((1, dim), dtype=int), np.eye(dim, dtype=int)])
+    board = Board(evidence, np.zeros(dim, dtype=int))
+    board.put(np.arange(dim + 1), corner)
+    board.grow(np.arange(dim + 1, 12), margin)
+    expected = brute_force_growth(evidence, corner, margin)
+    assert {tuple(cell): node for node, cell in enumerate(board.cells()[0].tolist())} == expected
+
+
+def test_growth_outgrows_its_box(grid_coupling):
+    """A strip that is long beside the room around its first nodes."""
+    cells = grid(4, 120)
+    board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0), np.array([0, 1, 120]))
+    board.grow(np.setdiff1d(np.arange(480), [0, 1, 120]))
+    assert np.array_equal(board.cells()[0], cells)
+
+
 def test_no_two_nodes_share_a_cell(grid_coupling):
     """Not even where evidence says nothing."""
     cells = grid(7, 7)
     board = Board(random_evidence(49, 2, seed=3), np.zeros(2, dtype=int))
-    board.put([0], cells[:1])
+    board.put(np.array([0]), cells[:1])
     board.grow(np.arange(1, 49))
     found, placed = board.cells()
     assert placed.all()
     assert len(np.unique(found, axis=0)) == 49
-    assert len(board.node_at) == 49
 
 
 def test_faults_are_strong_edges_off_the_grid(grid_coupling):
@@ -232,7 +316,7 @@ def test_mending_repairs_a_planted_fault(grid_coupling, period, planted):
     board.lift(moved)
     board.put(moved, target)
     assert board.total(np.arange(72)) < best - 1
-    improved = board.mend(edges_of(cells, period), np.random.default_rng(0), steps=200)
+    improved = mend(board, edges_of(cells, period), np.random.default_rng(0), steps=200)
     assert improved >= 1
     assert board.total(np.arange(72)) == pytest.approx(best, abs=1e-2)
     assert np.array_equal(board.cells()[0], cells)
@@ -243,7 +327,7 @@ def test_mending_never_makes_it_worse():
     board = board_with(random_evidence(49, 2, seed=5), cells, (0, 0))
     everyone = np.arange(49)
     before = board.total(everyone)
-    improved = board.mend(edges_of(cells[::-1], (0, 0)), np.random.default_rng(1), steps=30)
+    improved = mend(board, edges_of(cells[::-1], (0, 0)), np.random.default_rng(1), steps=30)
     assert (board.total(everyone) > before) == (improved > 0)
     assert board.total(everyone) >= before - 1e-3
     assert (board.key_of >= 0).all()
@@ -252,7 +336,7 @@ def test_mending_never_makes_it_worse():
 def test_mending_stops_where_there_is_no_fault(grid_coupling):
     cells = grid(8, 8)
     board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
-    assert board.mend(edges_of(cells, (0, 0)), np.random.default_rng(0), steps=10**9) == 0
+    assert mend(board, edges_of(cells, (0, 0)), np.random.default_rng(0), steps=10**9) == 0
     assert np.array_equal(board.cells()[0], cells)
 
 
@@ -263,12 +347,12 @@ def test_trimming_brings_dangling_nodes_home(grid_coupling):
     moved = np.array([np.flatnonzero((cells == cell).all(1))[0] for cell in ([7, 6], [7, 7])])
     board.lift(moved)
     board.put(moved, np.array([[6, 8], [6, 9]]))
-    assert board.trim() >= 1
+    assert trim(board) >= 1
     assert np.array_equal(board.cells()[0], cells)
 
 
 def test_trimming_leaves_a_perfect_map_alone(grid_coupling):
     cells = grid(8, 8)
     board = board_with(true_evidence(grid_coupling(cells), cells, (0, 0)), cells, (0, 0))
-    assert board.trim() == 0
+    assert trim(board) == 0
     assert np.array_equal(board.cells()[0], cells)

@@ -200,6 +200,6 @@ def test_a_hopeless_map_is_given_up_before_it_is_mended(grid_coupling, monkeypat
     mixed = np.arange(196)
     mixed[::2] = np.random.default_rng(0).permutation(mixed[::2])
     coupling = sp.csr_matrix((matrix + matrix[np.ix_(mixed, mixed)]) / 2)
-    monkeypatch.setattr("scge_pyg.discovery.lattices.snapping.Board.mend", None)
+    monkeypatch.setattr("scge_pyg.discovery.lattices.snapping.mend", None)
     wiring = replace(wire(coupling, NOISE, 2), dense=False)
     assert find_cells(coupling, wiring, np.arange(196), 2, np.random.default_rng(0)) is None
