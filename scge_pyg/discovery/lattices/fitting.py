@@ -92,8 +92,9 @@ def unevenness(coupling: Coupling, cells: Cells) -> float:
 def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:
     """Edges ``[2, E]`` that coupling and cells agree on.
 
-    They are the significant partners in neighbouring cells, and as many weaker ones as hold the nodes together, in
-    neighbouring cells where there are such; what even they leave apart is joined row by row.
+    They are the significant partners in neighbouring cells, and as many further neighbouring cells as hold the nodes
+    together, strongly coupled ones first. Only where the occupied cells themselves are apart, or a node has none, do
+    edges join others: weaker partners, and what even they leave apart row by row.
     """
     num_nodes = coupling.matrix.shape[0]
     pairs = mutual_top(coupling.matrix, 4 * cells.cell.shape[1])
@@ -102,9 +103,20 @@ def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:
     weak = edges_of(coupling.matrix)
     row_by_row = np.lexsort(cells.cell.T[::-1])
     last = np.stack([row_by_row[:-1], row_by_row[1:]])
-    strength = strength_of(coupling.matrix, weak) + beside(cells, weak)
-    joins = np.concatenate([weak, last], 1)
-    return join_pieces(edges, joins, np.r_[1 + strength, beside(cells, last).astype(float)], num_nodes)
+    joins = np.concatenate([side_by_side_cells(cells), weak, last], 1)
+    strength = strength_of(coupling.matrix, joins)
+    level = 2.0 * beside(cells, joins) + np.repeat([1, 0], [joins.shape[1] - last.shape[1], last.shape[1]])
+    return join_pieces(edges, joins, level + strength / (1 + strength.max(initial=0.0)), num_nodes)
+
+
+def side_by_side_cells(cells: Cells) -> np.ndarray:
+    """Pairs of nodes ``[2, P]`` in neighbouring cells."""
+    board = np.full(cells.shape, -1)
+    placed = np.flatnonzero(cells.cell[:, 0] >= 0)
+    board[tuple(cells.cell[placed].T)] = placed
+    pairs = [np.stack([board, np.roll(board, -1, axis)]).reshape(2, -1) for axis in range(board.ndim)]
+    every = np.concatenate(pairs, 1)
+    return every[:, (every >= 0).all(0) & beside(cells, every)]
 
 
 def beside(cells: Cells, pairs: np.ndarray) -> np.ndarray:

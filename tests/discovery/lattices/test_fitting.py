@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.lattices.fitting import beside, edges_on_lattice, grow_lattice, snap_lattice
@@ -21,6 +22,14 @@ def coupling_of(matrix):
 
 def pairs_of(edges):
     return set(map(tuple, np.sort(edges, axis=0).T.tolist()))
+
+
+def pieces_of(edges, num_nodes):
+    """Number of pieces that edges leave, by joining their ends one by one."""
+    piece = list(range(num_nodes))
+    for i, j in edges.T.tolist():
+        piece = [piece[i] if own == piece[j] else own for own in piece]
+    return len(set(piece))
 
 
 @pytest.mark.parametrize("periodic", [(False, False), (True, False), (True, True)])
@@ -61,6 +70,41 @@ def test_edges_hold_all_nodes_together(grid_coupling):
     edges = edges_on_lattice(coupling_of(matrix.tocsr()), cells_at(cells, (5, 5)))
     assert (0, 1) in pairs_of(edges)
     assert set(edges.ravel().tolist()) == set(range(25))
+
+
+@pytest.mark.parametrize(
+    ("cells", "periodic"),
+    [
+        (grid(5, 6), (False, False)),
+        (grid(4, 5), (True, True)),
+        (np.delete(grid(6, 6), [7, 14, 15, 22], 0), (False, False)),
+    ],
+    ids=["box", "torus", "holes"],
+)
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_edges_join_neighbouring_cells_alone(cells, periodic, seed):
+    """Whatever the coupling says, as long as the cells hang together."""
+    rng = np.random.default_rng(seed)
+    half = np.triu(rng.random((len(cells),) * 2) * (rng.random((len(cells),) * 2) < 0.2), 1)
+    shape = tuple(cells.max(0) + 1)
+    found = cells_at(cells, shape, periodic)
+    edges = edges_on_lattice(coupling_of(sp.csr_matrix(half + half.T)), found)
+    assert beside(found, edges).all()
+    assert pieces_of(edges, len(cells)) == 1
+
+
+def test_cells_that_are_apart_are_joined_by_what_couples_them():
+    """Two blocks with a gap between: one edge crosses it, the strongest that does."""
+    cells = grid(3, 7)
+    cells = cells[cells[:, 1] != 3]
+    left = np.flatnonzero(cells[:, 1] < 3)
+    matrix = sp.lil_matrix((18, 18))
+    for i, j, value in ((left[2], 15, 0.3), (left[8], 5, 0.2)):
+        matrix[i, j] = matrix[j, i] = value
+    found = cells_at(cells, (3, 7))
+    edges = edges_on_lattice(coupling_of(matrix.tocsr()), found)
+    assert pairs_of(edges[:, ~beside(found, edges)]) == {(left[2], 15)}
+    assert pieces_of(edges, 18) == 1
 
 
 def test_a_turned_map_is_snapped_with_its_edges():
