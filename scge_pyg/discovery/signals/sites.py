@@ -25,8 +25,8 @@ def site_of(correlation: np.ndarray, effective: float) -> np.ndarray:
         d = z_i - c z_j, \qquad c = \sum_k r_{ik} r_{jk} / \sum_k r_{jk}^2 \quad (k \ne i, j)
 
     correlates with no third node beyond chance, :math:`\sqrt{4 \log N}` deviations, whereas the difference to a sensor
-    elsewhere does, at least twice as strongly, and is beyond chance less like it. Each node is compared with its six strongest partners. Sites of two to
-    four nodes are believed where two in five nodes stand at one.
+    elsewhere does, at least twice as strongly, and that sensor is less like it beyond chance. Each node is compared
+    with its six strongest partners. Sites of two to four nodes are believed where two in five nodes stand at one.
 
     Cost: :math:`O(N^2)` a partner.
 
