@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse.csgraph import dijkstra
 
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics, signal_distance
-from scge_pyg.graph.drawing.layout import robust_stress
+from scge_pyg.graph.drawing.stress import robust_stress
 
 __all__ = ["draw_places", "unexplained", "without_noise"]
 
@@ -51,7 +51,7 @@ def draw_places(links: Links, columns: int) -> np.ndarray:
     r"""Coordinates ``[N, columns]`` of a connected set of links, in units of the median link.
 
     Landmark scaling of geodesics flattens the whole; in two or more columns a local stress
-    (:func:`scge_pyg.graph.drawing.layout.robust_stress`) over all pairs at most three links apart, each weighted by the
+    (:func:`scge_pyg.graph.drawing.stress.robust_stress`) over all pairs at most three links apart, each weighted by the
     inverse square of its geodesic length, then takes the curl out of the borders. On a line it could only get stuck.
 
     Cost: :math:`O(384\, N \log N)` for the geodesics, and one sparse factorisation a round.

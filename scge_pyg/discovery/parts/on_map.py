@@ -10,9 +10,10 @@ from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, links_a_node
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.lattices.fitting import snap_lattice
+from scge_pyg.discovery.maps.calibration import PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.places import draw_places, unexplained
-from scge_pyg.discovery.maps.wiring import wire
+from scge_pyg.discovery.maps.wiring import partners, wire
 from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, settled_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part
 from scge_pyg.discovery.parts.part import UNJUDGED, Part
@@ -22,28 +23,32 @@ from scge_pyg.graph.drawing.wiring import strength_of
 
 __all__ = ["on_map"]
 
+_Drawn = tuple[float, Coupling, np.ndarray, View]  # gain, coupling for the edges, places, what they were drawn from
+
 _ABOUT = 0.985
 _TIED = 0.003
 
 
 def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, snap: bool, seed: int) -> Part:
-    """The part on the map that predicts best, by correlation or partial correlation, or on its cells if it has such."""
+    """The part on the map that predicts best, or on its cells if it has such.
+
+    In two and more dimensions that is a calibrated map (:func:`calibrated_places`). Maps by either coupling, from few
+    and from many links, are drawn for chains and rings, and where it predicts less than the maps that were judged.
+    """
     columns = choice.columns
     if dim is not None and not _agrees(choice, dim):
         columns = dim
     noise = unexplained(choice.verdict.node_gain)
     drawn, wired = [], []
     for view in views:
-        for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
-            for k in reversed(links_a_node(columns)):
-                pairs = link_pairs(view.signals, coupling, k)
-                pos = draw_places(lengths_of(coupling, pairs, view.signals.num_nodes, noise), columns)
-                drawn.append((_gain(court, pos), coupling, pos, view))
+        if (dim or choice.dim) > 1:
+            drawn.append(_calibrated(view, court, columns, noise))
         if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
             flat = _wired_map(view.direct[0], columns, seed)
             wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
-    top = max(map(_first, drawn))
-    best = next(entry for entry in drawn if entry[0] >= top - _TIED * abs(top))  # many links hold a map better in shape
+    if max(map(_first, drawn), default=-np.inf) < choice.verdict.gain:
+        drawn += _plain(views, court, choice, columns, noise)
+    best = _truest(drawn)
     rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
     on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
     _, coupling, pos, view = rows if rows is not None and on_grid else best
@@ -64,6 +69,28 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
     return Part(pos, edges, weight, own, confidence, view.sign, None, *judged, coupling.name)
 
 
+def _calibrated(view: View, court: Court, columns: int, noise: float) -> _Drawn:
+    """The map by a curve of length over correlation."""
+    similar, num_nodes = view.similar, view.signals.num_nodes
+    links = lengths_of(similar, link_pairs(view.signals, similar, links_a_node(columns)[1]), num_nodes, noise)
+    index, _ = partners(similar.matrix, PARTNERS)
+    strong = np.stack([np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()])[:, index.ravel() >= 0]
+    pos = calibrated_places(links, strong, columns, similar.dissimilarity)
+    return _gain(court, pos), similar, pos, view
+
+
+def _plain(views: list[View], court: Court, choice: Choice, columns: int, noise: float) -> list[_Drawn]:
+    """Maps by either coupling, from many and from few links a node."""
+    drawn = []
+    for view in views:
+        for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
+            for k in reversed(links_a_node(columns)):
+                pairs = link_pairs(view.signals, coupling, k)
+                pos = draw_places(lengths_of(coupling, pairs, view.signals.num_nodes, noise), columns)
+                drawn.append((_gain(court, pos), coupling, pos, view))
+    return drawn
+
+
 def _agrees(choice: Choice, dim: int) -> bool:
     """Whether a geometry of this dimension may need the columns that were chosen."""
     if choice.verdict.verdict != "geometry":
@@ -71,7 +98,13 @@ def _agrees(choice: Choice, dim: int) -> bool:
     return choice.dim == dim if choice.columns <= 2 else dim <= choice.columns <= 2 * dim
 
 
-def _first(entry: tuple[float, Coupling, np.ndarray, View]) -> float:
+def _truest(drawn: list[_Drawn]) -> _Drawn:
+    """The first map that predicts about as well as the best: few links predict by a hair more from a worse shape."""
+    top = max(map(_first, drawn))
+    return next(entry for entry in drawn if entry[0] >= top - _TIED * abs(top))
+
+
+def _first(entry: _Drawn) -> float:
     return entry[0]
 
 

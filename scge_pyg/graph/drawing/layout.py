@@ -9,12 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import eigh
 from scipy.sparse.csgraph import dijkstra
-from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from scge_pyg.graph.drawing.stress import robust_stress
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 
-__all__ = ["Dissimilarity", "layout", "local_lengths", "robust_stress", "side_by_side", "stretched_lengths"]
+__all__ = ["Dissimilarity", "layout", "local_lengths", "side_by_side", "stretched_lengths"]
 
 Dissimilarity = Callable[[np.ndarray], np.ndarray]
 
@@ -98,48 +98,6 @@ def _folded(pos: np.ndarray, adjacency: sp.csr_matrix) -> bool:
     two_steps = adjacency @ adjacency + adjacency + sp.identity(len(pos), format="csr")
     far = near[:, strength_of(two_steps @ two_steps, near) == 0]
     return len(np.unique(far)) > _FOLDED * len(pos)
-
-
-def robust_stress(
-    pos: np.ndarray, pairs: np.ndarray, length: np.ndarray, weight: np.ndarray, rounds: int = 12, steps: int = 6
-) -> np.ndarray:
-    r"""Minimise a robust local stress by majorisation.
-
-    .. math::
-        \sum_{(i, j)} w_{ij}\, \rho\bigl(\lVert p_i - p_j \rVert - \ell_{ij}\bigr), \qquad
-        \rho(r) = s^2 r^2 / (s^2 + r^2)
-
-    Iteratively reweighted SMACOF (de Leeuw, 1977) with the Geman-McClure loss, whose scale s falls from 1.5 to 0.3
-    spacings: an edge that the rest of the map can't satisfy ends up without influence.
-
-    Cost: one sparse factorisation a round, :math:`O(N^{1.5})` for surfaces.
-
-    Args:
-        pos: Start ``[N, d]``.
-        pairs: Pairs ``[2, M]``.
-        length: Target lengths ``[M]``.
-        weight: Weights ``[M]``.
-        rounds: Reweightings.
-        steps: Majorisation steps per reweighting.
-    """
-    num_nodes = len(pos)
-    i, j = pairs
-    gather = sp.csr_matrix(
-        (np.r_[np.ones(len(i)), -np.ones(len(i))], (np.r_[i, j], np.tile(np.arange(len(i)), 2))), (num_nodes, len(i))
-    )
-    anchor = 1e-6
-    for turn in range(rounds):
-        scale = max(0.3, 1.5 * (1 - turn / rounds))
-        residual = np.linalg.norm(pos[i] - pos[j], axis=1) - length
-        robust = weight / (1 + (residual / scale) ** 2) ** 2
-        laplacian = (gather @ sp.diags(robust) @ gather.T + anchor * sp.eye(num_nodes)).tocsc()
-        # symmetric and diagonally dominant: minimum degree on A + A^T, no pivoting
-        factor = splu(laplacian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        for _ in range(steps):
-            offset = pos[i] - pos[j]
-            distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-9)
-            pos = factor.solve(gather @ (offset * (robust * length / distance)[:, None]) + anchor * pos)
-    return pos
 
 
 def layout(

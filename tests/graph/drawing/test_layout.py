@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.spatial import Delaunay
 
-from scge_pyg.graph.drawing.layout import layout, local_lengths, robust_stress, side_by_side, stretched_lengths
+from scge_pyg.graph.drawing.layout import layout, local_lengths, side_by_side, stretched_lengths
+from scge_pyg.graph.drawing.stress import robust_stress
 from scge_pyg.graph.drawing.wiring import adjacency_of
 from scge_pyg.metrics import procrustes_error
 
