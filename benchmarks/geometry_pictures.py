@@ -26,13 +26,15 @@ from families import FAMILIES
 from families_geometry import observed
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from PIL import Image
 from places import jittered
 from tqdm import tqdm
 
 from scge_pyg import SharedGraph, discover
 
-__all__ = ["main"]
+__all__ = ["draw_map", "drawn_places", "main"]
 
 _SEED = 100
 _SHAPES = (
@@ -85,7 +87,7 @@ def _found(draw: Draw, color: Array) -> tuple[SharedGraph, Array]:
     return graph, color[order]
 
 
-def _places(graph: SharedGraph) -> Array:
+def drawn_places(graph: SharedGraph) -> Array:
     """Places to draw ``[N, c]``: the map with its parts moved together; a circle where there is no map."""
     if not graph.pos.shape[1]:
         angle = 2 * np.pi * np.arange(graph.num_nodes) / graph.num_nodes
@@ -94,25 +96,31 @@ def _places(graph: SharedGraph) -> Array:
     right = 0.0
     for part in range(int(graph.component.max()) + 1):
         own = (graph.component == part).numpy()
-        pos[own, 0] += right - pos[own, 0].min()
-        right = float(pos[own, 0].max()) + _GAP
-    return pos - pos.mean(0)
+        pos[own, 0] += right - np.nanmin(pos[own, 0])
+        right = float(np.nanmax(pos[own, 0])) + _GAP
+    return np.asarray(pos - np.nanmean(pos, 0))
+
+
+def draw_map(ax: Any, graph: SharedGraph, pos: Array, color: Array | None, cyclic: bool, size: float) -> None:
+    """Live nodes at ``pos [N, 2]`` or ``[N, 3]`` with their edges; grey without a colour."""
+    alive = graph.live.numpy()
+    half = graph.edge_index[:, graph.edge_index[0] < graph.edge_index[1]].numpy()
+    lines = Line3DCollection if pos.shape[1] == 3 else LineCollection
+    ax.add_collection(lines(pos[half.T], colors="0.75", linewidths=0.4, zorder=1))
+    style = (
+        {"color": "0.3"} if color is None else {"c": color[alive], "cmap": "twilight_shifted" if cyclic else "viridis"}
+    )
+    ax.scatter(*pos[alive].T, s=size, linewidths=0, zorder=2, **style)
 
 
 def _panel(ax: Any, graph: SharedGraph, color: Array, cyclic: bool) -> None:
     """Nodes and edges of a graph, in three dimensions where it has at least three columns."""
-    pos = _places(graph)
+    pos = drawn_places(graph)
     columns = pos.shape[1]
     if columns == 1:
         pos = np.hstack([pos, np.zeros_like(pos)])
     shown = pos[:, :3]
-    for i, j in graph.edge_index.T.tolist():
-        if i < j:
-            ax.plot(*shown[[i, j]].T, color="0.75", linewidth=0.4, zorder=1)
-    style = (
-        {"c": color, "cmap": "twilight_shifted" if cyclic else "viridis"} if graph.pos.shape[1] else {"color": "0.3"}
-    )
-    ax.scatter(*shown.T, s=9, zorder=2, **style)
+    draw_map(ax, graph, shown, color if graph.pos.shape[1] else None, cyclic, 12.0)
     ax.set_aspect("equal", adjustable="datalim" if shown.shape[1] == 2 else None)
     ax.tick_params(labelsize=6, pad=-2 if columns > 2 else 1)
     if not graph.pos.shape[1]:

@@ -13,6 +13,7 @@ umap-learn is installed (the extra `bench`). Contacts and counts, which are no s
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
@@ -76,24 +77,39 @@ def _compared(x: Array, truth: Truth, seed: int) -> dict[str, dict[str, Any]]:
 
 def measure(name: str, seed: int) -> dict[str, Any]:
     """The record of one draw of one row; where ``discover`` raises, the error takes the place of its measures."""
+    start = time.perf_counter()
     row = SUITE[name]
     rng = np.random.default_rng(seed)
     draw = row.draw(seed)
     draw = draw.shuffled(rng.permutation(draw.x.shape[1]))
     truth = truth_of(draw, row.near)
-    record = {"row": name, "seed": seed, "samples": len(draw.x), "nodes": len(truth.nodes), "known": truth.known}
+    record: dict[str, Any] = {
+        "row": name,
+        "seed": seed,
+        "samples": len(draw.x),
+        "nodes": len(truth.nodes),
+        "known": truth.known,
+    }
     record |= {f"true_{key}": draw.truth.get(key) for key in ("dim", "pieces")}
     try:
         record["discover"] = _discovered(draw.x, truth, draw, rng)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         record["failed"] = f"{type(error).__name__}: {error}"
         record["discover"] = dict.fromkeys(MEASURES)
-    return record | {"peers": _compared(draw.x, truth, seed) if truth.count else {}}
+    record["peers"] = _compared(draw.x, truth, seed) if truth.count else {}
+    return record | {"spent": round(time.perf_counter() - start, 1)}
 
 
 def _warm() -> None:
     """Imports, thread pools, and what a method compiles, happen before the clock starts."""
     measure("samples-100", 100)
+
+
+def _shown(records: list[dict[str, Any]], check: bool) -> int:
+    """Print the tables and what is behind; the exit status."""
+    short = behind(records)
+    print(tables(records), *short, sep="\n")
+    return int(any("failed" in record for record in records) or (check and bool(short)))
 
 
 def main() -> int:
@@ -110,23 +126,21 @@ def main() -> int:
     args = parser.parse_args()
     if args.workers < 1 or args.draws < 1:
         parser.error("--workers and --draws must be at least 1")
-    settings = {"first_seed": args.first_seed, "workers": args.workers}
-    records = Records(args.output, settings, resume=args.resume or args.tables)
-    rows = [] if args.tables else available(SUITE[name] for name in args.rows or SUITE)
+    if args.tables:
+        return _shown(json.loads(args.output.read_text())["records"], args.check)
+    records = Records(args.output, {"first_seed": args.first_seed, "workers": args.workers}, resume=args.resume)
+    rows = available(SUITE[name] for name in args.rows or SUITE)
     plan = [(row.name, args.first_seed + s) for row in rows for s in range(args.draws)]
     plan = [(name, seed) for name, seed in plan if not records.find(row=name, seed=seed)]
     if plan and args.workers == 1:
         _warm()
-    with tqdm(total=len(plan), unit="draw", file=sys.stderr, disable=args.tables) as bar:
+    with tqdm(total=len(plan), unit="draw", file=sys.stderr) as bar:
         for record in measured(measure, plan, args.workers):
             records.add(record)
             bar.set_postfix_str(f"{record['row']}, draw {record['seed']}")
             bar.update()
-    print(tables(records.items))
-    print("\n".join(short := behind(records.items)))
-    print(f"records: {args.output}")
-    failed = any("failed" in record for record in records.items)
-    return int(failed or (args.check and bool(short)))
+    print(f"records: {args.output}", file=sys.stderr)
+    return _shown(records.items, args.check)
 
 
 if __name__ == "__main__":

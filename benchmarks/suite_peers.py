@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from draws import Array
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 from suite_scores import Found, Truth, closest
+from threadpoolctl import threadpool_limits
 
 __all__ = ["PEERS", "Variant", "correlations", "variants"]
 
@@ -129,9 +131,12 @@ def _lasso(correlation: Array, truth: Truth) -> Iterator[Variant]:
 
 
 def variants(name: str, correlation: dict[str, Array], truth: Truth, seed: int) -> list[Variant]:
-    """All variants of one method on the correlations ``[n, n]`` of the scored nodes; none where it is not installed."""
+    """All variants of one method on the correlations ``[n, n]`` of the scored nodes; none where it is not installed.
+
+    They run on as many threads as torch does.
+    """
     done = []
-    with warnings.catch_warnings():
+    with threadpool_limits(torch.get_num_threads()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for kind, matrix in correlation.items():
             if name == _EDGES_ALONE:
