@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
+from scge_pyg.discovery.maps.sketch import spanning_tree
+
 __all__ = ["align_signs"]
 
 _LINKS = 4
@@ -16,9 +18,10 @@ _AGREED = 2 / 3
 def align_signs(correlation: np.ndarray, threshold: float) -> np.ndarray:
     r"""Signs ``[N]`` that make the strongest links positive; 0 where loops of them disagree.
 
-    Links are each node's four strongest by :math:`|r|` above ``threshold``. Signs spread along their maximum spanning
-    tree and are then settled by vote, :math:`s_i \leftarrow \operatorname{sign} \sum_j r_{ij} s_j`. A node on whose
-    links less than two thirds of the weight agrees has no sign. In each connected part most signs are +1.
+    Links are each node's four strongest by :math:`|r|` above ``threshold``, and those of the maximum spanning tree,
+    which join what the four leave apart. Signs spread along that tree and are then settled by vote,
+    :math:`s_i \leftarrow \operatorname{sign} \sum_j r_{ij} s_j`. A node on whose links less than two thirds of the
+    weight agrees has no sign. In each connected part most signs are +1.
 
     Cost: :math:`O(N^2)`.
 
@@ -36,12 +39,11 @@ def align_signs(correlation: np.ndarray, threshold: float) -> np.ndarray:
     np.fill_diagonal(strength, 0.0)
     k = min(_LINKS, num_nodes - 1)
     best = np.argpartition(-strength, k - 1, axis=1)[:, :k]
-    row = np.repeat(np.arange(num_nodes), k)
-    col = best.ravel()
-    keep = strength[row, col] > threshold
-    shape = (num_nodes, num_nodes)
-    half = sp.csr_matrix((correlation[row[keep], col[keep]], (row[keep], col[keep])), shape)
-    links = (half + half.T - half.multiply(half.T.astype(bool))).tocsr()
+    pairs = np.stack([np.repeat(np.arange(num_nodes), k), best.ravel()])
+    pairs = np.concatenate([pairs, spanning_tree(strength, best)], 1)
+    linked = np.zeros((num_nodes, num_nodes), dtype=bool)
+    linked[pairs[0], pairs[1]] = linked[pairs[1], pairs[0]] = True
+    links = sp.csr_matrix(np.where(linked & (strength > threshold), correlation, 0.0))
     sign = _along_tree(links)
     for _ in range(_ROUNDS):
         vote = links @ sign

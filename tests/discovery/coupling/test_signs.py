@@ -47,6 +47,15 @@ def test_inverted_nodes_are_found(kind, share, seed):
     assert np.array_equal(found, up_to_one_flip(sign))
 
 
+@pytest.mark.parametrize("seed", range(3000, 3006))
+def test_a_gap_between_strong_links_leaves_no_half_inverted(seed):
+    """The four strongest links of each node stay on its side; weaker ones across say how the sides face each other."""
+    place = np.r_[np.arange(10.0), 14 + np.arange(10.0)]
+    sign = flips(20, 0.33, seed)
+    found = align_signs(flipped(np.exp(-np.abs(place[:, None] - place[None]) / 3), sign, 0.02, seed), 0.1)
+    assert abs((found * sign).sum()) == 20
+
+
 def test_each_part_has_a_majority_of_its_own():
     parts = [np.array([1, -1, -1, -1]), np.array([1, 1, -1]), np.array([-1])]
     correlation = np.zeros((8, 8))
