@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.lags import LONGEST_LAG
 from scge_pyg.discovery.signals.prepare import Signals
@@ -10,8 +12,13 @@ from scge_pyg.graph.shared_graph import SharedGraph
 __all__ = ["advice"]
 
 _ADVISED = 100
+_EVENTS = 50  # samples in which a node should leave its usual value; with fewer, planes came out as chains
+_LOOKED_AT = 1001  # samples that the usual value is read off
 _SLOW = 0.25
 _AT_LIMIT = 0.05  # share of edges with the longest lag that is worth a word
+_BEYOND = 0.1, 3.0  # what a ratio may exceed 1 by, itself and in errors
+_STRANGE = 0.2, 0.1  # gain over that of the middle node of its part, and in nats: strangers at most 0.1 and 0.03
+_NAMED = 8
 
 
 def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) -> list[str]:
@@ -23,10 +30,50 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
         count: Samples that were seen.
         dim: Dimension that was asked for.
     """
-    found = []
-    live = int(graph.live.sum())
+    return [
+        *_of_samples(int(graph.live.sum()), signals, count),
+        *_of_verdicts(graph, signals, dim),
+        *_of_edges(graph, signals, count),
+        *_of_maps(graph, dim),
+    ]
+
+
+def _of_samples(live: int, signals: Signals, count: int) -> list[str]:
+    """Few samples, few that two nodes have in common, or few in which a node leaves its usual value."""
     if count < max(_ADVISED, live // 10):
-        found.append(f"{count} samples are few for {live} live nodes; about {max(_ADVISED, live)} are advised")
+        return [f"{count} samples are few for {live} live nodes; about {max(_ADVISED, live)} are advised"]
+    common, events = _common_samples(signals), _events(signals)
+    if common < _ADVISED:
+        return [
+            f"half of the pairs of nodes have at most {common:.0f} of {count} samples in common; about {_ADVISED} are "
+            f"advised, with fewer a map may have a wrong dimension"
+        ]
+    if events < _EVENTS:
+        return [
+            f"half of the nodes leave their usual value in at most {events:.0f} of {count} samples; about {_EVENTS} "
+            f"times are advised, with fewer a map may have a wrong dimension"
+        ]
+    return []
+
+
+def _common_samples(signals: Signals) -> float:
+    """Median number of samples in common, over pairs of rows one after the other."""
+    if signals.observed is None:
+        return float("inf")
+    return float(np.median((signals.observed & np.roll(signals.observed, 1, 0)).sum(1)))
+
+
+def _events(signals: Signals) -> float:
+    """Median number of a node's values other than the middle one, which is the usual one where events are rare."""
+    score = signals.score
+    few = np.sort(score[:, :: -(-score.shape[1] // _LOOKED_AT)], axis=1)
+    other = score != few[:, few.shape[1] // 2, None]
+    return float(np.median((other if signals.observed is None else other & signals.observed).sum(1)))
+
+
+def _of_verdicts(graph: SharedGraph, signals: Signals, dim: int | None) -> list[str]:
+    """No geometry, none that could be judged, and parts without one beside a larger part."""
+    found = []
     fit = graph.fit
     if fit is not None and fit.verdict == "undecided":
         found.append(
@@ -45,6 +92,23 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
     elif fit is None and graph.num_edges:
         largest = int(graph.component[graph.live].bincount().max())
         found.append(f"no low-dimensional geometry: couplings beyond chance hold at most {largest} nodes together")
+    own = [
+        int((graph.component == part).sum())
+        for part, other in enumerate(graph.part_fit)
+        if fit is not None and other is not None and other.verdict == "no geometry" and other.gain != fit.gain
+    ]
+    if own:
+        found.append(
+            f"no low-dimensional geometry in {len(own)} further {'part' if len(own) == 1 else 'parts'} of "
+            f"{', '.join(map(str, own[:_NAMED]))}{', ...' if len(own) > _NAMED else ''} nodes"
+            + ("" if dim else "; they are edges without a map, graph.parts() gives each with its fit")
+        )
+    return found
+
+
+def _of_edges(graph: SharedGraph, signals: Signals, count: int) -> list[str]:
+    """No edge, or lags at the limit."""
+    found = []
     if not graph.num_edges:
         text = "no coupling between nodes stands out from the noise; the graph has no edges"
         if signals.effective < _SLOW * count:
@@ -58,5 +122,31 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
         found.append(
             f"{late:.0%} of the edges have lags of {LONGEST_LAG} steps or more, the longest that are looked for, and "
             f"theirs may be longer; every second sample halves them, discover(x[::2])"
+        )
+    return found
+
+
+def _of_maps(graph: SharedGraph, dim: int | None) -> list[str]:
+    """Maps that predict better than anything should, and nodes that nothing near them on a map predicts."""
+    found, strangers = [], []
+    for part, fit in enumerate(graph.part_fit):
+        if fit is None or fit.verdict != "geometry":
+            continue
+        if fit.ratio - 1 > max(_BEYOND[0], _BEYOND[1] * fit.error):
+            found.append(
+                f"the map predicts better than the best partners without a map (ratio {fit.ratio:.2f} +- "
+                f"{fit.error:.2f}): too little is known to choose partners or a dimension by; record longer"
+                + ("" if dim else ", or give the dimension if it is known, as in discover(x, dim=2)")
+            )
+        gain = fit.node_gain
+        weak = gain < min(fit.chance, _STRANGE[0] * float(gain.nanmedian()), _STRANGE[1])
+        strangers += (graph.component == part).nonzero().squeeze(1)[weak].tolist()
+    if strangers:
+        named = [str(node) if graph.names is None else graph.names[node] for node in strangers[:_NAMED]]
+        more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+        found.append(
+            f"{len(strangers)} {'node is' if len(strangers) == 1 else 'nodes are'} predicted no better by what is near "
+            f"on the map than by any other nodes: {', '.join(named)}{more}; the place means little (a reference that "
+            f"unrelated nodes share, as an average over all, holds together what does not belong together)"
         )
     return found

@@ -1,24 +1,31 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from scge_pyg import SharedGraph
+from scge_pyg import SharedGraph, discover
 from scge_pyg.discovery.advice import advice
 from scge_pyg.graph.fit import Fit
 
 
-def graph_with(verdict, dim=2):
+def fit_with(verdict, ratio=0.375, error=0.02, node_gain=(1.0,) * 12):
+    gains = (0.1, 0.2, 0.2, 0.2)
+    node_gain = torch.tensor(node_gain)
+    return Fit("correlation", 0.4, 0.9, 0.1, ratio, error, verdict, 2, gains, node_gain, 1000, 700.0, {})
+
+
+def graph_with(verdict, dim=2, **figures):
     grid = SharedGraph.from_grid((3, 4))
-    fit = None
-    if verdict is not None:
-        gains = (0.1, 0.2, 0.2, 0.2)
-        fit = Fit("correlation", 0.4, 0.9, 0.1, 0.375, 0.02, verdict, 2, gains, torch.ones(12), 1000, 700.0, {})
+    fit = None if verdict is None else fit_with(verdict, **figures)
     return SharedGraph(grid.pos if dim else grid.pos[:, :0], grid.edge_index, dim=dim, live=grid.live, fit=fit)
 
 
-def signals(time=1, effective=700.0):
-    return SimpleNamespace(num_nodes=5, split=SimpleNamespace(time=time), effective=effective)
+def signals(time=1, effective=700.0, score=None, observed=None):
+    score = np.random.default_rng(0).standard_normal((5, 1000)) if score is None else score
+    split = SimpleNamespace(time=time)
+    return SimpleNamespace(num_nodes=5, split=split, effective=effective, score=score, observed=observed)
 
 
 def test_a_geometry_needs_no_advice():
@@ -67,3 +74,60 @@ def test_lags_at_the_limit(steps, late, warned):
     texts = advice(graph, signals(), 1000, None)
     assert bool(texts) == warned
     assert all("12% of the edges have lags of 16 steps or more" in text and "x[::2]" in text for text in texts)
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.25, True), (0.4, False)])
+def test_few_common_samples(share, warned):
+    observed = np.random.default_rng(0).random((5, 1000)) < share
+    texts = advice(graph_with("geometry"), signals(observed=observed), 1000, None)
+    assert bool(texts) == warned
+    pairs = [(observed[i] & observed[j]).sum() for i, j in ((0, 1), (1, 2), (2, 3), (3, 4), (4, 0))]
+    expected = f"half of the pairs of nodes have at most {np.median(pairs):.0f} of 1000 samples in common"
+    assert all(expected in text for text in texts)
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.02, True), (0.1, False), (0.9, False), (0.98, True)])
+def test_few_events(share, warned):
+    ones = np.random.default_rng(0).random((5, 1000)) < share
+    texts = advice(graph_with("geometry"), signals(score=np.where(ones, 3.0, -0.2)), 1000, None)
+    assert bool(texts) == warned
+    rare = np.median(np.minimum(ones.sum(1), 1000 - ones.sum(1)))
+    assert all(f"leave their usual value in at most {rare:.0f} of 1000 samples" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "error", "warned"), [(1.32, 0.1, True), (1.32, 0.12, False), (1.09, 0.01, False), (0.9, 0.0, False)]
+)
+def test_maps_that_predict_better_than_anything_should(ratio, error, warned):
+    texts = advice(graph_with("geometry", ratio=ratio, error=error), signals(), 1000, None)
+    assert bool(texts) == warned
+    assert all("ratio 1.32 +- 0.10" in text and "discover(x, dim=2)" in text for text in texts)
+    texts = advice(graph_with("geometry", ratio=ratio, error=error), signals(), 1000, 2)
+    assert not any("dim=2" in text for text in texts)
+
+
+def test_nodes_that_what_is_near_does_not_predict():
+    gain = [1.0, 0.02, 0.15, *[1.0] * 7, float("nan"), 0.09]
+    (text,) = advice(graph_with("geometry", node_gain=gain), signals(), 1000, None)
+    assert "2 nodes are predicted no better by what is near on the map than by any other nodes: 1, 11;" in text
+    assert advice(graph_with("geometry", node_gain=[0.3, *[0.4] * 11]), signals(), 1000, None) == []
+
+
+def test_a_further_part_without_a_geometry():
+    pos, half = torch.rand(9, 2), torch.tensor([[0, 1, 2, 3, 5, 6, 7], [1, 2, 3, 4, 6, 7, 8]])
+    refused = replace(fit_with("no geometry", node_gain=[1.0] * 4), gain=0.2)
+    fits = [fit_with("geometry", node_gain=[1.0] * 5), refused]
+    whole = fit_with("geometry", node_gain=[1.0] * 9)
+    graph = SharedGraph(pos, half, part_dim=(2, 0), fit=whole, part_fit=fits)
+    (text,) = advice(graph, signals(), 1000, None)
+    assert "no low-dimensional geometry in 1 further part of 4 nodes; they are edges" in text
+
+
+def test_sensors_of_noise_that_share_a_reference_are_named(grid_field):
+    """The average over a grid and three sensors of noise stands in all of them, and holds them together."""
+    field = grid_field((6, 7), 2000, seed=3000)
+    noise = torch.randn(2000, 3, generator=torch.Generator().manual_seed(3000))
+    x = torch.cat([noise, field.x / field.x.std(0)], 1)
+    with pytest.warns(UserWarning, match="3 nodes are predicted no better .*: 0, 1, 2; the place means little"):
+        discover(x - x.mean(1, keepdim=True))
+    discover(x)
