@@ -51,8 +51,8 @@ def find_cells(
 
     The pair evidence is estimated first from the strong edges and then from the map itself, as long as that improves
     it, at most five times; each time the rim is regrown and faults are mended. Where faults remain, the search is
-    repeated with finer histograms, and the map with fewer faults is kept. Strong edges that all jump by the same
-    distance along an axis reveal a periodic one.
+    repeated with finer histograms, and the map that fills a box, or else has fewer faults, is kept. Strong edges that
+    all jump by the same distance along an axis reveal a periodic one.
 
     Cost: one byte per pair of nodes, and :math:`O(N^2)` time with a small constant.
 
@@ -83,7 +83,7 @@ def find_cells(
         if board is None:
             return None
         share = board.faults(strong).shape[1] / strong.shape[1]
-        if best is None or share < faulty:
+        if best is None or (not _fills_box(board), share) < (not _fills_box(best), faulty):
             best, faulty = board, share
         if faulty <= _CLEAN or _fills_box(best):
             break

@@ -9,7 +9,7 @@ from scge_pyg.discovery.judgement.confidence import place_confidence
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice
 from scge_pyg.discovery.judgement.prediction import nearest
-from scge_pyg.discovery.lattices.fitting import edges_on_lattice, grow_lattice, unevenness
+from scge_pyg.discovery.lattices.fitting import are_moved, edges_on_lattice, grow_lattice
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.wiring import strong_edges, wire
 from scge_pyg.discovery.parts.edges import WEAKEST
@@ -23,7 +23,6 @@ __all__ = ["MOST_AXES", "as_part", "on_lattice"]
 
 MOST_AXES = 3
 _TIED = 0.995
-_MOVED = 0.22  # unevenness of places moved by more than a tenth; where values have a floor, brightness is as uneven
 _AS_GOOD = 0.99  # of the gain of the best map: true lattices 0.998 and more, those with a node astray 0.93 to 0.987
 _NEARLY = 0.97  # the same, of a map that has more columns than the lattice has axes
 
@@ -61,7 +60,7 @@ def _grow(direct: Coupling, choice: Choice, dim: int | None, seed: int) -> Cells
 
 def as_part(view: View, direct: Coupling, court: Court, choice: Choice, cells: Cells) -> Part | None:
     """The part on these cells, or ``None`` if neighbours on them predict less than those on the best map."""
-    if view.signals.rooted is None and unevenness(direct, cells) > _MOVED:
+    if view.signals.rooted is None and are_moved(direct, cells):
         return None
     pos = lattice_places(cells)
     near = nearest(pos[court.rows], court.few)

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 
 from scge_pyg.discovery.coupling.direct import Coupling
-from scge_pyg.discovery.lattices.fitting import beside, edges_on_lattice, grow_lattice, snap_lattice
+from scge_pyg.discovery.lattices.fitting import are_moved, beside, edges_on_lattice, grow_lattice, snap_lattice
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.wiring import wire
 
@@ -130,3 +130,27 @@ def test_scattered_and_hexagonal_maps_have_no_cells(seed):
     none = np.zeros((2, 0), dtype=np.int64)
     assert snap_lattice(scattered, none, None) is None
     assert snap_lattice(hexagonal, none, None) is None
+
+
+def gaps_of(places):
+    """A coupling that knows only how far apart its nodes are, as of photographs."""
+
+    def dissimilarity(pairs):
+        return 1 - np.exp(-np.linalg.norm(places[pairs[0]] - places[pairs[1]], axis=1) / 3)
+
+    return Coupling("places", None, 0.0, 0.0, 0.0, dissimilarity)
+
+
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_moved_places_must_fill_their_box(seed):
+    """The last column hung on below the others, as where a map is torn: regular places keep any outline."""
+    cells = grid(12, 12)
+    torn = np.where(cells[:, 1:] < 11, cells, np.stack([cells[:, 0] + 12, cells[:, 1] - 11], 1))
+    exact, moved = (cells + sd * np.random.default_rng(seed).standard_normal(cells.shape) for sd in (0.02, 0.1))
+    full, outline = cells_at(cells, (12, 12)), cells_at(torn, (24, 11))
+    disc = np.linalg.norm(cells - 5.5, axis=1) < 6
+    assert not are_moved(gaps_of(exact), full)
+    assert not are_moved(gaps_of(exact[disc]), cells_at(cells[disc], (12, 12)))
+    assert not are_moved(gaps_of(moved), full)
+    assert are_moved(gaps_of(moved), outline)
+    assert are_moved(gaps_of(moved[disc]), cells_at(cells[disc], (12, 12)))
