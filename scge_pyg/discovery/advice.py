@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.lags import LONGEST_LAG
@@ -30,19 +31,22 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
         count: Samples that were seen.
         dim: Dimension that was asked for.
     """
+    events = _events(signals)
+    few = _of_samples(int(graph.live.sum()), signals, count, float(np.median(events)))
     return [
-        *_of_samples(int(graph.live.sum()), signals, count),
+        *few,
         *_of_verdicts(graph, signals, dim),
         *_of_edges(graph, signals, count),
-        *_of_maps(graph, dim),
+        *_of_ratios(graph, dim),
+        *([] if few else _of_strangers(graph, signals.order[events >= _EVENTS])),
     ]
 
 
-def _of_samples(live: int, signals: Signals, count: int) -> list[str]:
+def _of_samples(live: int, signals: Signals, count: int, events: float) -> list[str]:
     """Few samples, few that two nodes have in common, or few in which a node leaves its usual value."""
     if count < max(_ADVISED, live // 10):
         return [f"{count} samples are few for {live} live nodes; about {max(_ADVISED, live)} are advised"]
-    common, events = _common_samples(signals), _events(signals)
+    common = _common_samples(signals)
     if common < _ADVISED:
         return [
             f"half of the pairs of nodes have at most {common:.0f} of {count} samples in common; about {_ADVISED} are "
@@ -63,12 +67,13 @@ def _common_samples(signals: Signals) -> float:
     return float(np.median((signals.observed & np.roll(signals.observed, 1, 0)).sum(1)))
 
 
-def _events(signals: Signals) -> float:
-    """Median number of a node's values other than the middle one, which is the usual one where events are rare."""
+def _events(signals: Signals) -> np.ndarray:
+    """Number of each row's values other than the middle one, which is the usual one where events are rare, ``[N]``."""
     score = signals.score
     few = np.sort(score[:, :: -(-score.shape[1] // _LOOKED_AT)], axis=1)
     other = score != few[:, few.shape[1] // 2, None]
-    return float(np.median((other if signals.observed is None else other & signals.observed).sum(1)))
+    count: np.ndarray = (other if signals.observed is None else other & signals.observed).sum(1)
+    return count
 
 
 def _of_verdicts(graph: SharedGraph, signals: Signals, dim: int | None) -> list[str]:
@@ -126,27 +131,34 @@ def _of_edges(graph: SharedGraph, signals: Signals, count: int) -> list[str]:
     return found
 
 
-def _of_maps(graph: SharedGraph, dim: int | None) -> list[str]:
-    """Maps that predict better than anything should, and nodes that nothing near them on a map predicts."""
-    found, strangers = [], []
+def _of_ratios(graph: SharedGraph, dim: int | None) -> list[str]:
+    """Maps that predict better than anything should."""
+    call = "" if dim else ", or give the dimension if it is known, as in discover(x, dim=2)"
+    return [
+        f"the map predicts better than the best partners without a map (ratio {fit.ratio:.2f} +- {fit.error:.2f}): too "
+        f"little is known to choose partners or a dimension by; record longer{call}"
+        for fit in graph.part_fit
+        if fit is not None and fit.verdict == "geometry" and fit.ratio - 1 > max(_BEYOND[0], _BEYOND[1] * fit.error)
+    ]
+
+
+def _of_strangers(graph: SharedGraph, eventful: np.ndarray) -> list[str]:
+    """Nodes, of those that have enough events to tell, that nothing near them on a map predicts."""
+    told = torch.zeros_like(graph.live)
+    told[torch.from_numpy(eventful)] = True
+    nodes: list[int] = []
     for part, fit in enumerate(graph.part_fit):
-        if fit is None or fit.verdict != "geometry":
-            continue
-        if fit.ratio - 1 > max(_BEYOND[0], _BEYOND[1] * fit.error):
-            found.append(
-                f"the map predicts better than the best partners without a map (ratio {fit.ratio:.2f} +- "
-                f"{fit.error:.2f}): too little is known to choose partners or a dimension by; record longer"
-                + ("" if dim else ", or give the dimension if it is known, as in discover(x, dim=2)")
-            )
-        gain = fit.node_gain
-        weak = gain < min(fit.chance, _STRANGE[0] * float(gain.nanmedian()), _STRANGE[1])
-        strangers += (graph.component == part).nonzero().squeeze(1)[weak].tolist()
-    if strangers:
-        named = [str(node) if graph.names is None else graph.names[node] for node in strangers[:_NAMED]]
-        more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
-        found.append(
-            f"{len(strangers)} {'node is' if len(strangers) == 1 else 'nodes are'} predicted no better by what is near "
-            f"on the map than by any other nodes: {', '.join(named)}{more}; the place means little (a reference that "
-            f"unrelated nodes share, as an average over all, holds together what does not belong together)"
-        )
-    return found
+        if fit is not None and fit.verdict == "geometry":
+            gain = fit.node_gain
+            weak = gain < min(fit.chance, _STRANGE[0] * float(gain.nanmedian()), _STRANGE[1])
+            own = (graph.component == part).nonzero().squeeze(1)
+            nodes += own[weak & told[own]].tolist()
+    if not nodes:
+        return []
+    named = [str(node) if graph.names is None else graph.names[node] for node in nodes[:_NAMED]]
+    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
+    return [
+        f"{len(nodes)} {'node is' if len(nodes) == 1 else 'nodes are'} predicted no better by what is near on the map "
+        f"than by any other nodes: {', '.join(named)}{more}; the place means little (a reference that unrelated nodes "
+        f"share, as an average over all, holds together what does not belong together)"
+    ]

@@ -25,7 +25,8 @@ def graph_with(verdict, dim=2, **figures):
 def signals(time=1, effective=700.0, score=None, observed=None):
     score = np.random.default_rng(0).standard_normal((5, 1000)) if score is None else score
     split = SimpleNamespace(time=time)
-    return SimpleNamespace(num_nodes=5, split=split, effective=effective, score=score, observed=observed)
+    named = {"order": np.arange(len(score)), "score": score, "observed": observed}
+    return SimpleNamespace(num_nodes=5, split=split, effective=effective, **named)
 
 
 def test_a_geometry_needs_no_advice():
@@ -108,9 +109,13 @@ def test_maps_that_predict_better_than_anything_should(ratio, error, warned):
 
 def test_nodes_that_what_is_near_does_not_predict():
     gain = [1.0, 0.02, 0.15, *[1.0] * 7, float("nan"), 0.09]
-    (text,) = advice(graph_with("geometry", node_gain=gain), signals(), 1000, None)
+    score = np.random.default_rng(0).standard_normal((12, 1000))
+    (text,) = advice(graph_with("geometry", node_gain=gain), signals(score=score), 1000, None)
     assert "2 nodes are predicted no better by what is near on the map than by any other nodes: 1, 11;" in text
-    assert advice(graph_with("geometry", node_gain=[0.3, *[0.4] * 11]), signals(), 1000, None) == []
+    score[1, 40:] = 0.0  # a pixel that is hardly ever lit
+    (text,) = advice(graph_with("geometry", node_gain=gain), signals(score=score), 1000, None)
+    assert "1 node is predicted no better by what is near on the map than by any other nodes: 11;" in text
+    assert advice(graph_with("geometry", node_gain=[0.3, *[0.4] * 11]), signals(score=score), 1000, None) == []
 
 
 def test_a_further_part_without_a_geometry():
