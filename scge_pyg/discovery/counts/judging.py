@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from scge_pyg.discovery.counts.factors import factor_lift
 from scge_pyg.discovery.counts.halves import halves
 from scge_pyg.discovery.counts.kernels import TAILS, Kernel
 from scge_pyg.discovery.counts.placing import MESH_COLUMNS, Placed, log_chances, place
 from scge_pyg.discovery.counts.profiles import alike_rows, barycentres, links_of, start_places
-from scge_pyg.discovery.maps.sketch import Links
 
 __all__ = ["Judged", "first_placed", "judge"]
 
@@ -72,20 +72,21 @@ class _Half:
         self.row, self.col, self.data = scored.row, scored.col, scored.data
         self.held = np.bincount(self.row, self.data, len(self.rows))
         self.shared = shared
-        self.links: Links = links_of(self.fitted)[0]
+        self._sketch = start_places(links_of(self.fitted)[0], MAX_COLUMNS)
 
     def drawn(self, columns: int, kernel: Kernel, tick: Callable[[], None]) -> Placed:
-        return place(self.fitted, first_placed(self.fitted, self.links, columns, kernel, self.shared), _STEPS, tick)
+        start = first_placed(self.fitted, self._sketch[:, :columns], kernel, self.shared)
+        return place(self.fitted, start, _STEPS, tick)
 
     def gains(self, placed: Placed) -> np.ndarray:
         """Nats that the held-out counts of each row gain over the margins, ``[rows]``."""
         return np.bincount(self.row, self.data * log_chances(placed, self.row, self.col), len(self.rows))
 
     def best_without(self) -> np.ndarray:
-        """The same from the counts of the row and of those most alike, whichever number of them predicts best."""
+        """The same by factors, or by the counts of the row and those most alike, whichever predicts best."""
         alike = alike_rows(self.fitted)
         margin = _margin(self.fitted)
-        found = []
+        found = [factor_lift(self.fitted, margin, self.row, self.col)]
         for k in _ALIKE:
             near = alike.index[:, :k]
             own = np.repeat(np.arange(len(near)), near.shape[1])[near.ravel() >= 0]
@@ -93,12 +94,14 @@ class _Half:
             pooled = sp.csr_matrix((chosen + sp.identity(len(near))) @ self.fitted)
             if self.shared:
                 pooled.setdiag(0)
-            total = np.asarray(pooled.sum(1)).ravel()
-            lift = np.asarray(pooled[self.row, self.col]).ravel() / np.maximum(total, 1e-9)[self.row] / margin[self.col]
-            for shrink in _SHRINK:
-                gain = self.data * np.log((1 - shrink) * lift + shrink)
-                found.append(np.bincount(self.row, gain, len(self.rows)))
-        return max(found, key=lambda gain: float(gain.sum()))
+            total = np.maximum(np.asarray(pooled.sum(1)).ravel(), 1e-9)
+            found.append(np.asarray(pooled[self.row, self.col]).ravel() / total[self.row] / margin[self.col])
+        gains = [
+            np.bincount(self.row, self.data * np.log((1 - shrink) * lift + shrink), len(self.rows))
+            for lift in found
+            for shrink in _SHRINK
+        ]
+        return max(gains, key=lambda gain: float(gain.sum()))
 
 
 def _margin(counts: sp.csr_matrix) -> np.ndarray:
@@ -106,9 +109,8 @@ def _margin(counts: sp.csr_matrix) -> np.ndarray:
     return np.asarray(margin / margin.sum())
 
 
-def first_placed(counts: sp.csr_matrix, links: Links, columns: int, kernel: Kernel, shared: bool) -> Placed:
-    """A start for :func:`scge_pyg.discovery.counts.placing.place` from links between the rows."""
-    z = start_places(links, columns)
+def first_placed(counts: sp.csr_matrix, z: np.ndarray, kernel: Kernel, shared: bool) -> Placed:
+    """A start for :func:`scge_pyg.discovery.counts.placing.place` from a sketch ``[N, d]`` of the rows."""
     y = z if shared else barycentres(counts, z)
     margin = _margin(counts)
     log_yield = np.log(margin)
@@ -126,8 +128,8 @@ def judge(
     """Judge places by counts that had no part in drawing them.
 
     Each count goes to one of two halves; each half draws places and is scored on the other. Columns are the smallest
-    number within two standard errors over rows of the best, with a tail that the data fit; then the three kernels
-    compete. The ceiling are predictions by the row's own counts and those of the rows most alike.
+    number within two standard errors over rows of the best, tried until one more predicts worse, with a power tail; then the three kernels
+    compete. The ceiling are predictions without places: by eight factors, or by the counts of the row and of those most alike.
 
     Args:
         counts: Counts ``[N, M]`` in canonical order, without empty rows and columns.
@@ -140,10 +142,15 @@ def judge(
     one, two = _Half(first, second, shared), _Half(second, first, shared)
     most = MAX_COLUMNS if counts.shape[0] * counts.shape[1] <= _DENSE_PAIRS else MESH_COLUMNS
     tried = range(1, min(most, counts.shape[0] - 2) + 1) if dim is None else (dim,)
-    drawn = {d: one.drawn(d, Kernel("power"), tick) for d in tried}
-    gains = {d: one.gains(placed) for d, placed in drawn.items()}
+    drawn: dict[int, Placed] = {}
+    gains: dict[int, np.ndarray] = {}
+    for d in tried:
+        drawn[d] = one.drawn(d, Kernel("power"), tick)
+        gains[d] = one.gains(drawn[d])
+        if d > 1 and gains[d].sum() < gains[d - 1].sum():
+            break
     top = max(gains.values(), key=lambda gain: float(gain.sum()))
-    columns = next(d for d in tried if _as_good(gains[d], top, one.held))
+    columns = next(d for d in gains if _as_good(gains[d], top, one.held))
     kernel, kept = _best_kernel(one, drawn[columns], tick)
     other = two.drawn(columns, kernel, tick)
     sides = [(one, kept), (two, other)]
@@ -151,9 +158,8 @@ def judge(
     free = [half.best_without() for half, _ in sides]
     held = float(one.held.sum() + two.held.sum())
     total, ceiling = (float(sum(g.sum() for g in side)) / held for side in (gain, free))
-    ceiling = max(ceiling, total)
-    error, spread = _errors(gain, free, [half.held for half, _ in sides], ceiling)
-    ratio = total / ceiling if ceiling > 0 else 0.0
+    error, spread = _errors(gain, free, [half.held for half, _ in sides])
+    ratio, error = (total / ceiling, error) if ceiling > _NEGLIGIBLE else (0.0, 0.0)
     beyond = total > max(_BEYOND_CHANCE * spread, _NEGLIGIBLE)
     row_gain = np.full((2, counts.shape[0]), np.nan)
     maps = []
@@ -170,7 +176,7 @@ def judge(
         ratio=ratio,
         error=error,
         verdict="geometry" if ratio + 2 * error >= _RATIO and beyond else "no geometry",
-        gain_by_columns=tuple(float(gains[d].sum() / one.held.sum()) for d in tried),
+        gain_by_columns=tuple(float(gains[d].sum() / one.held.sum()) for d in gains),
         row_gain=row_gain.mean(0),
         maps=(maps[0], maps[1]),
     )
@@ -202,7 +208,7 @@ def _as_good_exactly(gain: np.ndarray, best: np.ndarray) -> bool:
 
 
 def _errors(
-    gain: list[np.ndarray], free: list[np.ndarray], held: list[np.ndarray], ceiling: float
+    gain: list[np.ndarray], free: list[np.ndarray], held: list[np.ndarray]
 ) -> tuple[float, float]:
     """Standard errors of the ratio and of the gain over sixteen blocks of rows."""
     both = [

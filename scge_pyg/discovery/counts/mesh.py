@@ -14,6 +14,7 @@ _STEP = 0.5  # widths between lines of the mesh
 _MARGIN = 3
 _MOST_CELLS = 2**21  # before padding; beyond, the mesh gets coarser
 _LEAST = 1e-12
+_FAITHFUL = 1e-3  # of the largest sum: what is smaller may be the error of the mesh
 
 
 class MeshSums:
@@ -21,7 +22,7 @@ class MeshSums:
 
     Weights are spread to the mesh by cubic B-splines, convolved with the kernel, whose transform is divided by that of
     both splines, and read off by B-splines (Hockney and Eastwood, 1988; :math:`10^{-3}` of the largest sum for a normal
-    kernel). Derivatives are those of the sums as computed.
+    kernel). Derivatives are those of the sums as computed. Sums are at least a thousandth of the largest.
 
     Cost: :math:`O(4^d (N + M) + G \log G)` with G cells of half a width, for up to three columns.
 
@@ -46,8 +47,11 @@ class MeshSums:
         self._at_y, self._slope_y = (self._at_z, self._slope_z) if shared else self._splines((y - origin) / self._step)
         offsets = [np.minimum(np.arange(p), p - np.arange(p)) * self._step for p in self._padded]
         self._offset = sum(np.square(o) for o in np.ix_(*offsets))
-        self._field = self._convolved(self._at_y.T @ weight, np.exp(-kernel.energy(self._offset)))
-        self.total = np.maximum(self._at_z @ self._field - (weight if shared else 0.0), _LEAST)
+        self._contact = np.exp(-kernel.energy(self._offset))
+        self._transform = self._sharpened(self._contact)
+        self._field = self._convolved(self._at_y.T @ weight, self._transform)
+        total = self._at_z @ self._field - (weight if shared else 0.0)
+        self.total = np.maximum(total, _FAITHFUL * total.max())
 
     def _splines(self, place: np.ndarray) -> tuple[sp.csr_matrix, list[sp.csr_matrix]]:
         """Cubic B-splines at places in steps as sparse ``[N, G]``, and their derivatives along each axis."""
@@ -76,13 +80,17 @@ class MeshSums:
         ]
         return product([value[:, a] for a in range(columns)]), along
 
-    def _convolved(self, mass: np.ndarray, contact: np.ndarray) -> np.ndarray:
-        """Mass ``[G]`` convolved with a kernel given over the offsets, without the splines at both ends."""
+    def _sharpened(self, contact: np.ndarray) -> np.ndarray:
+        """Transform of a kernel given over the offsets, divided by that of the splines at both ends."""
         transform = scipy.fft.rfftn(contact)
         for axis, size in enumerate(self._padded):
             last = axis == len(self._padded) - 1
             spline = np.sinc(np.fft.rfftfreq(size) if last else np.fft.fftfreq(size)) ** 8
             transform /= spline.reshape([-1 if a == axis else 1 for a in range(len(self._padded))])
+        return np.asarray(transform)
+
+    def _convolved(self, mass: np.ndarray, transform: np.ndarray) -> np.ndarray:
+        """Mass ``[G]`` convolved with a kernel."""
         spread = scipy.fft.rfftn(mass.reshape(self._shape), self._padded)
         whole = scipy.fft.irfftn(spread * transform, self._padded)
         return np.asarray(whole[tuple(slice(size) for size in self._shape)]).ravel()
@@ -94,7 +102,7 @@ class MeshSums:
             rows: The T, ``[N]``.
         """
         share = rows / self.total
-        back = self._convolved(self._at_z.T @ share, np.exp(-self._kernel.energy(self._offset)))
+        back = self._convolved(self._at_z.T @ share, self._transform)
         by_z = np.stack([slope @ self._field for slope in self._slope_z], 1) * share[:, None]
         by_y = np.stack([slope @ back for slope in self._slope_y], 1) * self._weight[:, None]
         met = self._at_y @ back - (share if self._shared else 0.0)
@@ -102,6 +110,6 @@ class MeshSums:
 
     def by_onset(self, rows: np.ndarray) -> float:
         r"""Derivative of :math:`\sum_n T_n \log Z_n` by the logarithm of the kernel's onset."""
-        contact = np.exp(-self._kernel.energy(self._offset)) * self._kernel.stretch(self._offset)
-        change = self._at_z @ self._convolved(self._at_y.T @ self._weight, contact)
+        transform = self._sharpened(self._contact * self._kernel.stretch(self._offset))
+        change = self._at_z @ self._convolved(self._at_y.T @ self._weight, transform)
         return -float((rows / self.total * change).sum())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 
-from scge_pyg.discovery.maps.joining import forest
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics
 
 __all__ = ["Alike", "alike_rows", "barycentres", "links_of", "smoothed", "start_places"]
@@ -34,6 +34,7 @@ class Alike:
 
     index: np.ndarray
     lift: np.ndarray
+    deviations: np.ndarray
 
 
 def alike_rows(counts: sp.csr_matrix, k: int = _MANY) -> Alike:
@@ -45,7 +46,8 @@ def alike_rows(counts: sp.csr_matrix, k: int = _MANY) -> Alike:
     .. math::
         c_{nn'} = \sum_m \frac{p_{nm}\, p_{n'm}}{q_m},
 
-    shifted and scaled so that the median of all pairs is 0 and that of third largest values is 1.
+    shifted and scaled so that the median of all pairs is 0 and that of third largest values is 1. Of independent rows
+    with t and t' counts it has mean 1 and variance :math:`M / (t t')`; its skewness is reckoned with.
 
     Cost: :math:`O(\sum_m n_m^2)` with :math:`n_m` rows that meet column m; memory that of 512 rows.
 
@@ -77,7 +79,18 @@ def alike_rows(counts: sp.csr_matrix, k: int = _MANY) -> Alike:
     base = float(np.median(middle))
     peak = float(np.median(value[:, min(2, k - 1)]))
     lift = (value - base) / max(peak - base, 1e-12)
-    return Alike(index, np.where(index >= 0, lift, 0.0))
+    chances = total[:, None] * total[index]
+    deviations = (value - 1) / np.sqrt(counts.shape[1] / chances)
+    skew = float((margin.sum() / margin).mean()) / np.sqrt(counts.shape[1] * chances)
+    missing = index < 0
+    return Alike(index, np.where(missing, 0.0, lift), np.where(missing, -np.inf, _as_normal(deviations, skew)))
+
+
+def _as_normal(deviations: np.ndarray, skew: np.ndarray) -> np.ndarray:
+    """Deviations of as rare a normal variable, by Bennett's inequality; negative ones stay as they are."""
+    scaled = np.maximum(skew * deviations, 0)
+    bound = np.sqrt(2 * np.maximum((1 + scaled) * np.log1p(scaled) - scaled, 0)) / skew
+    return np.where(deviations > 0, bound, deviations)
 
 
 def _median_with_zeros(data: np.ndarray, count: int) -> float:
@@ -132,6 +145,12 @@ def barycentres(counts: sp.csr_matrix, pos: np.ndarray) -> np.ndarray:
 def start_places(links: Links, columns: int) -> np.ndarray:
     """Landmark scaling of geodesics along links, in widths of the kernel, ``[N, columns]``.
 
-    The forest that joins what links leave apart has links of the longest length.
+    Pieces that links leave apart are joined at the length of the longest link.
     """
+    count, label = connected_components(links.matrix(), directed=False)
+    if count > 1:
+        first = np.unique(label, return_index=True)[1]
+        bridge = np.stack([np.zeros(count - 1, np.int64), first[1:]])
+        length = np.r_[links.length, np.full(count - 1, links.length.max(initial=1.0))]
+        links = Links(np.concatenate([links.pairs, bridge], 1), length, links.num_nodes)
     return scale_geodesics(links, columns, _LANDMARKS)

@@ -1,0 +1,142 @@
+"""`discover(counts=...)`: places of rows and columns from the counts between them."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from tqdm.auto import tqdm
+
+from scge_pyg.discovery.counts.part import FEWEST, CountPart, discover_part_of_counts, edges_alone
+from scge_pyg.discovery.counts.parts import rows_and_columns
+from scge_pyg.discovery.counts.profiles import links_of
+from scge_pyg.discovery.counts.reading import Table, read_matrix, table_of_counts
+from scge_pyg.discovery.counts.result import graph_of_counts
+from scge_pyg.graph.shared_graph import SharedGraph
+
+__all__ = ["Clock", "advice_of_counts", "discover_counts", "found_parts"]
+
+_LONG = 2**20  # counts that are not zero, above which a progress bar is shown on a terminal
+
+
+class Clock:
+    """Seconds of each stage, since the one before."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+def discover_counts(
+    counts: Any, *, dim: int | None = None, seed: int = 0, progress: bool | None = None, stacklevel: int = 2
+) -> SharedGraph:
+    r"""Find the places of rows and columns from the counts between them, such as beads by partners.
+
+    A count of row n falls on column m with a chance that falls with their distance, or on any column in proportion to
+    its total. The likelihood of that is maximised from landmark scaling of geodesics between rows alike
+    (:func:`scge_pyg.discovery.counts.placing.place`); the number of columns, the kernel and the verdict come from
+    counts that were left out (:func:`scge_pyg.discovery.counts.judging.judge`).
+
+    Rows and columns go in canonical order, so that shuffling them permutes the result.
+
+    Cost: :math:`O(\text{nnz})` a step of 400 and :math:`O(\sum_m n_m^2)` for rows alike; memory :math:`O(\text{nnz})`.
+
+    Args:
+        counts: Whole numbers ``[N, M]``, dense or sparse.
+        dim: Number of columns of the map, 1 to 4. Default: judged.
+        seed: Seed of the halves.
+        progress: Show a progress bar. Default: when work is long enough to wait for.
+        stacklevel: Of the warnings.
+
+    Returns:
+        The graph of the N rows; ``partner_pos [M, d]`` are the places of the columns.
+
+    Raises:
+        TypeError: If ``counts`` is no matrix of numbers.
+        ValueError: If values are negative or no whole numbers, or fewer than three rows or columns have counts.
+
+    Warns:
+        UserWarning: If rows or columns have no counts, or there is no geometry.
+    """
+    clock = Clock()
+    matrix, names = read_matrix("counts", counts)
+    table = table_of_counts("counts", matrix)
+    clock("reading")
+    groups = rows_and_columns(table.counts)
+    clock("parts")
+    parts = found_parts(table.counts, groups, dim, seed, progress, clock)
+    graph = graph_of_counts(table, parts, names, clock.seconds)
+    for text in advice_of_counts(graph, table, dim, "counts"):
+        warnings.warn(f"discover: {text}", UserWarning, stacklevel=stacklevel + 1)
+    return graph
+
+
+def found_parts(
+    counts: sp.csr_matrix,
+    groups: list[tuple[np.ndarray, np.ndarray]],
+    dim: int | None,
+    seed: int,
+    progress: bool | None,
+    clock: Clock,
+    shared: bool = False,
+) -> list[tuple[np.ndarray, np.ndarray, CountPart]]:
+    """What each part is; rows and columns of a part that meet none of it lie in its middle."""
+    hidden = not progress if progress is not None else (None if counts.nnz > _LONG else True)
+    found = []
+    with tqdm(desc="discover", unit=" steps", leave=False, disable=hidden) as bar:
+        for rows, cols in groups:
+            own = sp.csr_matrix(counts[rows][:, cols]) if len(groups) > 1 else counts
+            full = np.flatnonzero(np.diff(own.indptr))
+            met = full if shared else np.flatnonzero(np.bincount(own.indices, minlength=own.shape[1]))
+            own = own[full][:, met]
+            own.sort_indices()
+            if min(own.shape) < FEWEST:
+                part = _few(own)
+            else:
+                part = discover_part_of_counts(own, dim, seed, shared=shared, tick=bar.update, clock=clock)
+            found.append((rows[full], cols[met], part))
+    return found
+
+
+def _few(counts: sp.csr_matrix) -> CountPart:
+    """A handful of rows: links if there are some."""
+    if min(counts.shape) < 3:
+        return _nothing(counts)
+    return edges_alone(counts, links_of(counts)[0])
+
+
+def _nothing(counts: sp.csr_matrix) -> CountPart:
+    count = counts.shape[0]
+    none = np.zeros((2, 0), dtype=np.int64)
+    return CountPart(
+        *(np.zeros((count, 0)), np.zeros((counts.shape[1], 0)), none, np.zeros(0), 0, np.zeros(count), None),
+        np.full(count, np.nan),
+    )
+
+
+def advice_of_counts(graph: SharedGraph, table: Table, dim: int | None, name: str) -> list[str]:
+    """Warnings about a graph that was found from counts, each with its figures."""
+    found = []
+    dead = [table.shape[0] - len(table.rows), table.shape[1] - len(table.cols)]
+    if dead[0]:
+        found.append(f"{dead[0]} of {table.shape[0]} rows of {name} have no counts; they are not live")
+    if dead[1] and name == "counts":
+        found.append(f"{dead[1]} of {table.shape[1]} columns of {name} have no counts; they have no place")
+    fit = graph.fit
+    if fit is None:
+        found.append(f"fewer than {FEWEST} rows hang together: neither their dimension nor a geometry was judged")
+    elif fit.verdict == "no geometry":
+        found.append(
+            f"no low-dimensional geometry: places predict a count by {fit.gain:.3f} nats beyond the margins, factors "
+            f"or rows alike without places by {fit.ceiling:.3f} (ratio {fit.ratio:.2f} +- {fit.error:.2f})"
+            + ("" if dim else f"; the graph is edges without a map (discover({name}=..., dim=2) draws one)")
+        )
+    return found

@@ -1,0 +1,142 @@
+"""One part of the counts: judged, then placed, or left as edges alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from scge_pyg.discovery.counts.judging import Judged, first_placed, judge
+from scge_pyg.discovery.counts.placing import place
+from scge_pyg.discovery.counts.profiles import links_of, start_places
+from scge_pyg.discovery.counts.trust import filled_directions, trust
+from scge_pyg.discovery.maps.joining import join_pieces
+from scge_pyg.discovery.maps.sketch import Links
+from scge_pyg.discovery.parts.edges import spacing
+
+__all__ = ["FEWEST", "CountPart", "discover_part_of_counts", "edges_alone"]
+
+FEWEST = 8
+_STEPS = 400
+_COURT = 2048
+_LARGE = 4096
+_HALF = 0.5
+_WEAKEST = 1e-6
+
+
+@dataclass(frozen=True)
+class CountPart:
+    """Places of the rows and columns of one part.
+
+    Attributes:
+        pos: Places of the rows ``[n, c]``, without columns where there is no geometry.
+        partner_pos: Places of the columns ``[m, c]``.
+        edges: Undirected edges ``[2, E]`` between the rows.
+        weight: Contact at the length of each edge, ``[E]``.
+        dim: Intrinsic dimension.
+        confidence: Trust in each place, ``[n]``.
+        judged: What the halves say, or ``None`` where rows are too few.
+        row_gain: Held-out gain of each row, ``[n]``, NaN where not judged.
+    """
+
+    pos: np.ndarray
+    partner_pos: np.ndarray
+    edges: np.ndarray
+    weight: np.ndarray
+    dim: int
+    confidence: np.ndarray
+    judged: Judged | None
+    row_gain: np.ndarray
+
+
+def discover_part_of_counts(
+    counts: sp.csr_matrix,
+    dim: int | None,
+    seed: int,
+    *,
+    shared: bool = False,
+    tick: Callable[[], None] = lambda: None,
+    clock: Callable[[str], None] = lambda _: None,
+) -> CountPart:
+    """Judge and place the rows and columns of one part.
+
+    Above 4,096 rows, the 2,048 nearest to the first along links sit in judgement, with the columns that meet mostly
+    them.
+
+    Args:
+        counts: Counts ``[n, m]`` in canonical order, without empty rows and columns.
+        dim: Number of columns. Default: judged; then a part without a geometry gets edges alone.
+        seed: Seed of the halves.
+        shared: Whether rows meet rows.
+        tick: Called after each step of a fit.
+        clock: Called with the name of each stage when it ends.
+    """
+    links = links_of(counts)[0]
+    clock("links")
+    rows, own = _court(counts, links, shared)
+    judged = judge(own, seed, dim=dim, shared=shared, tick=tick)
+    clock("judgement")
+    num_rows = counts.shape[0]
+    row_gain = np.full(num_rows, np.nan)
+    row_gain[rows] = judged.row_gain
+    if dim is None and judged.verdict != "geometry":
+        part = edges_alone(counts, links)
+        return CountPart(part.pos, part.partner_pos, part.edges, part.weight, 0, part.confidence, judged, row_gain)
+    start = first_placed(counts, start_places(links, judged.columns), judged.kernel, shared)
+    placed = place(counts, start, _STEPS, tick)
+    clock("places")
+    maps = tuple(np.full((num_rows, judged.columns), np.nan) for _ in judged.maps)
+    for whole, half in zip(maps, judged.maps, strict=True):
+        whole[rows] = half
+    confidence = trust(placed.z, (maps[0], maps[1]))
+    if judged.verdict != "geometry":
+        confidence = np.minimum(confidence, _HALF)
+    own_dim = filled_directions(placed.z) if dim is None else dim
+    edges = _near_pairs(placed.z, links, 2 * own_dim)
+    square = np.square(placed.z[edges[0]] - placed.z[edges[1]]).sum(1)
+    weight = np.maximum(np.exp(-placed.kernel.energy(square)), _WEAKEST)
+    unit = spacing(placed.z)
+    middle = placed.z.mean(0)
+    clock("edges")
+    return CountPart(
+        *((placed.z - middle) / unit, (placed.y - middle) / unit, edges, weight, own_dim, confidence, judged, row_gain)
+    )
+
+
+def edges_alone(counts: sp.csr_matrix, links: Links) -> CountPart:
+    """Rows alike, without places; the weight is the lift that gave a link its length."""
+    none = np.full(counts.shape[0], np.nan)
+    weight = np.exp(-np.square(links.length) / 4)
+    return CountPart(
+        *(np.zeros((counts.shape[0], 0)), np.zeros((counts.shape[1], 0)), links.pairs, weight, 0),
+        *(np.zeros(counts.shape[0]), None, none),
+    )
+
+
+def _court(counts: sp.csr_matrix, links: Links, shared: bool) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Rows that sit in judgement, and their counts without empty rows and columns."""
+    num_rows = counts.shape[0]
+    if num_rows <= _LARGE:
+        return np.arange(num_rows), counts
+    apart = dijkstra(links.matrix(), directed=False, indices=0)
+    rows = np.sort(np.argsort(apart, kind="stable")[:_COURT])
+    met = np.asarray(counts[rows].sum(0)).ravel()
+    cols = rows if shared else np.flatnonzero(met >= _HALF * np.asarray(counts.sum(0)).ravel())
+    own = counts[rows][:, cols]
+    full = np.flatnonzero(np.diff(own.indptr))
+    return rows[full], own[full][:, full] if shared else own[full]
+
+
+def _near_pairs(pos: np.ndarray, links: Links, k: int) -> np.ndarray:
+    """The ``k`` nearest of each row on the map, and the links that join what they leave apart, ``[2, E]``."""
+    k = min(k, len(pos) - 1)
+    near = cKDTree(pos).query(pos, k=k + 1)[1]
+    row = np.repeat(np.arange(len(pos)), k + 1)
+    col = near.ravel()
+    row, col = row[row != col], col[row != col]
+    pairs = np.stack([np.minimum(row, col), np.maximum(row, col)])
+    return join_pieces(pairs, links.pairs, 1 / (1 + links.length), len(pos))

@@ -1,0 +1,112 @@
+"""Rows that hang together because they meet the same columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from scge_pyg.discovery.counts.profiles import Alike, alike_rows
+
+__all__ = ["rows_and_columns"]
+
+_CERTAIN = 8.0
+_LIKELY = 3.0
+_LIST = 16
+_COMMON = 0.35
+_MANY_PAIRS = 6
+_APART = 2.0
+_TWICE = np.log(2.0)
+
+
+def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
+    r"""Rows and columns of each part, by falling number of rows.
+
+    Rows are joined where they meet the same columns by :math:`\sqrt{4 \log N + 8}` standard deviations more often than
+    the margins say, which no two of N unrelated rows do. A row without such a link follows the row most alike, if that
+    is so by three deviations. A column belongs to the part that meets it most.
+
+    Where rows meet rows, a third of the 16 rows most alike must be the same as well (shared neighbours, Jarvis and
+    Patrick, 1973), so that a single row that resembles two parts does not join them; and pieces are joined whose
+    contacts stand out among those of all pairs of pieces, such as the arms of a chromosome.
+
+    Args:
+        counts: Counts ``[N, M]`` without empty rows and columns.
+        shared: Whether rows meet rows.
+    """
+    num_rows = counts.shape[0]
+    alike = alike_rows(counts, _LIST)
+    row, col = _evident_links(alike, num_rows, shared)
+    label = _labels(row, col, num_rows)
+    own = np.flatnonzero((np.bincount(label)[label] == 1) & (alike.deviations[:, 0] > _LIKELY))
+    label = _labels(np.r_[row, own], np.r_[col, alike.index[own, 0]], num_rows)
+    if shared:
+        label = _joined(counts, label)
+    count = int(label.max()) + 1
+    if count == 1:
+        return [(np.arange(num_rows), np.arange(counts.shape[1]))]
+    met = sp.csc_matrix(_members(label) @ counts)
+    part_of = label
+    if not shared:
+        ends = zip(met.indptr[:-1], met.indptr[1:], strict=True)
+        part_of = np.array([met.indices[a:b][met.data[a:b].argmax()] for a, b in ends])
+    size = np.bincount(label)
+    first = np.unique(label, return_index=True)[1]
+    order = np.lexsort((first, -size)).tolist()
+    return [(np.flatnonzero(label == part), np.flatnonzero(part_of == part)) for part in order]
+
+
+def _evident_links(alike: Alike, num_rows: int, shared: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Links beyond chance; where rows meet rows, between those that have a third of their neighbours in common."""
+    evident = alike.deviations > np.sqrt(4 * np.log(max(num_rows, 2)) + _CERTAIN)
+    row, place = np.nonzero(evident)
+    col = alike.index[row, place]
+    if not shared or not len(row):
+        return row, col
+    near = sp.csr_matrix((np.ones(len(row)), (row, col)), (num_rows, num_rows)) + sp.identity(num_rows)
+    near = sp.csr_matrix(near)
+    common = np.asarray(near[row].multiply(near[col]).sum(1)).ravel()
+    size = evident.sum(1) + 1
+    kept = common >= _COMMON * np.minimum(size[row], size[col])
+    return row[kept], col[kept]
+
+
+def _joined(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
+    """Labels with pieces joined whose contacts are twice the usual, and stand out of the spread of all pairs."""
+    while True:
+        count = int(label.max()) + 1
+        if count * (count - 1) / 2 < _MANY_PAIRS:
+            return label
+        member = _members(label)
+        met = np.asarray((member @ counts @ member.T).todense())
+        total = met.sum(1)
+        expected = np.outer(total, total) / total.sum()
+        one, other = np.triu_indices(count, 1)
+        excess = np.log((met[one, other] + 1) / (expected[one, other] + 1))
+        weight = expected[one, other]
+        middle = _weighted_median(excess, weight)
+        spread = 1.48 * _weighted_median(np.abs(excess - middle), weight)
+        noise = 1 / np.sqrt(expected[one, other] * np.exp(middle) + 1)
+        stands = (excess - middle - np.maximum(_APART * spread, _TWICE)) / noise
+        best = int(stands.argmax())
+        if stands[best] < _APART:
+            return label
+        label = np.where(label == other[best], one[best], label)
+        label = np.unique(label, return_inverse=True)[1]
+
+
+def _weighted_median(value: np.ndarray, weight: np.ndarray) -> float:
+    order = np.argsort(value, kind="stable")
+    total = np.cumsum(weight[order])
+    return float(value[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _members(label: np.ndarray) -> sp.csr_matrix:
+    """0/1 matrix of parts by rows."""
+    return sp.csr_matrix((np.ones(len(label)), (label, np.arange(len(label)))))
+
+
+def _labels(row: np.ndarray, col: np.ndarray, num_rows: int) -> np.ndarray:
+    links = sp.csr_matrix((np.ones(len(row)), (row, col)), (num_rows, num_rows))
+    label: np.ndarray = connected_components(links, directed=False)[1]
+    return label
