@@ -1,6 +1,7 @@
 """Samples to geometry: signals, coupling, map, lattice."""
 
-from scge_pyg.discovery.coupling.direct import direct_coupling, local_coupling, partial_correlation
+from scge_pyg.discovery.coupling.direct import direct_coupling, partial_correlation
+from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.discover import discover
 from scge_pyg.discovery.signals.moments import Moments
 

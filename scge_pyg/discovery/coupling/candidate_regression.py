@@ -12,6 +12,8 @@ __all__ = ["RIDGES", "CandidateMoments", "best_ridge", "candidate_moments", "hel
 
 RIDGES = 10.0 ** np.arange(-3.5, 1.01, 0.25)
 
+_ROWS = 16  # whose candidates' signals are gathered at once
+
 CandidateMoments = tuple[Tensor, Tensor, Tensor]
 
 
@@ -50,10 +52,10 @@ def candidate_moments(signal: Tensor, rows: Tensor, index: Tensor) -> CandidateM
         ``[n, m, m]``, ``[n, m]`` and ``[n]``.
     """
     grams, crosses = [], []
-    for part in range(0, len(rows), 64):
-        near = signal[index[part : part + 64]]
+    for part in range(0, len(rows), _ROWS):
+        near = signal[index[part : part + _ROWS]]
         grams.append(near @ near.transpose(1, 2))
-        crosses.append(torch.bmm(near, signal[rows[part : part + 64]].unsqueeze(2)).squeeze(2))
+        crosses.append(torch.bmm(near, signal[rows[part : part + _ROWS]].unsqueeze(2)).squeeze(2))
     samples = signal.shape[1]
     own = signal[rows].square().sum(1)
     return torch.cat(grams).double() / samples, torch.cat(crosses).double() / samples, own.double() / samples

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, local_coupling, sparse_coupling
+from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, sparse_coupling
+from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
 from scge_pyg.discovery.signals.moments_of_scores import correlation_of
 from scge_pyg.discovery.signals.prepare import Signals
@@ -33,7 +34,8 @@ def partial_couplings(signals: Signals, seed: int = 0) -> list[Coupling]:
 def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:
     if signals.num_nodes > DENSE_NODES:
         score = torch.from_numpy(signal)
-        return local_coupling(score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6), seed)
+        standard = score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)
+        return local_coupling(standard, seed, index=torch.from_numpy(signals.similar[0]))
     first, second = (
         correlation_of(signal, signals.observed, signals.split.side(which), signals.fewest // 2) for which in (0, 1)
     )

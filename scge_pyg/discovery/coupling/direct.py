@@ -10,15 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from scge_pyg.discovery.coupling.candidate_regression import (
-    RIDGES,
-    best_ridge,
-    candidate_moments,
-    held_out_gain,
-    ridge_regression,
-)
+from scge_pyg.discovery.coupling.candidate_regression import RIDGES, best_ridge
 from scge_pyg.discovery.maps.sketch import leading_eigenvectors, ranked_partners
-from scge_pyg.graph.neighbors import knn
 
 __all__ = [
     "Coupling",
@@ -28,7 +21,6 @@ __all__ = [
     "filled",
     "lacking",
     "lifted",
-    "local_coupling",
     "partial_correlation",
     "pseudo_likelihood",
     "sparse_coupling",
@@ -247,51 +239,3 @@ def sparse_coupling(index: np.ndarray, value: np.ndarray, num_nodes: int) -> sp.
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
-
-
-def local_coupling(signal: torch.Tensor, seed: int = 0, candidates: int = _KEPT) -> Coupling:
-    r"""Neighbourhood selection (Meinshausen and Bühlmann, 2006) that never forms an N x N matrix.
-
-    Each node is regressed, with a ridge, on the nodes with the most similar standardised signals;
-    :math:`P_{ij} = \sqrt{\beta_{ij} \beta_{ji}}` where both coefficients are positive, else 0. On the full candidate
-    set this is the partial correlation. The ridge has the best squared error on the odd samples after a fit on the
-    even ones, over at most 1,024 nodes.
-
-    Cost: :math:`O(N^2 S)` for the candidates, in blocks, then :math:`O(N k^2 S + N k^3)`; memory :math:`O(N (S + k))`
-    plus blocks.
-
-    Args:
-        signal: Standardised node signals ``[N, S]``: mean 0, variance 1, channels side by side.
-        seed: Seed of the nodes on which the ridge is chosen.
-        candidates: Number of candidates k per node.
-    """
-    num_nodes = signal.shape[0]
-    candidates = min(candidates, num_nodes - 1)
-    _, index = knn(signal, signal, candidates, exclude_self=True)
-    even, odd = signal[:, ::2].contiguous(), signal[:, 1::2].contiguous()
-    generator = torch.Generator().manual_seed(seed)
-    probe = torch.randperm(num_nodes, generator=generator)[:1024].sort().values
-    fit, check = (candidate_moments(half, probe, index[probe]) for half in (even, odd))
-    step, gain = best_ridge(lambda ridge: held_out_gain(fit, check, ridge))
-    ridge = float(RIDGES[step]) / 2
-    beta = torch.empty(index.shape, dtype=torch.float64)
-    for rows in torch.arange(num_nodes).split(512):
-        beta[rows] = ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0]
-    row = np.repeat(np.arange(num_nodes), candidates)
-    shape = (num_nodes, num_nodes)
-    forward = sp.csr_matrix((np.maximum(beta.numpy(), 0).ravel(), (row, index.numpy().ravel())), shape)
-    matrix = forward.multiply(forward.T).sqrt().tocsr()
-    matrix.eliminate_zeros()
-    matrix.sort_indices()
-    noise = math.sqrt(float(beta[:, candidates // 2 :].square().median())) / 0.6745
-
-    def dissimilarity(pairs: np.ndarray) -> np.ndarray:
-        return _half_square_distance(signal, torch.from_numpy(pairs))
-
-    return Coupling(f"partial {ridge:.2g}", matrix, noise, ridge, gain, dissimilarity)
-
-
-def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor, block: int = 4096) -> np.ndarray:
-    """One minus the correlation of pairs ``[2, E]`` of standardised signals ``[N, S]``."""
-    parts = [(signal[i] - signal[j]).square().mean(1, dtype=torch.float64) / 2 for i, j in pairs.split(block, 1)]
-    return torch.cat(parts).numpy() if parts else np.zeros(0)

@@ -7,7 +7,6 @@ import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
 
-from scge_pyg.discovery.signals.most_correlated import most_correlated
 from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_similar"]
@@ -39,6 +38,8 @@ def evident(num_nodes: int, effective: float) -> float:
 def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` nodes that correlate most with each node, and their correlations, ``[N, k]``.
 
+    Above 2,048 nodes they are among the 32 with the largest absolute correlation, which are found once.
+
     Cost: :math:`O(N^2)`; above 2,048 nodes see :func:`scge_pyg.discovery.signals.most_correlated.most_correlated`.
 
     Args:
@@ -49,8 +50,11 @@ def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.nda
     num_nodes = signals.num_nodes
     k = min(k, num_nodes - 1)
     if num_nodes > DENSE_NODES:
-        index, value = most_correlated(torch.from_numpy(signals.score), k, signed=signed)
-        return index.numpy(), value.double().numpy()
+        index, value = signals.similar
+        if signed:
+            order = np.argsort(-value, axis=1, kind="stable")
+            index, value = (np.take_along_axis(a, order, 1) for a in (index, value))
+        return index[:, :k], value[:, :k]
     correlation = signals.correlation
     strength = correlation.copy() if signed else np.abs(correlation)
     np.fill_diagonal(strength, -np.inf)

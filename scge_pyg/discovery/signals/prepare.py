@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 
 from scge_pyg.discovery.signals.blocks import Split, split_blocks
 from scge_pyg.discovery.signals.moments import distinct_rows
 from scge_pyg.discovery.signals.moments_of_scores import correlation_of
+from scge_pyg.discovery.signals.most_correlated import most_correlated
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.scores import normal_scores
 
@@ -19,6 +21,7 @@ __all__ = ["FLOORED", "Signals", "distinct_samples", "fewest_values", "prepare"]
 logger = logging.getLogger("scge_pyg")
 
 FLOORED = 0.05  # share of the lowest value at which it is a floor
+_SIMILAR = 32
 _FEWEST = 50  # samples that a node, or a pair, needs where values are missing
 
 
@@ -70,6 +73,12 @@ class Signals:
     def correlation(self) -> np.ndarray:
         """Correlation ``[N, N]`` over all samples."""
         return correlation_of(self.score, self.observed, None, self.fewest)
+
+    @cached_property
+    def similar(self) -> tuple[np.ndarray, np.ndarray]:
+        """The 32 nodes with the largest absolute correlation to each node, and that correlation, ``[N, k]``."""
+        index, value = most_correlated(torch.from_numpy(self.score), min(_SIMILAR, self.num_nodes - 1))
+        return index.numpy(), value.double().numpy()
 
     def take(self, rows: np.ndarray) -> Signals:
         """The signals of some rows alone."""

@@ -4,7 +4,8 @@ import torch
 
 from scge_pyg.discovery.coupling import choice, similar
 from scge_pyg.discovery.coupling.choice import correlation_coupling, partial_couplings
-from scge_pyg.discovery.coupling.direct import direct_coupling, local_coupling
+from scge_pyg.discovery.coupling.direct import direct_coupling
+from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.signals.moments_of_scores import correlation_of
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
@@ -31,7 +32,8 @@ def test_correlation_with_the_32_most_similar(absolute, most, monkeypatch):
     correlation = np.corrcoef(signals.score.astype(float))
     strength = np.abs(correlation) if absolute else correlation.copy()
     np.fill_diagonal(strength, -np.inf)
-    kept = strength >= np.sort(strength, 1)[:, [-32]]
+    ranked = strength if most > 45 else np.abs(correlation) - 2 * np.eye(45)  # many nodes keep the 32 of either sign
+    kept = ranked >= np.sort(ranked, 1)[:, [-32]]
     expected = np.where(kept | kept.T, np.maximum(strength, 0), 0)
     assert coupling.name == ("|correlation|" if absolute else "correlation")
     np.testing.assert_allclose(dense(coupling), expected, atol=1e-5)
@@ -92,7 +94,8 @@ def test_many_nodes_are_regressed_on_their_most_similar(monkeypatch):
     monkeypatch.setattr(choice, "DENSE_NODES", 10)
     signals = prepare(read(np.stack([field(), field(seed=1)], -1)))
     score = torch.from_numpy(signals.score)
-    expected = local_coupling(score / score.square().mean(1, keepdim=True).sqrt(), seed=3)
+    index = torch.from_numpy(signals.similar[0])
+    expected = local_coupling(score / score.square().mean(1, keepdim=True).sqrt(), seed=3, index=index)
     (found,) = partial_couplings(signals, seed=3)
     assert found.name == expected.name
     assert np.array_equal(dense(found), dense(expected))

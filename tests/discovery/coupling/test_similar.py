@@ -3,9 +3,11 @@ from types import SimpleNamespace
 import networkx
 import numpy as np
 import pytest
+import torch
 
 from scge_pyg.discovery.coupling import similar
 from scge_pyg.discovery.coupling.similar import beyond_noise, connected_rows, evident, most_similar
+from scge_pyg.discovery.signals.most_correlated import most_correlated
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 
@@ -66,7 +68,8 @@ def test_a_likely_tie_is_enough_to_a_large_part(size, tie, joined, most, monkeyp
     correlation[0, size] = correlation[size, 0] = -value
     rows = np.linalg.qr(np.random.default_rng(0).standard_normal((400, num_nodes)))[0].T * 20
     score = (np.linalg.cholesky(correlation) @ rows).astype(np.float32)
-    signals = SimpleNamespace(num_nodes=num_nodes, effective=effective, correlation=correlation, score=score)
+    near = tuple(a.numpy() for a in most_correlated(torch.from_numpy(score), num_nodes - 1))
+    signals = SimpleNamespace(num_nodes=num_nodes, effective=effective, correlation=correlation, similar=near)
     assert connected_rows(signals)[0].tolist() == list(range(size + joined))
 
 
