@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # nilearn's ConnectivityMeasure can leave the diagonals out of its vectors; inverse_transform then takes "the diagonals
-# of the connectivity matrices" and returns matrices whose diagonals are sqrt(2) times those. Correlations of 1 come back
+# of the connectivity matrices" and returns matrices whose diagonals are sqrt(2) times those: correlations of 1 come back
 # as 1.414, and with kind="tangent" the whole covariance is wrong, because the matrix exponential follows.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
