@@ -19,6 +19,7 @@ __all__ = [
     "checked_edges",
     "checked_live",
     "checked_names",
+    "checked_partners",
     "checked_pos",
     "checked_sign",
     "whole_number",
@@ -129,6 +130,19 @@ def checked_names(where: str, names: Sequence[str] | None, num_nodes: int) -> tu
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"{where}: names must differ, {twice!r} came twice; number the nodes or leave names out")
     return tuple(map(str, names))
+
+
+def checked_partners(where: str, partner_pos: Tensor | None, columns: int) -> Tensor | None:
+    """Places of partners ``[M, d]`` in the frame of the nodes."""
+    if partner_pos is not None and (
+        not isinstance(partner_pos, Tensor)
+        or partner_pos.dim() != 2
+        or not partner_pos.is_floating_point()
+        or partner_pos.shape[1] != columns
+    ):
+        got = list(partner_pos.shape) if isinstance(partner_pos, Tensor) else type(partner_pos).__name__
+        raise ValueError(f"{where}: partner_pos must be a float tensor [M, {columns}], columns as in pos, got {got}")
+    return partner_pos
 
 
 def checked_sign(where: str, sign: Tensor | None, live: Tensor) -> Tensor:

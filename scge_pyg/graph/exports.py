@@ -33,6 +33,7 @@ def moved(graph: SharedGraph, device: torch.device | str) -> dict[str, Any]:
         "names": graph.names,
         "fit": moved_fit(graph.fit, device),
         "part_fit": [moved_fit(fit, device) for fit in graph.part_fit],
+        "partner_pos": None if graph.partner_pos is None else graph.partner_pos.to(device),
     }
 
 

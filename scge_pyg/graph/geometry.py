@@ -39,6 +39,7 @@ class Geometry:
         lag: Tensor | None = None,
         fit: Fit | None = None,
         part_fit: Sequence[Fit | None] | None = None,
+        partner_pos: Tensor | None = None,
     ) -> None:
         where = type(self).__name__
         pos = checks.checked_pos(where, pos)
@@ -60,6 +61,7 @@ class Geometry:
         self.sign = checks.checked_sign(where, sign, live)
         self.fit = fit
         self.part_fit = checked_fits(where, fit, part_fit, self.component, len(self.part_dim))
+        self.partner_pos = checks.checked_partners(where, partner_pos, columns)
 
     @property
     def num_nodes(self) -> int:

@@ -65,6 +65,7 @@ def pack(graph: SharedGraph) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors |= {_cells(number): lattice.cell for number, lattice in enumerate(graph.lattices)}
     fits = {_gains(): graph.fit} | {_gains(number): fit for number, fit in enumerate(graph.part_fit)}
     tensors |= {name: fit.node_gain for name, fit in fits.items() if fit is not None}
+    tensors |= {} if graph.partner_pos is None else {"partner_pos": graph.partner_pos}
     header |= {"fit": _figures(graph.fit), "part_fit": [_figures(fit) for fit in graph.part_fit]}
     return tensors, header
 

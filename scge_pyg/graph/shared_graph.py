@@ -54,6 +54,8 @@ class SharedGraph(Geometry):
         fit: What the geometry was judged by: that of the largest part.
         part_fit: What each part of at least two nodes was judged by, over its nodes, by ``component``; None where it
             was not. Default: ``fit`` for the largest part.
+        partner_pos: Places ``[M, d]``, in the same frame, of what the nodes were counted against; NaN where unknown.
+            :meth:`parts` and :meth:`coarsen` leave them out.
 
     Raises:
         TypeError: If coordinates, edges, names or lattices are of another type.
