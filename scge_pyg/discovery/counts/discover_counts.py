@@ -87,6 +87,7 @@ def found_parts(
     progress: bool | None,
     clock: Clock,
     shared: bool = False,
+    log_yield: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, CountPart]]:
     """What each part is; rows and columns of a part that meet none of it lie in its middle."""
     hidden = not progress if progress is not None else (None if counts.nnz > _LONG else True)
@@ -101,7 +102,15 @@ def found_parts(
             if min(own.shape) < FEWEST:
                 part = _few(own)
             else:
-                part = discover_part_of_counts(own, dim, seed, shared=shared, tick=bar.update, clock=clock)
+                part = discover_part_of_counts(
+                    own,
+                    dim,
+                    seed,
+                    shared=shared,
+                    log_yield=None if log_yield is None else log_yield[cols[met]],
+                    tick=bar.update,
+                    clock=clock,
+                )
             found.append((rows[full], cols[met], part))
     return found
 

@@ -13,6 +13,8 @@ from scge_pyg.discovery.counts.halves import halves
 from scge_pyg.discovery.counts.kernels import TAILS, Kernel
 from scge_pyg.discovery.counts.placing import MESH_COLUMNS, Placed, log_chances, place
 from scge_pyg.discovery.counts.profiles import alike_rows, barycentres, links_of, start_places
+from scge_pyg.discovery.counts.seriation import along_a_chain
+from scge_pyg.discovery.maps.sketch import Links
 
 __all__ = ["Judged", "first_placed", "judge"]
 
@@ -30,6 +32,7 @@ _NEGLIGIBLE = 0.005
 _BLOCKS = 16
 _PRIOR = 0.5
 _BACKGROUND = 0.1
+_MOST_ORDERED = 2048
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ class Judged:
 class _Half:
     """One half that is fitted, and the other that scores it, over the rows and columns that the first one has."""
 
-    def __init__(self, fitted: sp.csr_matrix, scored: sp.csr_matrix, shared: bool) -> None:
+    def __init__(
+        self, fitted: sp.csr_matrix, scored: sp.csr_matrix, shared: bool, log_yield: np.ndarray | None
+    ) -> None:
         self.rows = np.flatnonzero(np.diff(fitted.indptr))
         self.cols = self.rows if shared else np.flatnonzero(np.bincount(fitted.indices, minlength=fitted.shape[1]))
         self.fitted = fitted[self.rows][:, self.cols]
@@ -72,10 +77,11 @@ class _Half:
         self.row, self.col, self.data = scored.row, scored.col, scored.data
         self.held = np.bincount(self.row, self.data, len(self.rows))
         self.shared = shared
-        self._sketch = start_places(links_of(self.fitted)[0], MAX_COLUMNS)
+        self._links = links_of(self.fitted)[0]
+        self._log_yield = None if log_yield is None else log_yield[self.cols]
 
     def drawn(self, columns: int, kernel: Kernel, tick: Callable[[], None]) -> Placed:
-        start = first_placed(self.fitted, self._sketch[:, :columns], kernel, self.shared)
+        start = first_placed(self.fitted, self._links, columns, kernel, self.shared, self._log_yield)
         return place(self.fitted, start, _STEPS, tick)
 
     def gains(self, placed: Placed) -> np.ndarray:
@@ -109,12 +115,21 @@ def _margin(counts: sp.csr_matrix) -> np.ndarray:
     return np.asarray(margin / margin.sum())
 
 
-def first_placed(counts: sp.csr_matrix, z: np.ndarray, kernel: Kernel, shared: bool) -> Placed:
-    """A start for :func:`scge_pyg.discovery.counts.placing.place` from a sketch ``[N, d]`` of the rows."""
+def first_placed(
+    counts: sp.csr_matrix, links: Links, columns: int, kernel: Kernel, shared: bool, log_yield: np.ndarray | None = None
+) -> Placed:
+    """A start for :func:`scge_pyg.discovery.counts.placing.place`: geodesics along links between the rows.
+
+    Rows that meet rows are put in order along a chain by :func:`scge_pyg.discovery.counts.seriation.along_a_chain`.
+    """
+    z = start_places(links, columns)
+    if shared and columns == 1 and len(z) <= _MOST_ORDERED:
+        place = along_a_chain(counts)
+        z = (place * z.std() / place.std())[:, None]
     y = z if shared else barycentres(counts, z)
     margin = _margin(counts)
-    log_yield = np.log(margin)
-    return Placed(z, y, log_yield - log_yield.mean(), kernel, _BACKGROUND, margin, shared)
+    own = np.log(margin) if log_yield is None else log_yield
+    return Placed(z, y, own - own.mean(), kernel, _BACKGROUND, margin, shared, log_yield is not None)
 
 
 def judge(
@@ -123,23 +138,26 @@ def judge(
     *,
     dim: int | None = None,
     shared: bool = False,
+    log_yield: np.ndarray | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Judged:
     """Judge places by counts that had no part in drawing them.
 
     Each count goes to one of two halves; each half draws places and is scored on the other. Columns are the smallest
-    number within two standard errors over rows of the best, tried until one more predicts worse, with a power tail; then the three kernels
-    compete. The ceiling are predictions without places: by eight factors, or by the counts of the row and of those most alike.
+    number within two standard errors over rows of the best, tried with a power tail until one more predicts worse; then
+    the three kernels compete. The ceiling are predictions without places: by eight factors, or by the counts of the row
+    and of those most alike.
 
     Args:
         counts: Counts ``[N, M]`` in canonical order, without empty rows and columns.
         seed: Seed of the halves.
         dim: Number of columns. Default: chosen.
         shared: Whether rows meet rows.
+        log_yield: Logarithm of the yields of the columns ``[M]``, where they are known.
         tick: Called after each step of a fit.
     """
     first, second = halves(counts, seed, shared)
-    one, two = _Half(first, second, shared), _Half(second, first, shared)
+    one, two = _Half(first, second, shared, log_yield), _Half(second, first, shared, log_yield)
     most = MAX_COLUMNS if counts.shape[0] * counts.shape[1] <= _DENSE_PAIRS else MESH_COLUMNS
     tried = range(1, min(most, counts.shape[0] - 2) + 1) if dim is None else (dim,)
     drawn: dict[int, Placed] = {}
@@ -207,13 +225,9 @@ def _as_good_exactly(gain: np.ndarray, best: np.ndarray) -> bool:
     return bool(short.sum() <= float(short.std()) * np.sqrt(len(short)))
 
 
-def _errors(
-    gain: list[np.ndarray], free: list[np.ndarray], held: list[np.ndarray]
-) -> tuple[float, float]:
+def _errors(gain: list[np.ndarray], free: list[np.ndarray], held: list[np.ndarray]) -> tuple[float, float]:
     """Standard errors of the ratio and of the gain over sixteen blocks of rows."""
-    both = [
-        np.concatenate([np.add.reduceat(v, _edges(len(v))) for v in side]) for side in (gain, free, held)
-    ]
+    both = [np.concatenate([np.add.reduceat(v, _edges(len(v))) for v in side]) for side in (gain, free, held)]
     g, f, n = both
     ratio = (g.sum() - g) / np.maximum(f.sum() - f, 1e-9)
     mean = (g.sum() - g) / np.maximum(n.sum() - n, 1e-9)

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from scge_pyg.discovery.counts.judging import Judged, first_placed, judge
 from scge_pyg.discovery.counts.placing import place
-from scge_pyg.discovery.counts.profiles import links_of, start_places
+from scge_pyg.discovery.counts.profiles import links_of
 from scge_pyg.discovery.counts.trust import filled_directions, trust
 from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.sketch import Links
@@ -59,6 +59,7 @@ def discover_part_of_counts(
     seed: int,
     *,
     shared: bool = False,
+    log_yield: np.ndarray | None = None,
     tick: Callable[[], None] = lambda: None,
     clock: Callable[[str], None] = lambda _: None,
 ) -> CountPart:
@@ -72,13 +73,15 @@ def discover_part_of_counts(
         dim: Number of columns. Default: judged; then a part without a geometry gets edges alone.
         seed: Seed of the halves.
         shared: Whether rows meet rows.
+        log_yield: Logarithm of the yields of the columns ``[m]``, where they are known.
         tick: Called after each step of a fit.
         clock: Called with the name of each stage when it ends.
     """
     links = links_of(counts)[0]
     clock("links")
-    rows, own = _court(counts, links, shared)
-    judged = judge(own, seed, dim=dim, shared=shared, tick=tick)
+    rows, cols, own = _court(counts, links, shared)
+    known = None if log_yield is None else log_yield[cols]
+    judged = judge(own, seed, dim=dim, shared=shared, log_yield=known, tick=tick)
     clock("judgement")
     num_rows = counts.shape[0]
     row_gain = np.full(num_rows, np.nan)
@@ -86,7 +89,7 @@ def discover_part_of_counts(
     if dim is None and judged.verdict != "geometry":
         part = edges_alone(counts, links)
         return CountPart(part.pos, part.partner_pos, part.edges, part.weight, 0, part.confidence, judged, row_gain)
-    start = first_placed(counts, start_places(links, judged.columns), judged.kernel, shared)
+    start = first_placed(counts, links, judged.columns, judged.kernel, shared, log_yield)
     placed = place(counts, start, _STEPS, tick)
     clock("places")
     maps = tuple(np.full((num_rows, judged.columns), np.nan) for _ in judged.maps)
@@ -117,18 +120,18 @@ def edges_alone(counts: sp.csr_matrix, links: Links) -> CountPart:
     )
 
 
-def _court(counts: sp.csr_matrix, links: Links, shared: bool) -> tuple[np.ndarray, sp.csr_matrix]:
-    """Rows that sit in judgement, and their counts without empty rows and columns."""
+def _court(counts: sp.csr_matrix, links: Links, shared: bool) -> tuple[np.ndarray, np.ndarray, sp.csr_matrix]:
+    """Rows that sit in judgement, their columns, and their counts without empty rows and columns."""
     num_rows = counts.shape[0]
     if num_rows <= _LARGE:
-        return np.arange(num_rows), counts
+        return np.arange(num_rows), np.arange(counts.shape[1]), counts
     apart = dijkstra(links.matrix(), directed=False, indices=0)
     rows = np.sort(np.argsort(apart, kind="stable")[:_COURT])
     met = np.asarray(counts[rows].sum(0)).ravel()
     cols = rows if shared else np.flatnonzero(met >= _HALF * np.asarray(counts.sum(0)).ravel())
     own = counts[rows][:, cols]
     full = np.flatnonzero(np.diff(own.indptr))
-    return rows[full], own[full][:, full] if shared else own[full]
+    return (rows[full], cols[full], own[full][:, full]) if shared else (rows[full], cols, own[full])
 
 
 def _near_pairs(pos: np.ndarray, links: Links, k: int) -> np.ndarray:

@@ -38,6 +38,7 @@ class Placed:
         background: Share of the counts that come from anywhere.
         margin: Chances of the columns for those, ``[M]``.
         shared: Whether rows meet rows.
+        fixed: Whether the yields are known and stay.
     """
 
     z: np.ndarray
@@ -47,6 +48,7 @@ class Placed:
     background: float
     margin: np.ndarray
     shared: bool
+    fixed: bool = False
 
 
 def sums(placed: Placed) -> MeshSums | DenseSums:
@@ -115,8 +117,9 @@ def place(
         gradient = [pull_z - by_z + pull_y - by_y] if now.shared else [pull_z - by_z, pull_y - by_y]
         fixed = now.kernel.name == "gaussian"
         gradient.append(np.zeros(()) if fixed else np.array(seen.by_onset - current.by_onset(seen.rows)))
-        log_yield += np.clip(np.log(seen.cols / np.maximum(expected, 1e-9)), -0.5, 0.5)
-        log_yield -= log_yield.mean()
+        if not now.fixed:
+            log_yield += np.clip(np.log(seen.cols / np.maximum(expected, 1e-9)), -0.5, 0.5)
+            log_yield -= log_yield.mean()
         pace = rate * (_LAST + (1 - _LAST) * 0.5 * (1 + np.cos(np.pi * step / steps)))
         for k, slope in enumerate(gradient):
             mean[k] += (1 - _MEAN) * (slope - mean[k])

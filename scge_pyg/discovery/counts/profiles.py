@@ -110,8 +110,8 @@ def links_of(counts: sp.csr_matrix) -> tuple[Links, np.ndarray]:
     r"""Links between rows alike, and the lift of each.
 
     Lifts of profiles smoothed over the eight most alike rows; with a normal kernel the lift at r widths is
-    :math:`e^{-r^2 / 4}`, which gives lengths. Linked are the eight most alike and all up to two widths apart, at most 64
-    a row. Above 4,096 rows, profiles stay as they are.
+    :math:`e^{-r^2 / 4}`, which gives lengths. Linked are the eight most alike and all up to two widths apart, at most
+    64 a row. Above 4,096 rows, profiles stay as they are.
     """
     alike = alike_rows(counts)
     if counts.shape[0] <= _SMOOTHED_ROWS:

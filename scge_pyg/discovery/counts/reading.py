@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.counts.order import canonical_orders
 
-__all__ = ["Table", "read_matrix", "table_of_counts"]
+__all__ = ["Table", "canonical_table", "read_matrix", "table_of_counts"]
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,6 @@ def _counted(index: Any) -> bool:
 def table_of_counts(name: str, matrix: sp.csr_matrix, shared: bool = False) -> Table:
     """Counts of live rows and columns in canonical order.
 
-    Args:
-        name: Name of the argument, for errors.
-        matrix: Values ``[N, M]``.
-        shared: Whether rows and columns are the same nodes.
-
     Raises:
         ValueError: If a value is negative or no whole number, or fewer than three rows have counts.
     """
@@ -102,6 +97,20 @@ def table_of_counts(name: str, matrix: sp.csr_matrix, shared: bool = False) -> T
             f"discover: {name} must be whole numbers of at least 0, got {len(wrong)} others, such as {wrong[0]:g}; "
             f"real-valued similarities of nodes go into affinity="
         )
+    return canonical_table(name, matrix, shared)
+
+
+def canonical_table(name: str, matrix: sp.csr_matrix, shared: bool = False) -> Table:
+    """Values of rows and columns that are not empty, in canonical order.
+
+    Args:
+        name: Name of the argument, for errors.
+        matrix: Values ``[N, M]`` of at least 0.
+        shared: Whether rows and columns are the same nodes.
+
+    Raises:
+        ValueError: If fewer than three rows or columns have any.
+    """
     rows = np.flatnonzero(np.diff(matrix.indptr))
     cols = rows if shared else np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
     if len(rows) < 3 or len(cols) < 3:

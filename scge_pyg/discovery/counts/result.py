@@ -22,6 +22,8 @@ def graph_of_counts(
     parts: list[tuple[np.ndarray, np.ndarray, CountPart]],
     names: tuple[str, ...] | None,
     seconds: dict[str, float],
+    kind: str = "counts",
+    *,
     shared: bool = False,
 ) -> SharedGraph:
     """Put the parts side by side along the first axis and back into the order of the input.
@@ -34,6 +36,7 @@ def graph_of_counts(
         parts: Rows and columns of each part, and what was found of it, by falling number of rows.
         names: Names of the rows.
         seconds: Time of each stage.
+        kind: What the values are.
         shared: Whether rows meet rows.
     """
     num_rows, num_cols = table.counts.shape
@@ -75,7 +78,7 @@ def graph_of_counts(
         live=live,
         confidence=scatter(confidence, table.rows, table.shape[0], 0.0).float(),
         names=names,
-        fit=_fit(table, parts, seconds),
+        fit=_fit(table, parts, kind, seconds),
         partner_pos=scatter(partner, table.cols, table.shape[1], np.nan).float() if placed and not shared else None,
     )
 
@@ -88,7 +91,9 @@ def _of_each_part(values: Tensor, component: Tensor) -> list[int]:
     return [int(value) for value in found[count > 1]]
 
 
-def _fit(table: Table, parts: list[tuple[np.ndarray, np.ndarray, CountPart]], seconds: dict[str, float]) -> Fit | None:
+def _fit(
+    table: Table, parts: list[tuple[np.ndarray, np.ndarray, CountPart]], kind: str, seconds: dict[str, float]
+) -> Fit | None:
     """What the largest part was judged by, with the gains of all judged rows."""
     judged = parts[0][2].judged
     if judged is None:
@@ -98,7 +103,7 @@ def _fit(table: Table, parts: list[tuple[np.ndarray, np.ndarray, CountPart]], se
         gain[table.rows[rows]] = part.row_gain
     total = float(table.counts.sum())
     return Fit(
-        coupling=f"counts, {judged.kernel.name} kernel",
+        coupling=f"{kind}, {judged.kernel.name} kernel",
         gain=judged.gain,
         ceiling=judged.ceiling,
         chance=0.0,
