@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scge_pyg.discovery.lattices.evidence import Evidence
-from scge_pyg.discovery.lattices.growth import fill
+from scge_pyg.discovery.lattices.growth import Ground, Marks, fill
 
 __all__ = ["Board"]
 
@@ -24,11 +24,14 @@ class Board:
 
     Example:
         >>> import numpy as np
-        >>> from scge_pyg.discovery.lattices.evidence import bin_pairs, evidence_from_graph
+        >>> import scipy.sparse as sp
+        >>> from scge_pyg.discovery.lattices.bins import bin_pairs
+        >>> from scge_pyg.discovery.lattices.evidence import evidence_from_graph
         >>> chain = np.array([np.arange(7), np.arange(1, 8)])
         >>> coupling = np.zeros((8, 8))
         >>> coupling[chain[0], chain[1]] = coupling[chain[1], chain[0]] = 0.4
-        >>> board = Board(evidence_from_graph(bin_pairs(coupling), chain, dim=1), np.zeros(1, dtype=int))
+        >>> evidence = evidence_from_graph(bin_pairs(sp.csr_matrix(coupling)), chain, dim=1)
+        >>> board = Board(evidence, np.zeros(1, dtype=int))
         >>> board.put(np.array([3, 4]), np.array([[0], [1]]))
         >>> board.grow(np.array([0, 1, 2, 5, 6, 7]))
         >>> board.cells()[0].ravel().tolist()
@@ -59,6 +62,8 @@ class Board:
             inside = ((beside >= 0) & (beside < self._size)).all(1)
             self._ring[:-1][inside, q] = np.ravel_multi_index(tuple(beside[inside].T), tuple(self._size))
         self._node_at = np.full(len(box) + 1, -1, dtype=np.int64)
+        nowhere, unmet = np.zeros((2, self.num_nodes), dtype=bool)
+        self._marks = Marks(nowhere, unmet, np.zeros(self.num_nodes), np.full(len(box) + 1, -1))
         self._set(placed, own)
 
     def _keys(self, cell: np.ndarray) -> np.ndarray:
@@ -76,8 +81,10 @@ class Board:
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Cells ``[N, dim]`` and the mask of placed nodes ``[N]``."""
-        cell = np.stack(np.unravel_index(np.maximum(self.key_of, 0), tuple(self._size)), -1) + self._low
-        return cell, self.key_of >= 0
+        return self._cells_at(np.maximum(self.key_of, 0)), self.key_of >= 0
+
+    def _cells_at(self, keys: np.ndarray) -> np.ndarray:
+        return np.stack(np.unravel_index(keys, tuple(self._size)), -1) + self._low
 
     def put(self, nodes: np.ndarray, cell: np.ndarray) -> None:
         """Place nodes on given free cells ``[n, dim]``."""
@@ -86,7 +93,7 @@ class Board:
 
     def lift(self, nodes: np.ndarray) -> np.ndarray:
         """Take placed nodes off the board; returns their cells ``[n, dim]``."""
-        cell = self.cells()[0][nodes]
+        cell = self._cells_at(self.key_of[nodes])
         self._node_at[self.key_of[nodes]] = -1
         self.key_of[nodes] = -1
         return cell
@@ -103,7 +110,7 @@ class Board:
 
     def evidence_at(self, nodes: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
         """Log-likelihood ratios of nodes ``[n, 1...]`` with neighbours ``[..., Q]``, 0 where there is none."""
-        ratio = self.evidence.ratio[np.arange(neighbors.shape[-1]), self.evidence.bins[nodes, neighbors]]
+        ratio = self.evidence.ratio[np.arange(neighbors.shape[-1]), self.evidence.bins.at(nodes, neighbors)]
         return np.where(neighbors >= 0, ratio, np.float32(0.0))
 
     def total(self, nodes: np.ndarray) -> float:
@@ -136,21 +143,26 @@ class Board:
         axial, outgrown = self.evidence.num_axis, True
         begin = self.cells()[0][self.placed] if start is None else start
         while outgrown and len(nodes):
-            self._make_room(np.concatenate([begin, self.cells()[0][self.placed]]))
+            self._make_room(begin)
             keys = self._keys(begin)
             beside = self._ring[keys, :axial].ravel()
             frontier = np.unique(np.concatenate([keys, beside[beside >= 0]]))
             open_beside = (self._node_at[self._ring[frontier, :axial]] >= 0).any(1) & (self._node_at[frontier] < 0)
-            outgrown = fill(
-                *(self._node_at, self.key_of, self._ring, axial, self.evidence.bins, self.evidence.ratio),
-                *(nodes, frontier[open_beside], margin),
-            )
+            ground = self._ground()
+            outgrown = fill(self._node_at, self.key_of, ground, self._marks, nodes, frontier[open_beside], margin)
             done = self.key_of[nodes] >= 0
-            begin, nodes = np.concatenate([begin, self.cells()[0][nodes[done]]]), nodes[~done]
+            begin, nodes = np.concatenate([begin, self._cells_at(self.key_of[nodes[done]])]), nodes[~done]
+        self._make_room(begin)
+
+    def _ground(self) -> Ground:
+        bins, ratio = self.evidence.bins, self.evidence.ratio.astype(float)
+        unrelated = ratio[:, bins.rest]
+        excess = ratio - unrelated[:, None]
+        return Ground(self._ring, self.evidence.num_axis, bins.start, bins.partner, bins.bin, unrelated, excess)
 
     def faults(self, edges: np.ndarray) -> np.ndarray:
         """Those of the undirected edges ``[2, E]`` that speak for axis neighbours but join other cells."""
         i, j = edges
-        speaks = self.evidence.ratio[0][self.evidence.bins[i, j]] > 0
+        speaks = self.evidence.ratio[0][self.evidence.bins.at(i, j)] > 0
         beside = (self.neighbors(i)[:, : self.evidence.num_axis] == j[:, None]).any(1)
         return edges[:, speaks & ~beside]

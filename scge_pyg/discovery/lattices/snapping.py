@@ -8,8 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
+from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
 from scge_pyg.discovery.lattices.board import Board
-from scge_pyg.discovery.lattices.evidence import Evidence, bin_pairs, evidence_from_cells, evidence_from_graph
+from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, evidence_from_graph
 from scge_pyg.discovery.lattices.search import mend, trim
 from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
 
@@ -19,7 +20,6 @@ _STARTS = 3
 _ROUNDS = 5
 _RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first leaves faults
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
-_MAX_NODES = 8192  # the search holds one byte per pair of nodes
 _HOPELESS = 0.3  # share at which the first map is given up: an axis of L cells that closes on itself makes 1 / L
 _LOST = 0.12  # the same after the first mending: 0.11 at most on pixel grids, 0.2 and more on most spheres
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
@@ -54,7 +54,7 @@ def find_cells(
     repeated with finer histograms, and the map that fills a box, or else has fewer faults, is kept. Strong edges that
     all jump by the same distance along an axis reveal a periodic one.
 
-    Cost: one byte per pair of nodes, and :math:`O(N^2)` time with a small constant.
+    Cost: memory and, but for a pass over the rim a node, time linear in N.
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``.
@@ -63,7 +63,7 @@ def find_cells(
         dim: Intrinsic dimension.
         generator: Source of randomness.
     """
-    if wiring.dense or dim > 3 or not 2**dim < len(nodes) <= _MAX_NODES:
+    if wiring.dense or dim > 3 or len(nodes) <= 2**dim:
         return None
     local = np.full(coupling.shape[0], -1)
     local[nodes] = np.arange(len(nodes))
@@ -75,11 +75,11 @@ def find_cells(
     strong, edges = inside(wiring.strong), inside(wiring.edges)
     if not strong.shape[1]:
         return None
-    dense = coupling[nodes][:, nodes].toarray()
+    own = coupling[nodes][:, nodes]
     best: Board | None = None
     faulty = 1.0
     for count in _RESOLUTIONS:
-        board = _search(bin_pairs(dense, count), strong, edges, dim, generator)
+        board = _search(bin_pairs(own, count), strong, edges, dim, generator)
         if board is None:
             return None
         share = board.faults(strong).shape[1] / strong.shape[1]
@@ -104,7 +104,7 @@ def find_cells(
 
 
 def _search(
-    bins: np.ndarray, strong: np.ndarray, edges: np.ndarray, dim: int, generator: np.random.Generator
+    bins: PairBins, strong: np.ndarray, edges: np.ndarray, dim: int, generator: np.random.Generator
 ) -> Board | None:
     """Grow a map, close its periodic axes, and mend it with evidence from itself until that stops helping."""
     board = _best_start(evidence_from_graph(bins, strong, dim), strong, dim)
@@ -162,7 +162,7 @@ def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | Non
 
 
 def _strongest(evidence: Evidence, strong: np.ndarray) -> np.ndarray:
-    value = evidence.ratio[0][evidence.bins[strong[0], strong[1]]]
+    value = evidence.ratio[0][evidence.bins.at(strong[0], strong[1])]
     return strong[:, np.argsort(-value, kind="stable")[:: max(1, len(value) // _STARTS)][:_STARTS]].T
 
 
@@ -178,7 +178,7 @@ def _unit_squares(evidence: Evidence, strong: np.ndarray) -> np.ndarray:
     across = (first < last) & (strength_of(adjacency, np.stack([first, last])) == 0)
     first, middle, last = first[across], middle[across], last[across]
     ratio = evidence.ratio[0]
-    weaker = np.minimum(ratio[evidence.bins[first, middle]], ratio[evidence.bins[last, middle]])
+    weaker = np.minimum(ratio[evidence.bins.at(first, middle)], ratio[evidence.bins.at(last, middle)])
     order = np.lexsort((middle, -weaker, last, first))
     first, middle, last, weaker = first[order], middle[order], last[order], weaker[order]
     opens = np.r_[True, (np.diff(first) != 0) | (np.diff(last) != 0)]

@@ -3,8 +3,10 @@ import itertools
 import networkx
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from scge_pyg.discovery.lattices.evidence import bin_pairs, evidence_from_cells, evidence_from_graph, ring_offsets
+from scge_pyg.discovery.lattices.bins import PairBins
+from scge_pyg.discovery.lattices.evidence import evidence_from_cells, evidence_from_graph, ring_offsets
 
 
 def grid(*shape):
@@ -16,6 +18,12 @@ def three_levels(cells):
     second = 2 if cells.shape[1] > 1 else 4
     square = ((cells[:, None] - cells[None]) ** 2).sum(-1)
     return np.select([square == 1, square == second], [20, 10], 0).astype(np.uint8)
+
+
+def stored(bins):
+    """The same bins, stored where they aren't 0."""
+    sparse = sp.csr_matrix(bins)
+    return PairBins(sparse.indptr.astype(np.int64), sparse.indices.astype(np.int64), sparse.data, 0)
 
 
 def chain_or_grid_edges(cells):
@@ -55,42 +63,11 @@ def test_ring_offsets(dim, axis, second):
     assert len(np.unique(offsets, axis=0)) == axis + second
 
 
-@pytest.mark.parametrize("num_nodes", [3, 5, 8, 20, 200])
-def test_bins_follow_the_order_of_the_couplings(num_nodes):
-    rng = np.random.default_rng(0)
-    coupling = rng.random((num_nodes, num_nodes)) ** 4
-    coupling = (coupling + coupling.T) / 2
-    bins = bin_pairs(coupling)
-    assert bins.dtype == np.uint8
-    assert np.array_equal(bins, bins.T)
-    order = np.argsort(coupling.ravel())
-    assert (np.diff(bins.ravel()[order].astype(int)) >= 0).all()
-
-
-def test_bins_are_fine_where_couplings_are_strong():
-    coupling = np.random.default_rng(0).random((200, 200))
-    coupling = (coupling + coupling.T) / 2
-    np.fill_diagonal(coupling, 0)
-    count = np.bincount(bin_pairs(coupling)[~np.eye(200, dtype=bool)])
-    assert count[0] / count.sum() == pytest.approx(0.5, abs=0.01)
-    assert count[-1] < 0.01 * count.sum()
-    assert len(count) > 16
-
-
-def test_a_majority_without_coupling_shares_a_bin():
-    coupling = np.zeros((30, 30))
-    chain = np.arange(29)
-    coupling[chain, chain + 1] = coupling[chain + 1, chain] = np.linspace(0.1, 0.2, 29)
-    bins = bin_pairs(coupling)
-    assert len(np.unique(bins[coupling == 0])) == 1
-    assert bins[28, 29] > bins[0, 2]
-
-
 @pytest.mark.parametrize("shape", [(25,), (6, 7), (4, 4, 5)])
 def test_evidence_from_graph_counts_pairs_by_their_hops(shape):
     cells = np.random.default_rng(0).permutation(grid(*shape))
     bins, edges = three_levels(cells), chain_or_grid_edges(cells)
-    evidence = evidence_from_graph(bins, edges, len(shape))
+    evidence = evidence_from_graph(stored(bins), edges, len(shape))
     graph = networkx.Graph(edges.T.tolist())
     hops = dict(networkx.all_pairs_shortest_path_length(graph))
     pairs = list(itertools.combinations(range(len(cells)), 2))
@@ -110,7 +87,8 @@ def test_evidence_from_graph_counts_pairs_by_their_hops(shape):
 
 
 @pytest.mark.parametrize(
-    ("shape", "period"), [((25,), (0,)), ((7, 8), (0, 0)), ((7, 8), (7, 0)), ((4, 4, 5), (0, 0, 0))]
+    ("shape", "period"),
+    [((25,), (0,)), ((7, 8), (0, 0)), ((7, 8), (7, 0)), ((3, 9), (3, 0)), ((9, 4), (0, 4)), ((4, 4, 5), (0, 0, 0))],
 )
 def test_evidence_from_cells_counts_pairs_by_their_offset(shape, period):
     """The first and the second ring, and what lies outside, up to one number for the compactness of the map."""
@@ -119,7 +97,7 @@ def test_evidence_from_cells_counts_pairs_by_their_offset(shape, period):
     placed = rng.random(len(cells)) > 0.1
     bins = three_levels(cells)
     bins[rng.random(bins.shape) < 0.1] = 5
-    evidence = evidence_from_cells(bins, cells, placed, np.array(period))
+    evidence = evidence_from_cells(stored(bins), cells, placed, np.array(period))
 
     def square(i, j):
         step = np.abs(cells[i] - cells[j])
@@ -138,7 +116,10 @@ def test_evidence_speaks_for_the_relation_it_saw():
     cells = grid(8, 9)
     bins, edges = three_levels(cells), chain_or_grid_edges(cells)
     placed, period = np.ones(72, dtype=bool), np.zeros(2, dtype=int)
-    for evidence in (evidence_from_graph(bins, edges, 2), evidence_from_cells(bins, cells, placed, period)):
+    for evidence in (
+        evidence_from_graph(stored(bins), edges, 2),
+        evidence_from_cells(stored(bins), cells, placed, period),
+    ):
         axis, diagonal = evidence.ratio[0], evidence.ratio[-1]
         assert axis[20] > 1 > 0 > axis[0]
         assert diagonal[10] > 1 > 0 > diagonal[0]
@@ -151,6 +132,6 @@ def test_compact_maps_say_so():
     cells = grid(10, 10)
     bins, period = np.zeros((100, 100), dtype=np.uint8), np.zeros(2, dtype=int)
     gaps = np.random.default_rng(0).random(100) > 0.4
-    full = evidence_from_cells(bins, cells, np.ones(100, dtype=bool), period)
-    thin = evidence_from_cells(bins, cells, gaps, period)
+    full = evidence_from_cells(stored(bins), cells, np.ones(100, dtype=bool), period)
+    thin = evidence_from_cells(stored(bins), cells, gaps, period)
     assert full.ratio[0, 0] > thin.ratio[0, 0] > 0

@@ -2,14 +2,22 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
+from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
 from scge_pyg.discovery.lattices.board import Board
-from scge_pyg.discovery.lattices.evidence import Evidence, bin_pairs, evidence_from_cells, ring_offsets
+from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, ring_offsets
 from scge_pyg.discovery.lattices.search import mend, trim
 
 
 def grid(*shape):
     return np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+
+
+def stored(bins):
+    """The same bins, stored where they aren't 0."""
+    sparse = sp.csr_matrix(bins)
+    return PairBins(sparse.indptr.astype(np.int64), sparse.indices.astype(np.int64), sparse.data, 0)
 
 
 def random_evidence(num_nodes, dim, seed=0):
@@ -18,12 +26,12 @@ def random_evidence(num_nodes, dim, seed=0):
     bins = np.triu(rng.integers(0, 6, (num_nodes, num_nodes)), 1).astype(np.uint8)
     offsets, ring = ring_offsets(dim)
     ratio = rng.normal(size=(2, 6)).astype(np.float32)[ring]
-    return Evidence(bins + bins.T, offsets, ratio, 2 * dim)
+    return Evidence(stored(bins + bins.T), offsets, ratio, 2 * dim)
 
 
 def true_evidence(coupling, cells, period):
     placed = np.ones(len(cells), dtype=bool)
-    return evidence_from_cells(bin_pairs(coupling.toarray()), cells, placed, np.array(period))
+    return evidence_from_cells(bin_pairs(coupling), cells, placed, np.array(period))
 
 
 def edges_of(cells, period):
@@ -55,7 +63,7 @@ def brute_force_total(board, evidence, cells, nodes, period):
             offset = offset_between(cells[i], cells[j].copy(), period)
             match = np.flatnonzero((evidence.offsets == offset).all(1))
             if match.size:
-                total += evidence.ratio[match[0], evidence.bins[i, j]]
+                total += evidence.ratio[match[0], evidence.bins.at(i, j)]
     return total
 
 
@@ -82,7 +90,7 @@ def brute_force_margins(board, evidence, cells, period):
             for other in np.delete(np.arange(len(cells)), node):
                 offset = offset_between(own + step, cells[other].copy(), period)
                 match = np.flatnonzero((evidence.offsets == offset).all(1))
-                score += evidence.ratio[match[0], evidence.bins[node, other]] if match.size else 0.0
+                score += evidence.ratio[match[0], evidence.bins.at(node, other)] if match.size else 0.0
             scores.append(score)
         found.append(scores[0] - max(scores[1:]))
     return np.array(found)
@@ -235,7 +243,7 @@ def brute_force_growth(evidence, corner, margin):
             for ratio, step in zip(evidence.ratio, evidence.offsets, strict=True):
                 occupant = where.get(tuple(np.add(cell, step).tolist()))
                 if occupant is not None:
-                    score[row] += ratio[evidence.bins[occupant, nodes]]
+                    score[row] += ratio[evidence.bins.at(occupant, nodes)]
         value = np.full(score.shape, -np.inf)
         for row, col in np.ndindex(score.shape):
             if score[row, col] == score[row].max():
@@ -254,7 +262,7 @@ def test_the_surest_placement_comes_next(dim, seed, margin):
     axis = np.unique(np.abs(offsets @ 5 ** np.arange(dim)), return_inverse=True)[1]  # a pair has no first end
     bins = np.triu(rng.integers(0, 200, (12, 12)), 1).astype(np.uint8)
     ratio = rng.normal(size=(axis.max() + 1, 200)).astype(np.float32)[axis]  # hardly a tie
-    evidence = Evidence(bins + bins.T, offsets, ratio, 2 * dim)
+    evidence = Evidence(stored(bins + bins.T), offsets, ratio, 2 * dim)
     corner = np.concatenate([np.zeros((1, dim), dtype=int), np.eye(dim, dtype=int)])
     board = Board(evidence, np.zeros(dim, dtype=int))
     board.put(np.arange(dim + 1), corner)
