@@ -12,6 +12,8 @@ from tqdm.auto import tqdm
 
 from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
+from scge_pyg.discovery.counts.discover_affinity import discover_affinity
+from scge_pyg.discovery.counts.discover_counts import discover_counts
 from scge_pyg.discovery.coupling.similar import connected_rows
 from scge_pyg.discovery.parts.discover_part import discover_part
 from scge_pyg.discovery.parts.part import FEWEST, Part
@@ -30,8 +32,11 @@ _LONG = 1e9  # samples times nodes squared above which a progress bar is shown o
 
 
 def discover(
-    x: Any,
+    x: Any = None,
     *,
+    affinity: Any = None,
+    counts: Any = None,
+    balance: bool = False,
     dim: int | None = None,
     snap: bool = True,
     missing_value: float | None = None,
@@ -53,6 +58,10 @@ def discover(
     Where there is no low-dimensional geometry, ``graph.dim`` is 0, ``pos`` has no columns, edges are the couplings that
     stand out from the noise, and a warning says so. ``graph.fit`` holds the figures.
 
+    Instead of samples there may be whole numbers of contacts or other similarities between the nodes (``affinity``), or
+    counts between the nodes and partners of another kind (``counts``); these are placed and judged by likelihood
+    (:mod:`scge_pyg.discovery.counts`), and no lattice is looked for.
+
     Everything runs in a canonical node order, so shuffling the nodes permutes the result and changes no bit of it.
 
     Cost: :math:`O(S N^2 C)` for correlations and :math:`O(N^3)` for partial ones up to 2,048 nodes; beyond,
@@ -61,6 +70,9 @@ def discover(
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such
             batches, of tuples whose first item is one, or of PyG Batches. ``NaN`` and masked values are missing.
+        affinity: Symmetric ``[N, N]``, dense or sparse (scipy, torch), instead of ``x``.
+        counts: Whole numbers ``[N, M]``, dense or sparse, instead of ``x``; the columns get ``partner_pos [M, d]``.
+        balance: Divide uneven yields of the nodes out of ``affinity``.
         dim: Intrinsic dimension, 1 to 4: always draws a map. Default: judged.
         snap: Look for a lattice. Without it the coordinates are never rounded to a grid.
         missing_value: A value that marks missing ones, such as -999. They are taken to be missing at random.
@@ -71,7 +83,8 @@ def discover(
         The shared graph, float32, in the node order of ``x``.
 
     Raises:
-        TypeError: If ``x`` is no tensor, array, data frame or iterable of batches.
+        TypeError: If not exactly one of ``x``, ``affinity`` and ``counts`` is given, or ``x`` is no tensor, array, data
+            frame or iterable of batches.
         ValueError: If values are infinite, shapes disagree, an argument is out of range, or fewer than 3 nodes vary.
 
     Warns:
@@ -91,6 +104,11 @@ def discover(
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
         raise ValueError(f"discover: seed must be an integer of at least 0, got {seed!r}")
     dim = None if dim is None else int(dim)
+    _check_source(x, affinity, counts, balance, missing_value)
+    if affinity is not None:
+        return discover_affinity(affinity, balance=balance, dim=dim, seed=seed, progress=progress, stacklevel=2)
+    if counts is not None:
+        return discover_counts(counts, dim=dim, seed=seed, progress=progress, stacklevel=2)
     start = time.perf_counter()
     with tqdm(total=3, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
         samples = read(x, missing_value=missing_value, seed=seed)
@@ -115,6 +133,20 @@ def discover(
     for text in [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]:
         warnings.warn(text, UserWarning, stacklevel=2)
     return graph
+
+
+def _check_source(x: Any, affinity: Any, counts: Any, balance: bool, missing_value: float | None) -> None:
+    """There is one thing to discover from, and what is asked for belongs to it."""
+    named = {"x": x, "affinity": affinity, "counts": counts}
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) != 1:
+        raise TypeError(
+            f"discover: exactly one of x (samples), affinity and counts must be given, got {', '.join(given) or 'none'}"
+        )
+    if balance and affinity is None:
+        raise ValueError(f"discover: balance=True belongs to affinity=, got {given[0]}")
+    if missing_value is not None and x is None:
+        raise ValueError(f"discover: missing_value belongs to x, got {given[0]}; what is not there counts 0")
 
 
 def _rows_of_parts(signals: Signals, dim: int | None) -> list[np.ndarray]:

@@ -19,7 +19,6 @@ from scge_pyg.graph.shared_graph import SharedGraph
 __all__ = ["discover_affinity"]
 
 _SYMMETRIC = 1e-6  # of the largest value
-_A_ROW = 100.0  # weight that a node has on average where values are no counts
 _LINKS = 8
 
 
@@ -34,10 +33,10 @@ def discover_affinity(
 ) -> SharedGraph:
     """Find the places of nodes from how much they have to do with each other.
 
-    Whole numbers are contacts: they are placed as counts between rows and columns that share their places, judged by
-    thinning, and parts are told by contacts beyond chance. Other values are similarities: the chance of a pair is in
-    proportion to its value, pairs are held out whole, and parts are what the eight strongest links of each node hold
-    together. Values below 0 are no similarity; the diagonal is left out.
+    Whole numbers, not all 0 and 1, are contacts: they are placed as counts between rows and columns that share their
+    places, judged by thinning, and parts are told by contacts beyond chance. Other values are similarities: the chance
+    of a pair is in proportion to its value, pairs are held out whole, and parts are what the eight strongest links of
+    each node hold together. Values below 0 are no similarity; the diagonal is left out.
 
     Cost: as for counts; sparse matrices stay sparse.
 
@@ -61,7 +60,7 @@ def discover_affinity(
     matrix, names = read_matrix("affinity", affinity)
     table = _table(matrix, balance)
     clock("reading")
-    counted = bool((table.counts.data == np.rint(table.counts.data)).all())
+    counted = bool((table.counts.data == np.rint(table.counts.data)).all()) and table.counts.data.max() > 1
     log_yield = np.log(biases(table.counts)) if balance else None
     own = table.counts if counted else _as_weights(table.counts, log_yield)
     groups = rows_and_columns(own, shared=True) if counted else _hanging_together(own)
@@ -99,11 +98,11 @@ def _table(matrix: sp.csr_matrix, balance: bool) -> Table:
 
 
 def _as_weights(values: sp.csr_matrix, log_yield: np.ndarray | None) -> sp.csr_matrix:
-    """Similarities, balanced if yields are given, of 100 a node on average."""
+    """Similarities, balanced if yields are given, scaled as if each pair were one count on average."""
     if log_yield is not None:
         divided = sp.diags(np.exp(-log_yield))
         values = sp.csr_matrix(divided @ values @ divided)
-    values = sp.csr_matrix(values * (_A_ROW * values.shape[0] / values.sum()))
+    values = sp.csr_matrix(values * (values.nnz / values.sum()))
     values.sort_indices()
     return values
 

@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 
 from scge_pyg.discovery.counts.part import FEWEST, CountPart, discover_part_of_counts, edges_alone
 from scge_pyg.discovery.counts.parts import rows_and_columns
-from scge_pyg.discovery.counts.profiles import links_of
 from scge_pyg.discovery.counts.reading import Table, read_matrix, table_of_counts
 from scge_pyg.discovery.counts.result import graph_of_counts
 from scge_pyg.graph.shared_graph import SharedGraph
@@ -119,7 +118,7 @@ def _few(counts: sp.csr_matrix) -> CountPart:
     """A handful of rows: links if there are some."""
     if min(counts.shape) < 3:
         return _nothing(counts)
-    return edges_alone(counts, links_of(counts)[0])
+    return edges_alone(counts)
 
 
 def _nothing(counts: sp.csr_matrix) -> CountPart:

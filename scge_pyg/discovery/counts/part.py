@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,8 +11,8 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from scge_pyg.discovery.counts.judging import Judged, first_placed, judge
-from scge_pyg.discovery.counts.placing import place
-from scge_pyg.discovery.counts.profiles import links_of
+from scge_pyg.discovery.counts.placing import Placed, place
+from scge_pyg.discovery.counts.profiles import alike_rows, evident, links_of, once
 from scge_pyg.discovery.counts.trust import filled_directions, trust
 from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.sketch import Links
@@ -26,6 +26,7 @@ _COURT = 2048
 _LARGE = 4096
 _HALF = 0.5
 _WEAKEST = 1e-6
+_ALIKE = 16
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def discover_part_of_counts(
     row_gain = np.full(num_rows, np.nan)
     row_gain[rows] = judged.row_gain
     if dim is None and judged.verdict != "geometry":
-        part = edges_alone(counts, links)
+        part = edges_alone(counts)
         return CountPart(part.pos, part.partner_pos, part.edges, part.weight, 0, part.confidence, judged, row_gain)
     start = first_placed(counts, links, judged.columns, judged.kernel, shared, log_yield)
-    placed = place(counts, start, _STEPS, tick)
+    placed = _upright(place(counts, start, _STEPS, tick))
     clock("places")
     maps = tuple(np.full((num_rows, judged.columns), np.nan) for _ in judged.maps)
     for whole, half in zip(maps, judged.maps, strict=True):
@@ -103,19 +104,28 @@ def discover_part_of_counts(
     square = np.square(placed.z[edges[0]] - placed.z[edges[1]]).sum(1)
     weight = np.maximum(np.exp(-placed.kernel.energy(square)), _WEAKEST)
     unit = spacing(placed.z)
-    middle = placed.z.mean(0)
     clock("edges")
-    return CountPart(
-        *((placed.z - middle) / unit, (placed.y - middle) / unit, edges, weight, own_dim, confidence, judged, row_gain)
-    )
+    return CountPart(*(placed.z / unit, placed.y / unit, edges, weight, own_dim, confidence, judged, row_gain))
 
 
-def edges_alone(counts: sp.csr_matrix, links: Links) -> CountPart:
-    """Rows alike, without places; the weight is the lift that gave a link its length."""
+def _upright(placed: Placed) -> Placed:
+    """The same around the mean of the rows, with columns by falling spread, the farthest row on the positive side."""
+    middle = placed.z.mean(0)
+    turn = np.linalg.svd(placed.z - middle, full_matrices=False)[2].T
+    z = (placed.z - middle) @ turn
+    turn = turn * np.sign(z[np.abs(z).argmax(0), np.arange(z.shape[1])])
+    z, y = (placed.z - middle) @ turn, (placed.y - middle) @ turn
+    return replace(placed, z=z, y=z if placed.shared else y)
+
+
+def edges_alone(counts: sp.csr_matrix) -> CountPart:
+    """Rows alike beyond chance, without places; the weight is how alike they are."""
+    alike = alike_rows(counts, _ALIKE)
+    row, place = np.nonzero(evident(alike, counts.shape[0]))
+    pairs, weight = once(row, alike.index[row, place], alike.lift[row, place], counts.shape[0])
     none = np.full(counts.shape[0], np.nan)
-    weight = np.exp(-np.square(links.length) / 4)
     return CountPart(
-        *(np.zeros((counts.shape[0], 0)), np.zeros((counts.shape[1], 0)), links.pairs, weight, 0),
+        *(np.zeros((counts.shape[0], 0)), np.zeros((counts.shape[1], 0)), pairs, np.maximum(weight, _WEAKEST), 0),
         *(np.zeros(counts.shape[0]), None, none),
     )
 

@@ -6,11 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from scge_pyg.discovery.counts.profiles import Alike, alike_rows
+from scge_pyg.discovery.counts.profiles import Alike, alike_rows, evident
 
 __all__ = ["rows_and_columns"]
 
-_CERTAIN = 8.0
 _LIKELY = 3.0
 _LIST = 16
 _COMMON = 0.35
@@ -58,15 +57,15 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
 
 def _evident_links(alike: Alike, num_rows: int, shared: bool) -> tuple[np.ndarray, np.ndarray]:
     """Links beyond chance; where rows meet rows, between those that have a third of their neighbours in common."""
-    evident = alike.deviations > np.sqrt(4 * np.log(max(num_rows, 2)) + _CERTAIN)
-    row, place = np.nonzero(evident)
+    linked = evident(alike, num_rows)
+    row, place = np.nonzero(linked)
     col = alike.index[row, place]
     if not shared or not len(row):
         return row, col
     near = sp.csr_matrix((np.ones(len(row)), (row, col)), (num_rows, num_rows)) + sp.identity(num_rows)
     near = sp.csr_matrix(near)
     common = np.asarray(near[row].multiply(near[col]).sum(1)).ravel()
-    size = evident.sum(1) + 1
+    size = linked.sum(1) + 1
     kept = common >= _COMMON * np.minimum(size[row], size[col])
     return row[kept], col[kept]
 

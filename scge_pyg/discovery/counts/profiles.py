@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics
 
-__all__ = ["Alike", "alike_rows", "barycentres", "links_of", "smoothed", "start_places"]
+__all__ = ["Alike", "alike_rows", "barycentres", "evident", "links_of", "once", "smoothed", "start_places"]
 
 _FEW, _MANY = 8, 64
 _NEAR = np.exp(-1.0)  # lift at two widths
@@ -21,6 +21,7 @@ _SMOOTHED_ROWS = 4096
 _LANDMARKS = 256
 _EXCESS = 3.0  # times what the margins expect, below which a count is no evidence of nearness
 _CHANCE = 1e-3
+_CERTAIN = 8.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ def _median_with_zeros(data: np.ndarray, count: int) -> float:
     return 0.0 if zeros > count / 2 else float(np.partition(data, max(0, count // 2 - zeros))[count // 2 - zeros])
 
 
+def evident(alike: Alike, num_rows: int) -> np.ndarray:
+    r"""Whether rows are alike by :math:`\sqrt{4 \log N + 8}` deviations, as no two unrelated ones are, ``[N, k]``."""
+    result: np.ndarray = alike.deviations > np.sqrt(4 * np.log(max(num_rows, 2)) + _CERTAIN)
+    return result
+
+
 def smoothed(counts: sp.csr_matrix, alike: Alike) -> sp.csr_matrix:
     """Counts of each row and its eight most alike ones together, ``[N, M]``."""
     near = alike.index[:, :_FEW]
@@ -118,12 +125,12 @@ def links_of(counts: sp.csr_matrix) -> tuple[Links, np.ndarray]:
         alike = alike_rows(smoothed(counts, alike))
     rank = np.arange(alike.index.shape[1])
     row, place = np.nonzero((alike.index >= 0) & (alike.lift > 0) & ((alike.lift > _NEAR) | (rank < _FEW)))
-    pairs, lift = _once(row, alike.index[row, place], alike.lift[row, place], counts.shape[0])
+    pairs, lift = once(row, alike.index[row, place], alike.lift[row, place], counts.shape[0])
     length = 2 * np.sqrt(np.maximum(-np.log(np.maximum(lift, 1e-3)), _SHORTEST))
     return Links(pairs, length, counts.shape[0]), lift
 
 
-def _once(row: np.ndarray, col: np.ndarray, value: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def once(row: np.ndarray, col: np.ndarray, value: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Each pair once with ``i < j``, and its largest value."""
     low, high = np.minimum(row, col), np.maximum(row, col)
     order = np.lexsort((-value, low * count + high))
