@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import scipy.sparse as sp
+from numba import njit
 from scipy.sparse.csgraph import connected_components
 
 from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT, SPLIT, split_threshold
@@ -16,16 +17,28 @@ __all__ = ["attach", "mutual_top", "partners", "strong_edges", "wire"]
 
 def partners(coupling: sp.csr_matrix, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Strongest ``k`` partners of each node and their couplings, ``[N, k]``; -1 and 0 where there are fewer."""
-    num_nodes = coupling.shape[0]
-    row = np.repeat(np.arange(num_nodes), np.diff(coupling.indptr))
-    order = np.lexsort((coupling.indices, -coupling.data, row))
-    rank = np.arange(len(row)) - coupling.indptr[row]
-    keep = rank < k
-    index = np.full((num_nodes, k), -1, dtype=np.int64)
-    value = np.zeros((num_nodes, k))
-    index[row[keep], rank[keep]] = coupling.indices[order][keep]
-    value[row[keep], rank[keep]] = coupling.data[order][keep]
-    return index, value
+    ordered = coupling.sorted_indices()
+    return _strongest(ordered.indptr, ordered.indices, ordered.data.astype(float), k)
+
+
+@njit(cache=True)
+def _strongest(start: np.ndarray, partner: np.ndarray, value: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` largest entries of each row, the largest first, of equal ones the first."""
+    num_nodes = len(start) - 1
+    index, strength = np.full((num_nodes, k), -1), np.zeros((num_nodes, k))
+    for node in range(num_nodes):
+        count = 0
+        for entry in range(start[node], start[node + 1]):
+            place = count
+            while place > 0 and strength[node, place - 1] < value[entry]:
+                place -= 1
+            if place == k:
+                continue
+            count = min(count + 1, k)
+            for other in range(count - 1, place, -1):
+                index[node, other], strength[node, other] = index[node, other - 1], strength[node, other - 1]
+            index[node, place], strength[node, place] = partner[entry], value[entry]
+    return index, strength
 
 
 def mutual_top(coupling: sp.csr_matrix, k: int) -> np.ndarray:
@@ -102,9 +115,8 @@ def wire(coupling: sp.csr_matrix, noise: float, dim: int) -> Wiring:
 def _closes_short_cycle(adjacency: sp.csr_matrix, edges: np.ndarray, dense: bool) -> np.ndarray:
     if not edges.shape[1]:
         return np.zeros(0, dtype=bool)
-    two = adjacency @ adjacency
-    by_two = strength_of(two, edges) > 0
-    by_three = strength_of(two @ adjacency, edges) > 0
+    first, last = adjacency[edges[0]], adjacency[edges[1]]
+    by_two, by_three = (np.asarray(way.multiply(last).sum(1)).ravel() > 0 for way in (first, first @ adjacency))
     return (by_two | by_three) if dense else (by_three & ~by_two)
 
 
@@ -112,15 +124,21 @@ def _up_to_degree(
     pending: np.ndarray, edges: np.ndarray, strength: np.ndarray, degree: np.ndarray, limit: int
 ) -> np.ndarray:
     """Pending edges in falling strength while both their ends have fewer than ``limit`` edges."""
-    degree = degree.copy()
-    chosen = []
-    for edge in pending[np.argsort(-strength[pending], kind="stable")].tolist():
-        i, j = edges[:, edge]
+    pending = pending[np.argsort(-strength[pending], kind="stable")]
+    return pending[_fit(edges[:, pending].copy(), degree.astype(np.int64), limit)]
+
+
+@njit(cache=True)
+def _fit(edges: np.ndarray, degree: np.ndarray, limit: int) -> np.ndarray:
+    """Which of the edges find both their ends with fewer than ``limit`` edges; ``degree`` is used up."""
+    fits = np.zeros(edges.shape[1], dtype=np.bool_)
+    for edge in range(edges.shape[1]):
+        i, j = edges[0, edge], edges[1, edge]
         if degree[i] < limit and degree[j] < limit:
             degree[i] += 1
             degree[j] += 1
-            chosen.append(edge)
-    return np.array(chosen, dtype=np.int64)
+            fits[edge] = True
+    return fits
 
 
 def _strongest_joins(pending: np.ndarray, part: np.ndarray, edges: np.ndarray, strength: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.spatial import Delaunay
 
-from scge_pyg.discovery.maps.wiring import mutual_top, strong_edges, wire
+from scge_pyg.discovery.maps.wiring import mutual_top, partners, strong_edges, wire
 from scge_pyg.graph.drawing.wiring import adjacency_of, edges_of, strength_of, transitivity
 
 NOISE = 0.01
@@ -62,6 +62,18 @@ def test_mutual_top_is_what_it_says(density, k, levels):
         top.append({other for other in ranked if dense[node, other] > 0} & set(ranked[:k]))
     expected = {(i, j) for i in range(30) for j in top[i] if i < j and i in top[j]}
     assert as_set(mutual_top(coupling, k)) == expected
+
+
+@pytest.mark.parametrize("levels", [None, 4])
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_partners_come_in_falling_strength_and_then_by_their_number(k, levels):
+    coupling = random_coupling(30, 0.4, 2, levels)
+    index, value = partners(coupling, k)
+    for node, row in enumerate(coupling.toarray()):
+        expected = sorted(np.flatnonzero(row).tolist(), key=lambda other: (-row[other], other))[:k]
+        missing = k - len(expected)
+        assert index[node].tolist() == expected + [-1] * missing
+        assert value[node].tolist() == row[expected].tolist() + [0.0] * missing
 
 
 def test_strong_edges_are_split_from_the_rest():
