@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg.cli.columns import Pick
+from scge_pyg.cli.discover_matrix import run_matrix
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings, wants_progress
@@ -29,7 +30,7 @@ from scge_pyg.transforms import ShuffleNodes
 __all__ = ["add_parser", "run"]
 
 _logger = logging.getLogger(__name__)
-_FILES = ("graph.safetensors", "nodes.csv", "summary.json", "graph.png", "samples.png")
+_FILES = ("graph.safetensors", "nodes.csv", "partners.csv", "summary.json", "graph.png", "samples.png")
 _EXAMPLES = """\
 examples:
   scge discover readings.csv -o geometry            columns are nodes, rows are samples
@@ -37,9 +38,12 @@ examples:
   scge discover photos/ -o geometry --shuffle-seed 0   shuffle the pixels first, then find them again
   scge discover images.npy --image -o geometry      [S, H, W] or [S, H, W, C], scored against the true grid
   scge discover data.npz --key x_train --image -o geometry --json
+  scge discover --counts beads.csv.gz -o geometry   beads by partners: row, column, count; or a dense table
+  scge discover --affinity contacts.mtx --balance -o geometry
 
 files written to OUTDIR:
   graph.safetensors   the graph; read it with scge_pyg.SharedGraph.load
+  partners.csv        name and coordinates of each column (counts only)
   nodes.csv           name, coordinates, component, confidence, sign and neighbours of each node
   summary.json        what was found, how well it predicts, and how long it took
   graph.png           learned coordinates, edges and, where they fit, names (extra 'plot')
@@ -59,7 +63,17 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help=".npy, .npz, .csv, .parquet or a folder of images")
+    parser.add_argument(
+        "input", type=Path, nargs="?", metavar="INPUT", help="samples: .npy, .npz, .csv, .parquet or a folder of images"
+    )
+    matrix = "a .csv, .tsv, .mtx (each also .gz), .npz or .npy of "
+    parser.add_argument(
+        "--counts", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}counts, nodes by partners"
+    )
+    parser.add_argument(
+        "--affinity", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}contacts of the nodes"
+    )
+    parser.add_argument("--balance", action="store_true", help="divide uneven yields out of the affinity")
     parser.add_argument("-o", "--output", type=Path, metavar="OUTDIR", required=True, help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in OUTDIR")
     parser.add_argument("--key", help="name of the array in an .npz archive")
@@ -87,7 +101,15 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, discover, write."""
+    given = [value for value in (args.input, args.counts, args.affinity) if value is not None]
+    if len(given) != 1:
+        raise UsageError(f"one of INPUT, --counts and --affinity is needed, got {len(given)}; see scge discover --help")
     check_target(args.output, overwrite=args.overwrite, ours=_FILES)
+    if args.input is None:
+        run_matrix(args)
+        return
+    if args.balance:
+        raise UsageError("--balance belongs to --affinity")
     messages: list[str] = []
     pick = Pick(args.columns, args.drop, args.time_column)
     missing = {} if args.missing_value is None else {"missing_value": args.missing_value}

@@ -11,7 +11,7 @@ from torch import Tensor
 from scge_pyg.graph import Fit, SharedGraph
 from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges
 
-__all__ = ["describe", "judged", "score", "told"]
+__all__ = ["describe", "judged", "score", "shown", "told"]
 
 
 def describe(graph: SharedGraph) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def told(summary: dict[str, Any], output: Path) -> str:
         f"{kind}, {grid}, {graph['edges']} edges, components: {graph['components']}",
     ]
     if fit is not None:
-        gain, ceiling, ratio, error = (_shown(fit[name]) for name in ("gain", "ceiling", "ratio", "error"))
+        gain, ceiling, ratio, error = (shown(fit[name]) for name in ("gain", "ceiling", "ratio", "error"))
         lines.append(
             f"verdict: {fit['verdict']}; the map gains {gain} of {ceiling} nats a node on samples held out, "
             f"ratio {ratio} +- {error}, coupling: {fit['coupling']}"
@@ -91,5 +91,6 @@ def _rounded(value: float) -> float | None:
     return round(float(value), 4) if math.isfinite(value) else None
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A figure for people."""
     return "?" if value is None else f"{value:.3f}"
