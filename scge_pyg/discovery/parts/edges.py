@@ -24,11 +24,11 @@ _LINKS = 8
 
 
 def significant_edges(coupling: Coupling) -> np.ndarray:
-    """Pairs whose coupling stands out from the noise, one in twenty of them by chance, ``[2, E]``."""
+    """Pairs whose coupling stands out from the noise, at most one in twenty of them by chance, ``[2, E]``."""
     pairs = edges_of(coupling.matrix)
     num_nodes = coupling.matrix.shape[0]
     deviations = strength_of(coupling.matrix, pairs) / max(coupling.noise, WEAKEST)
-    return pairs[:, discoveries(deviations, num_nodes * (num_nodes - 1) // 2)]
+    return pairs[:, discoveries(deviations, num_nodes * (num_nodes - 1) // 2) & (deviations > SIGNIFICANT)]
 
 
 def link_pairs(signals: Signals, coupling: Coupling, k: int) -> np.ndarray:
