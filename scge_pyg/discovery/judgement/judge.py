@@ -12,15 +12,15 @@ from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
+from scge_pyg.discovery.maps.calibration import PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
-from scge_pyg.discovery.maps.sketch import ranked_partners, scale_geodesics, strongest_links
+from scge_pyg.discovery.maps.sketch import Links, ranked_partners, scale_geodesics, strongest_links
 
 __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 
 MAX_COLUMNS = 4
 _PARTNERS = 16
 _MOST_KEPT = 3
-_TRY_BOTH = 320  # nodes above which a full map is drawn from as many links as the best sketch alone
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
 _WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
 _SHORT = 0.015  # few nodes differ so much that two errors would forgive anything
@@ -103,7 +103,10 @@ def choose(court: Court) -> Choice:
         chain, ring = _chain(court, chosen.pair[0])
         if _as_good(chain, chosen.gain):
             dim, columns = 1, 2 if ring else 1
-    near, gain = _full_map(court, chosen, columns, threshold)
+        elif columns == 1 and best[2].total > chosen.total:  # what is no chain is no line
+            chosen = _plainest(best[2], found)
+            columns = dim = 2
+    near, gain = _full_map(court, chosen, columns, threshold, dim == 1)
     while dim == columns > 2:
         fewer, lower = _full_map(court, chosen, columns - 1, threshold)
         if not _as_good(lower, gain):
@@ -160,14 +163,27 @@ def _compete(
     return [entry for pair in kept for entry in sketches(pair, links, 2)], direct / max(bar, 1e-9)
 
 
-def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> tuple[list[np.ndarray], np.ndarray]:
-    """Nearest rows ``[n, k]`` on the maps that both sides draw, from few or many links, and their gains ``[n]``."""
+def _places(links: Links, correlation: np.ndarray, columns: int, chain: bool) -> np.ndarray:
+    """The map of one side, drawn as the one of all samples will be."""
+    if chain:
+        return draw_places(links, columns)
+    value = correlation.copy()
+    np.fill_diagonal(value, -np.inf)
+    ranked = ranked_partners(value, PARTNERS)
+    strong = np.stack([np.repeat(np.arange(len(ranked)), ranked.shape[1]), ranked.ravel()])
+    return calibrated_places(links, strong, columns, lambda pairs: 1 - correlation[pairs[0], pairs[1]])
+
+
+def _full_map(
+    court: Court, chosen: _Entry, columns: int, threshold: float, chain: bool = False
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Nearest rows ``[n, k]`` on the maps that both sides draw, of chains from few or many links, and gains ``[n]``."""
     noise = unexplained(chosen.gain)
     found = []
     choices = links_a_node(columns)
-    if len(court.rows) > _TRY_BOTH and chosen.columns == columns:
-        choices = (chosen.links, chosen.links)
-    for k in dict.fromkeys(choices):
+    if not chain:  # a calibrated map hardly depends on the links that it starts from
+        choices = (chosen.links,) if chosen.columns == columns else choices[1:]
+    for k in choices:
         near = []
         for side, coupling in zip(court.sides, chosen.pair, strict=True):
             ranked = ranked_partners(coupling.value, _PARTNERS)
@@ -175,7 +191,9 @@ def _full_map(court: Court, chosen: _Entry, columns: int, threshold: float) -> t
             correlation = side.correlation[links.pairs[0], links.pairs[1]]
             correlation = np.abs(correlation) if coupling.absolute else correlation
             lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
-            near.append(nearest(draw_places(lengths, columns), min(_WIDE * court.few // 2, links.num_nodes - 1)))
+            whole = np.abs(side.correlation) if coupling.absolute else side.correlation
+            pos = _places(lengths, whole, columns, chain)
+            near.append(nearest(pos, min(_WIDE * court.few // 2, links.num_nodes - 1)))
         found.append((near, court.gains([rows[:, : court.few] for rows in near])))
     return max(found, key=lambda entry: float(entry[1].mean()))
 

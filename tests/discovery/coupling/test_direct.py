@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from scge_pyg.discovery.coupling import direct
 from scge_pyg.discovery.coupling.direct import (
     centred,
     choose_ridge,
@@ -91,6 +92,17 @@ def test_the_chosen_ridge_is_the_best_one(grid_field):
     around = [pseudo_likelihood(first, second, 2 * ridge * factor) for factor in (10**-0.25, 1.0, 10**0.25)]
     assert gain == pytest.approx(around[1], rel=1e-12)
     assert around[1] > max(around[0], around[2])
+
+
+def test_a_share_of_the_nodes_chooses_the_ridge(grid_field, monkeypatch):
+    first, second, _ = halves_and_whole(grid_field((9, 11), 400).x.numpy())
+    ridge, gain = choose_ridge(first, second)
+    monkeypatch.setattr(direct, "_PROBED", 30)
+    some = np.unique(np.linspace(0, 98, 30).astype(int))
+    found, share = choose_ridge(first, second)
+    assert found == ridge
+    assert share == pytest.approx(pseudo_likelihood(first, second, 2 * ridge, some), rel=1e-12)
+    assert share == pytest.approx(gain, rel=0.1)
 
 
 def test_more_samples_need_less_ridge(grid_field):

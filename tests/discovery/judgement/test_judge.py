@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import choose
@@ -41,6 +42,23 @@ def test_columns_that_a_geometry_needs(chosen, kind, num_nodes, seed):
 def test_columns_of_volumes_and_bent_surfaces(chosen, kind, num_nodes, seed):
     choice, _ = chosen(kind, num_nodes, seed)
     assert choice.columns == NEEDED[kind]
+
+
+@pytest.mark.parametrize(("num_nodes", "seed"), [(12, 3505), (20, 3509), (20, 3519)])
+def test_what_is_no_chain_is_no_line(chosen, num_nodes, seed):
+    """One column predicts about as well as two here, but neighbours along the best chain don't."""
+    choice, _ = chosen("plane", num_nodes, seed)
+    assert (choice.columns, choice.dim) == (2, 2)
+
+
+@pytest.mark.parametrize("seed", [3500, 3502])
+def test_maps_are_judged_as_they_will_be_drawn(signals_of, seed):
+    """Maps of links alone fold clusters of a rough field, and seem to need a third column."""
+    rng = np.random.default_rng(seed)
+    points = 12 * rng.random((10, 2))[rng.integers(10, size=100)] + 1.1 * rng.standard_normal((100, 2))
+    root = np.linalg.cholesky(np.exp(-cdist(points, points) / 4) + 0.02 * np.eye(100))
+    choice = choose(Court(signals_of(torch.from_numpy(rng.standard_normal((2000, 100)) @ root.T).float())))
+    assert choice.columns == 2
 
 
 def test_gain_stops_growing_at_the_columns_needed(chosen):
