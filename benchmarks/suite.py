@@ -101,8 +101,9 @@ def measure(name: str, seed: int) -> dict[str, Any]:
 
 
 def _warm() -> None:
-    """Imports, thread pools, and what a method compiles, happen before the clock starts."""
-    measure("samples-100", 100)
+    """Imports, thread pools, and what is compiled on first use, happen before the clock starts."""
+    for name in ("samples-100", "grid"):
+        measure(name, 100)
 
 
 def _shown(records: list[dict[str, Any]], check: bool) -> int:
