@@ -102,6 +102,7 @@ def _as_weights(values: sp.csr_matrix, log_yield: np.ndarray | None) -> sp.csr_m
     if log_yield is not None:
         divided = sp.diags(np.exp(-log_yield))
         values = sp.csr_matrix(divided @ values @ divided)
+        values = sp.csr_matrix((values + values.T) * 0.5)  # the product rounds by its order
     values = sp.csr_matrix(values * (values.nnz / values.sum()))
     values.sort_indices()
     return values
