@@ -19,7 +19,7 @@ _RATE = 0.15  # widths a step, at first
 _LAST = 0.01  # of that in the end
 _OF_SCALARS = 0.5
 _MEAN, _SQUARE = 0.9, 0.99
-_REFRESH = 5
+_REFRESH = 8
 _ONSET = (0.25, 1e3)
 _FEWEST = 0.5  # counts a column is taken to have, so that its yield stays finite
 _SURE = (1e-4, 0.95)
@@ -74,11 +74,17 @@ def log_chances(placed: Placed, row: np.ndarray, col: np.ndarray, total: np.ndar
     found = np.empty(len(row))
     for start in range(0, len(row), _PAIRS):
         part = slice(start, start + _PAIRS)
-        square = np.square(placed.z[row[part]] - placed.y[col[part]]).sum(1)
+        square = _squares(placed, row[part], col[part])
         near = placed.log_yield[col[part]] - placed.kernel.energy(square) - np.log(total[row[part]])
         near = np.exp(near) / placed.margin[col[part]]
         found[part] = np.log((1 - placed.background) * near + placed.background)
     return found
+
+
+def _squares(placed: Placed, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+    """Squared distances of pairs, ``[P]``."""
+    apart = placed.z[row] - placed.y[col]
+    return np.asarray(np.einsum("pc,pc->p", apart, apart))
 
 
 def place(
@@ -87,7 +93,7 @@ def place(
     r"""Maximise the likelihood of counts given their rows from a start.
 
     Each step is one of Adam (Kingma and Ba, 2015) on the places and the logarithm of the kernel's onset, at a rate that
-    falls as a cosine; yields follow by iterative scaling (Darroch and Ratcliff, 1972). Every fifth step each count is
+    falls as a cosine; yields follow by iterative scaling (Darroch and Ratcliff, 1972). Every eighth step each count is
     split anew between kernel and background (expectation maximisation), and the kernel is replaced by the tangent in
     the squared distance, so that the data enter a step by two sparse products.
 
@@ -152,7 +158,7 @@ class _Seen:
         for start in range(0, counts.nnz, _PAIRS):
             part = slice(start, start + _PAIRS)
             i, j = row[part], counts.indices[part]
-            distance = np.square(now.z[i] - now.y[j]).sum(1)
+            distance = _squares(now, i, j)
             near = np.exp(now.log_yield[j] - now.kernel.energy(distance)) / total[i] * (1 - now.background)
             own[part] = counts.data[part] * near / (near + now.background * now.margin[j])
             pull[part] = own[part] * now.kernel.slope(distance)
