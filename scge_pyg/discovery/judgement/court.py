@@ -76,7 +76,7 @@ class Court:
         \text{ratio} = \frac{g_\text{map} - g_\text{random}}{g_\text{best} - g_\text{random}} ,
 
     with its jackknife error over blocks. A geometry has a ratio of at least 0.85 within two errors, and predicts better
-    than chance by three errors. A common mode, or a few factors, predict from any partners alike: that is chance.
+    than chance by three errors, and than nothing. A common mode, or a few factors, predict from any partners alike: that is chance.
 
     At most 384 nodes, evenly spread in canonical order, sit in judgement. Directions that their signals lack, as after
     an average reference, hold noise before the court (:func:`scge_pyg.discovery.coupling.direct.filled`).
@@ -148,12 +148,13 @@ class Court:
         ratio, error = _ratio(mapped, self._free, chance)
         beyond = mapped - chance
         doubt = float(beyond.std(ddof=1) / np.sqrt(len(beyond)))
-        evident = float(beyond.mean()) > max(_NEGLIGIBLE, _BEYOND_CHANCE * doubt)
+        node_gain = self.gains(partners)
+        helps = float(node_gain.mean()) > 0  # chance may be worse than nothing
+        evident = helps and float(beyond.mean()) > max(_NEGLIGIBLE, _BEYOND_CHANCE * doubt)
         if not self.signals.split.judged:
             verdict = "undecided"
         else:
             verdict = "geometry" if evident and ratio + 2 * error >= _RATIO else "no geometry"
-        node_gain = self.gains(partners)
         ceiling = float(self.gains(self.ceiling).mean())
         return Verdict(float(node_gain.mean()), ceiling, float(chance.mean()), ratio, error, verdict, node_gain)
 
