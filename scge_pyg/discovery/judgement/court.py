@@ -76,7 +76,8 @@ class Court:
         \text{ratio} = \frac{g_\text{map} - g_\text{random}}{g_\text{best} - g_\text{random}} ,
 
     with its jackknife error over blocks. A geometry has a ratio of at least 0.85 within two errors, and predicts better
-    than chance by three errors, and than nothing. A common mode, or a few factors, predict from any partners alike: that is chance.
+    than chance by three errors, and than nothing. A common mode, or a few factors, predict from any partners alike:
+    that is chance.
 
     At most 384 nodes, evenly spread in canonical order, sit in judgement. Directions that their signals lack, as after
     an average reference, hold noise before the court (:func:`scge_pyg.discovery.coupling.direct.filled`).
