@@ -108,6 +108,15 @@ class Board:
         """Nodes on the cells around given nodes, ``[n, Q]``, -1 where a cell is empty."""
         return self._node_at[self._ring[self.key_of[nodes]]]
 
+    def around(self, nodes: np.ndarray, radius: int) -> np.ndarray:
+        """Nodes within ``radius`` cells of any of the given ones along every axis, ascending."""
+        axis = np.arange(-radius, radius + 1)
+        window = np.stack(np.meshgrid(*[axis] * self.dim, indexing="ij"), -1).reshape(-1, self.dim)
+        cell = (self._cells_at(self.key_of[nodes])[:, None] + window).reshape(-1, self.dim)
+        inside = ((cell >= self._low) & (cell < self._low + self._size) | (self.period > 0)).all(1)
+        found = np.unique(self._node_at[self._keys(cell[inside])])
+        return found[found >= 0]
+
     def evidence_at(self, nodes: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
         """Log-likelihood ratios of nodes ``[n, 1...]`` with neighbours ``[..., Q]``, 0 where there is none."""
         ratio = self.evidence.ratio[np.arange(neighbors.shape[-1]), self.evidence.bins.at(nodes, neighbors)]
@@ -162,7 +171,11 @@ class Board:
 
     def faults(self, edges: np.ndarray) -> np.ndarray:
         """Those of the undirected edges ``[2, E]`` that speak for axis neighbours but join other cells."""
+        return edges[:, self.is_fault(edges)]
+
+    def is_fault(self, edges: np.ndarray) -> np.ndarray:
+        """Whether undirected edges ``[2, E]`` speak for axis neighbours but join other cells, ``[E]``."""
         i, j = edges
         speaks = self.evidence.ratio[0][self.evidence.bins.at(i, j)] > 0
         beside = (self.neighbors(i)[:, : self.evidence.num_axis] == j[:, None]).any(1)
-        return edges[:, speaks & ~beside]
+        return speaks & ~beside

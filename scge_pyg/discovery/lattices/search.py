@@ -26,21 +26,22 @@ def mend(board: Board, edges: np.ndarray, generator: np.random.Generator, steps:
         Number of improvements.
     """
     improved = idle = 0
-    faults = board.faults(edges)
+    is_fault = board.is_fault(edges)
     for _ in range(steps):
+        faults = edges[:, is_fault]
         if not faults.shape[1] or idle >= _PATIENCE * faults.shape[1]:
             break
         idle += 1
         ends = faults[:, generator.integers(faults.shape[1])]
         radius = int(generator.choice(_RADII))
-        cell, placed = board.cells()
-        step = np.abs(cell - cell[ends][:, None])
-        step = np.where(board.period > 0, np.minimum(step, board.period - step), step)
-        nodes = np.flatnonzero(placed & (step.max(2) <= radius).any(0))
+        nodes = board.around(ends, radius)
         if _regrow(board, nodes, margin=float(generator.choice(_MARGINS)), near=True):
             improved += 1
             idle = 0
-            faults = board.faults(edges)
+            moved = np.zeros(board.num_nodes, dtype=bool)
+            moved[nodes] = True
+            again = moved[edges].any(0)
+            is_fault[again] = board.is_fault(edges[:, again])
     return improved
 
 
