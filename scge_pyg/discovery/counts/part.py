@@ -21,7 +21,8 @@ from scge_pyg.discovery.parts.edges import spacing
 __all__ = ["FEWEST", "CountPart", "discover_part_of_counts", "edges_alone"]
 
 FEWEST = 8
-_STEPS = 400
+_STEPS = 800
+_STEPS_OF_MANY = 400
 _COURT = 2048
 _LARGE = 4096
 _HALF = 0.5
@@ -91,7 +92,7 @@ def discover_part_of_counts(
         part = edges_alone(counts)
         return CountPart(part.pos, part.partner_pos, part.edges, part.weight, 0, part.confidence, judged, row_gain)
     start = first_placed(counts, links, judged.columns, judged.kernel, shared, log_yield)
-    placed = _upright(place(counts, start, _STEPS, tick))
+    placed = _upright(place(counts, start, _STEPS if num_rows <= _LARGE else _STEPS_OF_MANY, tick))
     clock("places")
     maps = tuple(np.full((num_rows, judged.columns), np.nan) for _ in judged.maps)
     for whole, half in zip(maps, judged.maps, strict=True):

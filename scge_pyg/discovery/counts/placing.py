@@ -15,7 +15,8 @@ from scge_pyg.discovery.counts.mesh import MeshSums
 __all__ = ["MESH_COLUMNS", "Placed", "log_chances", "place", "sums"]
 
 MESH_COLUMNS = 3  # up to here sums are taken on a mesh
-_RATE = 0.15  # widths a step, at first
+_RATE = 0.6  # widths a step, at first: maps that geodesics have straightened bend back
+_RATE_OF_CHAINS = 0.15  # nothing bends in one column, and rows would jump
 _LAST = 0.01  # of that in the end
 _OF_SCALARS = 0.5
 _MEAN, _SQUARE = 0.9, 0.99
@@ -88,7 +89,11 @@ def _squares(placed: Placed, row: np.ndarray, col: np.ndarray) -> np.ndarray:
 
 
 def place(
-    counts: sp.csr_matrix, start: Placed, steps: int, tick: Callable[[], None] = lambda: None, rate: float = _RATE
+    counts: sp.csr_matrix,
+    start: Placed,
+    steps: int,
+    tick: Callable[[], None] = lambda: None,
+    rate: float | None = None,
 ) -> Placed:
     r"""Maximise the likelihood of counts given their rows from a start.
 
@@ -104,11 +109,12 @@ def place(
         start: Where to start from.
         steps: Number of steps.
         tick: Called after each step.
-        rate: Widths a step, at first.
+        rate: Widths a step, at first. Default: 0.6, in one column 0.15.
     """
     counts = counts.tocsr()
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     now = start
+    rate = rate or (_RATE if now.z.shape[1] > 1 else _RATE_OF_CHAINS)
     free = [now.z.astype(np.float64)] + ([] if now.shared else [now.y.astype(np.float64)])
     free.append(np.array(np.log(now.kernel.onset)))
     mean, square = ([np.zeros_like(value) for value in free] for _ in range(2))
