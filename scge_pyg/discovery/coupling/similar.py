@@ -7,9 +7,10 @@ import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.discovery.maps.sketch import signal_distance
 from scge_pyg.discovery.signals.prepare import Signals
 
-__all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "most_similar"]
+__all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "evident_links", "most_similar"]
 
 DENSE_NODES = 2048  # up to here all pairs are compared at once; beyond, row by row
 _LINKS = 32
@@ -60,6 +61,16 @@ def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.nda
     np.fill_diagonal(strength, -np.inf)
     near = torch.from_numpy(strength).topk(k, dim=1).indices.numpy()
     return near, np.take_along_axis(correlation, near, 1)
+
+
+def evident_links(signals: Signals) -> sp.csr_matrix:
+    r"""Lengths :math:`\sqrt{1 - |r|}` of the evident links among each node's 32 most similar, symmetric ``[N, N]``."""
+    index, value = signals.similar
+    row, col = np.repeat(np.arange(len(index)), index.shape[1]), index.ravel()
+    keep = np.abs(value.ravel()) > evident(len(index), signals.effective)
+    length = signal_distance(np.abs(value.ravel()[keep]))
+    links = sp.csr_matrix((length, (row[keep], col[keep])), (len(index), len(index)))
+    return links.maximum(links.T)
 
 
 def connected_rows(signals: Signals) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from scge_pyg.discovery.coupling.direct import filled, lacking
+from scge_pyg.discovery.judgement.jurors import jurors
 from scge_pyg.discovery.judgement.prediction import (
     block_gains,
     moment_gains,
@@ -79,8 +80,9 @@ class Court:
     than chance by three errors, and than nothing. A common mode, or a few factors, predict from any partners alike:
     that is chance.
 
-    At most 384 nodes, evenly spread in canonical order, sit in judgement. Directions that their signals lack, as after
-    an average reference, hold noise before the court (:func:`scge_pyg.discovery.coupling.direct.filled`).
+    At most 384 nodes (:func:`scge_pyg.discovery.judgement.jurors.jurors`) sit in judgement. Directions that their
+    signals lack, as after an average reference, hold noise before the court
+    (:func:`scge_pyg.discovery.coupling.direct.filled`).
 
     Args:
         signals: Signals of a connected part.
@@ -88,8 +90,8 @@ class Court:
     """
 
     def __init__(self, signals: Signals, seed: int = 0) -> None:
-        count = min(_MOST_NODES, signals.num_nodes)
-        self.rows = np.unique(np.linspace(0, signals.num_nodes - 1, count).astype(int))
+        self.rows = jurors(signals, _MOST_NODES)
+        count = len(self.rows)
         own = signals if count == signals.num_nodes else signals.take(self.rows)
         score = filled(own.score, own.observed, lacking(own.correlation), seed)
         self.signals = own if score is own.score else replace(own, score=score)

@@ -180,7 +180,7 @@ def _full_map(
     """Nearest rows ``[n, k]`` on the maps that both sides draw, of chains from few or many links, and gains ``[n]``."""
     noise = unexplained(chosen.gain)
     found = []
-    choices = links_a_node(columns)
+    choices: tuple[int, ...] = links_a_node(columns)
     if not chain:  # a calibrated map hardly depends on the links that it starts from
         choices = (chosen.links,) if chosen.columns == columns else choices[1:]
     for k in choices:

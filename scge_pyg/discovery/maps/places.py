@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse.csgraph import dijkstra
 
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics, signal_distance
+from scge_pyg.graph.drawing.reach import pairs_within
 from scge_pyg.graph.drawing.stress import robust_stress
 
 __all__ = ["draw_places", "unexplained", "without_noise"]
 
 _LANDMARKS = 384
 _REACH = 3.0  # in median links: what holds the map in shape locally
-_ROWS = 2**23
 
 
 def without_noise(pairs: np.ndarray, correlation: np.ndarray, num_nodes: int, noise: float = 1.0) -> Links:
@@ -59,17 +58,5 @@ def draw_places(links: Links, columns: int) -> np.ndarray:
     pos = scale_geodesics(links, columns, _LANDMARKS)
     if columns == 1 or links.num_nodes <= columns + 1:
         return pos
-    pairs, length = _within(links, _REACH)
+    pairs, length = pairs_within(links.matrix(), _REACH, pos)
     return robust_stress(pos, pairs, length, 1 / length**2)
-
-
-def _within(links: Links, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs at most ``reach`` apart along links, ``[2, M]`` with ``i < j``, and their lengths ``[M]``."""
-    matrix, num_nodes = links.matrix(), links.num_nodes
-    pairs, lengths = [], []
-    for rows in np.array_split(np.arange(num_nodes), max(1, num_nodes**2 // _ROWS)):
-        distance = dijkstra(matrix, directed=False, indices=rows, limit=reach)
-        i, j = np.nonzero(np.isfinite(distance) & (np.arange(num_nodes) > rows[:, None]))
-        pairs.append(np.stack([rows[i], j]))
-        lengths.append(distance[i, j])
-    return np.concatenate(pairs, 1), np.concatenate(lengths)

@@ -9,7 +9,8 @@ import numpy as np
 
 from scge_pyg.discovery.coupling.choice import partial_couplings
 from scge_pyg.discovery.coupling.signs import align_signs
-from scge_pyg.discovery.coupling.similar import evident
+from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident
+from scge_pyg.discovery.judgement.at_large import unfolded
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, choose
 from scge_pyg.discovery.maps.joining import join_pieces
@@ -40,6 +41,8 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
         return _small(signals, dim, clock)
     court = Court(signals, seed)
     choice = choose(court)
+    if signals.num_nodes > DENSE_NODES:
+        choice = unfolded(choice, signals)
     clock("judgement")
     views = views_of(signals, choice, seed)
     clock("coupling")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scge_pyg.discovery.coupling.direct import Coupling
+from scge_pyg.discovery.coupling.similar import DENSE_NODES
 from scge_pyg.discovery.judgement.confidence import place_confidence
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, links_a_node
@@ -46,7 +47,8 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
         if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
             flat = _wired_map(view.direct[0], columns, seed)
             wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
-    if max(map(_first, drawn), default=-np.inf) < choice.verdict.gain:
+    wanted = choice.verdict.gain * (_ABOUT if views[0].signals.num_nodes > DENSE_NODES else 1)
+    if max(map(_first, drawn), default=-np.inf) < wanted:
         drawn += _plain(views, court, choice, columns, noise)
     best = _truest(drawn)
     rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows

@@ -11,6 +11,7 @@ from scipy.linalg import eigh
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
+from scge_pyg.graph.drawing.reach import pairs_within
 from scge_pyg.graph.drawing.stress import robust_stress
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 
@@ -19,6 +20,7 @@ __all__ = ["Dissimilarity", "layout", "local_lengths", "side_by_side", "stretche
 Dissimilarity = Callable[[np.ndarray], np.ndarray]
 
 _LANDMARKS = 384
+_NEAR = 2.01  # whose lengths are known from the corners
 _REACH = 4.9  # pairs up to this many steps apart hold the map in shape
 _SIDE_BY_SIDE = 1.5  # between the sides of a triangulation (1) and what lies across them (1.7)
 _ADJACENT = 1.2
@@ -132,7 +134,8 @@ def layout(
     graph = sp.csr_matrix((length, (pairs[0], pairs[1])), (num_nodes, num_nodes))
     graph = graph + graph.T
     start = _landmark_scaling(graph, dim, generator)
-    far_pairs, far_length = _reach(graph)
+    far_pairs, far_length = pairs_within(graph, _REACH, start)
+    far_pairs, far_length = far_pairs[:, far_length > _NEAR], far_length[far_length > _NEAR]
     pairs = np.concatenate([pairs, far_pairs], 1)
     weight = np.r_[np.ones(len(length)), np.full(len(far_length), 0.1)]
     length = np.r_[length, 0.96 * far_length]
@@ -159,15 +162,3 @@ def side_by_side(pos: np.ndarray, pairs: np.ndarray, dim: int) -> np.ndarray:
     usual = nearest[:, 1:].mean(1) if len(pos) > 1 else np.zeros(len(pos))
     length = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1)
     return length <= _SIDE_BY_SIDE * np.sqrt(usual[pairs[0]] * usual[pairs[1]])
-
-
-def _reach(graph: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs more than two but at most ``_REACH`` apart, and their geodesic lengths."""
-    num_nodes = graph.shape[0]
-    pairs, lengths = [], []
-    for rows in np.array_split(np.arange(num_nodes), max(1, num_nodes**2 // 2**23)):
-        distance = dijkstra(graph, directed=False, indices=rows, limit=_REACH)
-        i, j = np.nonzero(np.isfinite(distance) & (distance > 2.01) & (np.arange(num_nodes) > rows[:, None]))
-        pairs.append(np.stack([rows[i], j]))
-        lengths.append(distance[i, j])
-    return np.concatenate(pairs, 1), np.concatenate(lengths)

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Delaunay, cKDTree, procrustes
 from scipy.spatial.distance import cdist
 
-from scge_pyg.discovery.maps import places
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics
 
@@ -71,19 +69,6 @@ def test_a_wrong_link_is_shrugged_off():
     undisturbed, found = (trustworthy(points, draw_places(one, 2)) for one in (links, wrong))
     assert found > 0.9 * undisturbed
     assert found > trustworthy(points, scale_geodesics(wrong, 2)) + 0.05
-
-
-def test_pairs_within_reach_are_those_of_all_geodesics(monkeypatch):
-    points = np.random.default_rng(0).uniform(0, 8, (80, 2))
-    links = links_of(points)
-    geodesic = dijkstra(links.matrix(), directed=False)
-    expected = np.stack(np.nonzero(np.triu((geodesic <= 2.0) & (geodesic > 0))))
-    for most in (2**23, 500):
-        monkeypatch.setattr(places, "_ROWS", most)
-        pairs, length = places._within(links, 2.0)
-        order = np.lexsort((pairs[1], pairs[0]))
-        assert np.array_equal(pairs[:, order], expected)
-        np.testing.assert_allclose(length[order], geodesic[expected[0], expected[1]])
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4])
