@@ -46,7 +46,8 @@ def discover_counts(
 
     Rows and columns go in canonical order, so that shuffling them permutes the result.
 
-    Cost: :math:`O(\text{nnz})` a step, 400 to 800 of them, and :math:`O(\sum_m n_m^2)` for rows alike; memory :math:`O(\text{nnz})`.
+    Cost: :math:`O(\text{nnz})` for each of 400 to 800 steps, and :math:`O(\sum_m n_m^2)` for rows alike; memory
+    :math:`O(\text{nnz})`.
 
     Args:
         counts: Whole numbers ``[N, M]``, dense or sparse.

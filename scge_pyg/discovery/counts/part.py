@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from scge_pyg.discovery.counts.judging import Judged, first_placed, judge
 from scge_pyg.discovery.counts.placing import Placed, place
 from scge_pyg.discovery.counts.profiles import alike_rows, evident, links_of, once
 from scge_pyg.discovery.counts.trust import filled_directions, trust
-from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.sketch import Links
 from scge_pyg.discovery.parts.edges import spacing
 
@@ -101,7 +100,7 @@ def discover_part_of_counts(
     if judged.verdict != "geometry":
         confidence = np.minimum(confidence, _HALF)
     own_dim = filled_directions(placed.z) if dim is None else dim
-    edges = _near_pairs(placed.z, links, 2 * own_dim)
+    edges = _near_pairs(placed.z, 2 * own_dim)
     square = np.square(placed.z[edges[0]] - placed.z[edges[1]]).sum(1)
     weight = np.maximum(np.exp(-placed.kernel.energy(square)), _WEAKEST)
     unit = spacing(placed.z)
@@ -145,12 +144,25 @@ def _court(counts: sp.csr_matrix, links: Links, shared: bool) -> tuple[np.ndarra
     return (rows[full], cols[full], own[full][:, full]) if shared else (rows[full], cols, own[full])
 
 
-def _near_pairs(pos: np.ndarray, links: Links, k: int) -> np.ndarray:
-    """The ``k`` nearest of each row on the map, and the links that join what they leave apart, ``[2, E]``."""
-    k = min(k, len(pos) - 1)
-    near = cKDTree(pos).query(pos, k=k + 1)[1]
-    row = np.repeat(np.arange(len(pos)), k + 1)
-    col = near.ravel()
-    row, col = row[row != col], col[row != col]
-    pairs = np.stack([np.minimum(row, col), np.maximum(row, col)])
-    return join_pieces(pairs, links.pairs, 1 / (1 + links.length), len(pos))
+def _near_pairs(pos: np.ndarray, k: int) -> np.ndarray:
+    """The ``k`` nearest of each row on the map, and the shortest pairs that join what they leave apart, ``[2, E]``."""
+    count = len(pos)
+    edges = _nearest(pos, k)
+    while True:
+        label = connected_components(sp.csr_matrix((np.ones(edges.shape[1]), edges), (count, count)), directed=False)[1]
+        if not label.any():
+            return edges
+        inside = np.flatnonzero(label == np.bincount(label).argmin())
+        outside = np.flatnonzero(label != label[inside[0]])
+        length, at = cKDTree(pos[outside]).query(pos[inside])
+        ends = np.sort([inside[length.argmin()], outside[at[length.argmin()]]])
+        edges = np.concatenate([edges, ends[:, None]], 1)
+
+
+def _nearest(pos: np.ndarray, k: int) -> np.ndarray:
+    """Pairs of each row and its ``k`` nearest others, once, with ``i < j``, ``[2, E]``."""
+    count = len(pos)
+    near = cKDTree(pos).query(pos, k=min(k, count - 1) + 1)[1]
+    row, col = np.repeat(np.arange(count), near.shape[1]), near.ravel()
+    key = np.unique((np.minimum(row, col) * count + np.maximum(row, col))[row != col])
+    return np.stack([key // count, key % count])
