@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from scge_pyg.discovery.lattices.evidence import Evidence
 from scge_pyg.discovery.lattices.growth import Ground, Marks, fill
@@ -66,12 +67,13 @@ class Board:
         self._marks = Marks(nowhere, unmet, np.zeros(self.num_nodes), np.full(len(box) + 1, -1))
         self._set(placed, own)
 
-    def _keys(self, cell: np.ndarray) -> np.ndarray:
+    def keys(self, cell: np.ndarray) -> np.ndarray:
+        """Numbers ``[n]`` of cells ``[n, dim]`` within the box."""
         inside = np.where(self.period > 0, cell % self._size, cell - self._low)
         return np.ravel_multi_index(tuple(inside.T), tuple(self._size))
 
     def _set(self, nodes: np.ndarray, cell: np.ndarray) -> None:
-        keys = self._keys(cell)
+        keys = self.keys(cell)
         self.key_of[nodes], self._node_at[keys] = keys, nodes
 
     @property
@@ -109,25 +111,28 @@ class Board:
         return self._node_at[self._ring[self.key_of[nodes]]]
 
     def around(self, nodes: np.ndarray, radius: int) -> np.ndarray:
-        """Nodes within ``radius`` cells of any of the given ones along every axis, ascending."""
-        axis = np.arange(-radius, radius + 1)
-        window = np.stack(np.meshgrid(*[axis] * self.dim, indexing="ij"), -1).reshape(-1, self.dim)
-        cell = (self._cells_at(self.key_of[nodes])[:, None] + window).reshape(-1, self.dim)
-        inside = ((cell >= self._low) & (cell < self._low + self._size) | (self.period > 0)).all(1)
-        found = np.unique(self._node_at[self._keys(cell[inside])])
-        return found[found >= 0]
+        """Nodes within ``radius`` cells of any of the given placed ones along every axis, ascending."""
+        near = np.zeros(self._size, dtype=bool)
+        near.ravel()[self.key_of[nodes]] = True
+        for axis, size in enumerate(self.period.tolist()):
+            near = maximum_filter1d(near, 2 * radius + 1, axis, mode="wrap" if size else "constant")
+        return np.flatnonzero((self.key_of >= 0) & near.ravel()[self.key_of])
 
     def evidence_at(self, nodes: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
         """Log-likelihood ratios of nodes ``[n, 1...]`` with neighbours ``[..., Q]``, 0 where there is none."""
         ratio = self.evidence.ratio[np.arange(neighbors.shape[-1]), self.evidence.bins.at(nodes, neighbors)]
         return np.where(neighbors >= 0, ratio, np.float32(0.0))
 
-    def total(self, nodes: np.ndarray) -> float:
-        """Evidence of all pairs with at least one end among the given nodes, each pair once."""
+    def shares(self, nodes: np.ndarray) -> np.ndarray:
+        """Evidence of each node with its neighbours, ``[n]``, that of a pair of given nodes halved between them."""
         neighbors = self.neighbors(nodes)
         inside = np.zeros(self.num_nodes + 1, dtype=bool)
         inside[nodes] = True
-        return float((self.evidence_at(nodes[:, None], neighbors) * np.where(inside[neighbors], 0.5, 1.0)).sum())
+        return (self.evidence_at(nodes[:, None], neighbors) * np.where(inside[neighbors], 0.5, 1.0)).sum(1)
+
+    def total(self, nodes: np.ndarray) -> float:
+        """Evidence of all pairs with at least one end among the given nodes, each pair once."""
+        return float(self.shares(nodes).sum())
 
     def margins(self) -> np.ndarray:
         """Evidence for each node's own cell above that for the best cell beside it, ``[N]``; -inf off the board."""
@@ -153,7 +158,7 @@ class Board:
         begin = self.cells()[0][self.placed] if start is None else start
         while outgrown and len(nodes):
             self._make_room(begin)
-            keys = self._keys(begin)
+            keys = self.keys(begin)
             beside = self._ring[keys, :axial].ravel()
             frontier = np.unique(np.concatenate([keys, beside[beside >= 0]]))
             open_beside = (self._node_at[self._ring[frontier, :axial]] >= 0).any(1) & (self._node_at[frontier] < 0)

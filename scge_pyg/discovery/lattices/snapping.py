@@ -11,7 +11,7 @@ from scipy.special import expit
 from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
 from scge_pyg.discovery.lattices.board import Board
 from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, evidence_from_graph
-from scge_pyg.discovery.lattices.search import mend, trim
+from scge_pyg.discovery.lattices.search import ONE_BY_ONE, mend, trim
 from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
 
 __all__ = ["Cells", "find_cells"]
@@ -22,6 +22,7 @@ _RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first l
 _CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _HOPELESS = 0.3  # share at which the first map is given up: an axis of L cells that closes on itself makes 1 / L
 _LOST = 0.12  # the same after the first mending: 0.11 at most on pixel grids, 0.2 and more on most spheres
+_SETTLED = 0.98  # share of the faults that a round leaves above which the next one isn't worth its time, in large maps
 _FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
 
 
@@ -52,7 +53,8 @@ def find_cells(
     The pair evidence is estimated first from the strong edges and then from the map itself, as long as that improves
     it, at most five times; each time the rim is regrown and faults are mended. Where faults remain, the search is
     repeated with finer histograms, and the map that fills a box, or else has fewer faults, is kept. Strong edges that
-    all jump by the same distance along an axis reveal a periodic one.
+    all jump by the same distance along an axis reveal a periodic one. Above 2,048 nodes the map is grown a second time,
+    with evidence from the first one, all faults are mended at once, and histograms are those of the first search.
 
     Cost: memory and, but for a pass over the rim a node, time linear in N.
 
@@ -78,7 +80,7 @@ def find_cells(
     own = coupling[nodes][:, nodes]
     best: Board | None = None
     faulty = 1.0
-    for count in _RESOLUTIONS:
+    for count in _RESOLUTIONS if len(nodes) <= ONE_BY_ONE else _RESOLUTIONS[:1]:
         board = _search(bin_pairs(own, count), strong, edges, dim, generator)
         if board is None:
             return None
@@ -113,20 +115,40 @@ def _search(
     if board.faults(strong).shape[1] > _HOPELESS * strong.shape[1]:
         return None
     board = _close_axes(board, strong)
+    budget, large = 2 * len(bins), len(bins) > ONE_BY_ONE
     if _complete(board, strong):
+        if large:
+            mend(board, strong, generator, budget)
         return board
-    budget = 2 * len(bins)
+    if large:
+        board = _grown_again(board, strong)
     mend(board, strong, generator, budget)
     board = _close_axes(board, strong)
-    if board.faults(strong).shape[1] > _LOST * strong.shape[1]:
+    left = board.faults(strong).shape[1]
+    if left > _LOST * strong.shape[1]:
         return None
     for turn in range(_ROUNDS):
         cell, placed = board.cells()
         board.evidence = evidence_from_cells(bins, cell, placed, board.period)
         improved = trim(board) + mend(board, strong if turn == 0 else edges, generator, budget)
-        if turn > 0 and not improved:
+        before, left = left, board.faults(strong).shape[1]
+        if turn > 0 and (not improved or (large and left > _SETTLED * before)):
             break
     return board
+
+
+def _grown_again(board: Board, strong: np.ndarray) -> Board:
+    """The map grown anew with the evidence of this one, if it is the likelier one."""
+    cell, placed = board.cells()
+    everyone = np.arange(board.num_nodes)
+    board.evidence = evidence_from_cells(board.evidence.bins, cell, placed, board.period)
+    keep = _unit_squares(board.evidence, strong)[0] if board.dim > 1 else _strongest(board.evidence, strong)[0]
+    if not placed[keep].all():
+        return board
+    again = Board(board.evidence, board.period)
+    again.put(keep, cell[keep])
+    again.grow(np.setdiff1d(everyone, keep))
+    return again if again.total(everyone) > board.total(everyone) else board
 
 
 def _complete(board: Board, edges: np.ndarray) -> bool:

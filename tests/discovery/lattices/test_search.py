@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
 from scge_pyg.discovery.lattices.board import Board
 from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, ring_offsets
-from scge_pyg.discovery.lattices.search import mend, trim
+from scge_pyg.discovery.lattices.search import _regrow, mend, trim
 
 
 def grid(*shape):
@@ -330,7 +330,59 @@ def test_mending_repairs_a_planted_fault(grid_coupling, period, planted):
     assert np.array_equal(board.cells()[0], cells)
 
 
-def test_mending_never_makes_it_worse():
+@pytest.mark.parametrize("period", [(0, 0), (16, 18)], ids=["open", "torus"])
+def test_many_faults_are_mended_at_once(grid_coupling, period, monkeypatch):
+    """As in large maps: swapped neighbours here and there, and a block that is turned over."""
+    monkeypatch.setattr("scge_pyg.discovery.lattices.search.ONE_BY_ONE", 0)
+    cells = np.random.default_rng(0).permutation(grid(16, 18))
+    board = board_with(true_evidence(grid_coupling(cells, (16, 18), period[0] > 0), cells, period), cells, period)
+    swaps = [([2, 2], [2, 3]), ([2, 12], [3, 12]), ([8, 4], [8, 6]), ([14, 15], [15, 15])]
+    pairs = [[np.flatnonzero((cells == cell).all(1))[0] for cell in pair] for pair in swaps]
+    block = np.flatnonzero((np.abs(cells - [10, 12]) <= 1).all(1))
+    moved = np.r_[np.ravel(pairs), block]
+    target = np.concatenate([cells[np.ravel(np.array(pairs)[:, ::-1])], [20, 24] - cells[block]])
+    board.lift(moved)
+    board.put(moved, target)
+    assert mend(board, edges_of(cells, period), np.random.default_rng(0), steps=0) >= 1
+    assert np.array_equal(board.cells()[0], cells)
+
+
+def test_each_part_is_kept_on_its_own(grid_coupling):
+    """Two gaps grow again at once: one had been wrong, in the other the evidence for the right nodes is taken away."""
+    cells = grid(12, 30)
+    true = true_evidence(grid_coupling(cells), cells, (0, 0))
+    board = board_with(true, cells, (0, 0))
+    wrong, other = (np.flatnonzero(np.abs(cells - middle).max(1) <= 1) for middle in ([5, 5], [5, 24]))
+    board.lift(wrong)
+    board.put(wrong, np.array([10, 10]) - cells[wrong])
+    cell = board.cells()[0]
+    grow = board.grow
+
+    def grow_badly(nodes, margin, start):
+        grow(wrong, margin, start)
+        board.put(other, cells[np.roll(other, 1)])
+
+    board.grow = grow_badly
+    assert _regrow(board, np.r_[wrong, other], 0.5, near=True) == 1
+    assert np.array_equal(board.cells()[0], cells)
+    assert not np.array_equal(cell, cells)
+
+
+@pytest.mark.parametrize("period", [(0, 0), (7, 11), (0, 11)])
+@pytest.mark.parametrize("radius", [1, 3, 9])
+def test_nodes_around_others(period, radius):
+    cells = np.random.default_rng(0).permutation(grid(7, 11))
+    board = board_with(random_evidence(77, 2), cells, period, nodes=np.arange(70))
+    centres = np.array([3, 11])
+    step = np.abs(cells - cells[centres][:, None])
+    step = np.where(period, np.minimum(step, np.array(period) - step), step)
+    expected = np.flatnonzero((step.max(2) <= radius).any(0)[:70])
+    assert np.array_equal(board.around(centres, radius), expected)
+
+
+@pytest.mark.parametrize("limit", [0, 2048], ids=["at once", "one by one"])
+def test_mending_never_makes_it_worse(limit, monkeypatch):
+    monkeypatch.setattr("scge_pyg.discovery.lattices.search.ONE_BY_ONE", limit)
     cells = np.random.default_rng(0).permutation(grid(7, 7))
     board = board_with(random_evidence(49, 2, seed=5), cells, (0, 0))
     everyone = np.arange(49)

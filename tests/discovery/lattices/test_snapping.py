@@ -93,6 +93,40 @@ def test_a_torus_with_a_hole(grid_coupling):
     assert accuracy(found, cells) == 1.0
 
 
+def sparse_coupling(cells, seed=100, weak=0.0):
+    """As ``grid_coupling``, from the pairs within two steps and eight random partners a node; weak ends of the rows."""
+    rng = np.random.default_rng(seed)
+    near = cKDTree(cells).query_pairs(2.3, output_type="ndarray")
+    far = rng.integers(0, len(cells), (4 * len(cells), 2))
+    pairs = np.unique(np.sort(np.concatenate([near, far[far[:, 0] != far[:, 1]]]), axis=1), axis=0)
+    square = ((cells[pairs[:, 0]] - cells[pairs[:, 1]]) ** 2).sum(1)
+    value = np.where(square == 1, 0.2, np.where(square == 2, 0.04, 0.0)) * rng.uniform(0.7, 1.3, len(pairs))
+    value = value * np.where(cells[pairs[:, 0], -1] < cells[:, -1].max() / 2, 1, 1 - weak)
+    value = np.maximum(value + NOISE * rng.standard_normal(len(pairs)), 0)
+    half = sp.csr_matrix((value, pairs.T), (len(cells),) * 2)
+    coupling = (half + half.T).tocsr()
+    coupling.eliminate_zeros()
+    return coupling
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (21, 21, 20)], ids=["square", "block"])
+def test_lattices_of_many_nodes(shape):
+    """More than an array of one byte a pair could reasonably hold."""
+    cells = shuffled(grid(*shape))
+    found = snap(sparse_coupling(cells), len(shape))
+    assert accuracy(found, cells) == 1.0
+    assert sorted(found.shape) == sorted(shape)
+
+
+def test_large_maps_are_mended_where_couplings_are_weak():
+    """Half of the map hangs together by a third of the coupling, and a tenth of its cells are empty."""
+    rng = np.random.default_rng(100)
+    cells = grid(64, 60)
+    cells = shuffled(cells[rng.random(len(cells)) > 0.1])
+    found = snap(sparse_coupling(cells, weak=0.65), 2)
+    assert accuracy(found, cells) > 0.995
+
+
 def irregular_coupling(points, seed=0):
     """Coupling that falls with distance."""
     rng = np.random.default_rng(seed)
