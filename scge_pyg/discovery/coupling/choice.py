@@ -8,7 +8,6 @@ import torch
 from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, sparse_coupling
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
-from scge_pyg.discovery.signals.moments_of_scores import correlation_of
 from scge_pyg.discovery.signals.prepare import Signals
 
 __all__ = ["correlation_coupling", "partial_couplings"]
@@ -36,14 +35,7 @@ def _partial(signals: Signals, signal: np.ndarray, seed: int) -> Coupling:
         score = torch.from_numpy(signal)
         standard = score / score.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)
         return local_coupling(standard, seed, index=torch.from_numpy(signals.similar[0]))
-    first, second = (
-        correlation_of(signal, signals.observed, signals.split.side(which), signals.fewest // 2) for which in (0, 1)
-    )
-    whole = (
-        signals.correlation
-        if signal is signals.score
-        else correlation_of(signal, signals.observed, None, signals.fewest)
-    )
+    whole, first, second = signals.correlations if signal is signals.score else signals.correlations_of(signal)
     return direct_coupling(first, second, whole, signals.effective)
 
 

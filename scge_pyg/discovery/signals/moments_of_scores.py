@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-__all__ = ["correlation_of", "positive_definite", "second_moments"]
+__all__ = ["correlation_of", "correlations_by_side", "positive_definite", "second_moments"]
 
 _COLUMNS = 8192
 _CLIP = 1e-3
@@ -53,16 +53,11 @@ def correlation_of(
         columns: Columns to use. Default: all.
         fewest: Common samples that a pair needs.
     """
-    product = second_moments(score, columns)
-    own = np.diag(product).copy()
-    total = second_moments(score, columns, np.ones((1, score.shape[1]), dtype=np.float32))[:, 0]
+    sums = _sums(score, np.arange(score.shape[1]) if columns is None else columns)
     if observed is None:
-        count = score.shape[1] if columns is None else len(columns)
-        varies = own - total**2 / count > _CONSTANT * own
-        scale = np.divide(1.0, np.sqrt(own), out=np.zeros_like(own), where=varies)
-        correlation = product * scale[:, None] * scale[None, :]
-        np.fill_diagonal(correlation, 1.0)
-        return correlation
+        return _scaled(*sums)
+    product, total, _ = sums
+    own = np.diag(product).copy()
     mask = observed.astype(np.float32)
     common = second_moments(mask, columns)
     shared = second_moments(score**2, columns, mask)
@@ -72,6 +67,45 @@ def correlation_of(
     correlation = np.divide(product, scale, out=np.zeros_like(product), where=known)
     np.fill_diagonal(correlation, 1.0)
     return positive_definite(correlation)
+
+
+def correlations_by_side(
+    score: np.ndarray, sides: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Correlation ``[N, N]`` of complete scores over all columns, and over those of either side, in one pass.
+
+    Cost: :math:`O(N^2 S)`.
+
+    Args:
+        score: Normal scores ``[N, S]``.
+        sides: Columns of the two sides, which share none.
+
+    Example:
+        >>> score = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+        >>> whole, first, _ = correlations_by_side(score, (np.arange(4), np.arange(5, 8)))
+        >>> bool(np.allclose(whole, correlation_of(score, None)))
+        True
+    """
+    rest = np.setdiff1d(np.arange(score.shape[1]), np.concatenate(sides))
+    parts = [_sums(score, columns) for columns in (*sides, rest)]
+    product, total = sum(p[0] for p in parts), sum(p[1] for p in parts)
+    return _scaled(product, total, score.shape[1]), _scaled(*parts[0]), _scaled(*parts[1])
+
+
+def _sums(score: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Sums over columns of products ``[N, N]`` and of values ``[N]``, and how many columns there are."""
+    one = np.ones((1, score.shape[1]), dtype=np.float32)
+    return second_moments(score, columns), second_moments(score, columns, one)[:, 0], len(columns)
+
+
+def _scaled(product: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
+    """Correlation from sums; rows that do not vary are uncorrelated with all others."""
+    own = np.diag(product).copy()
+    varies = own - total**2 / count > _CONSTANT * own
+    scale = np.divide(1.0, np.sqrt(own), out=np.zeros_like(own), where=varies)
+    correlation = product * scale[:, None] * scale[None, :]
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
 
 
 def positive_definite(correlation: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 
 from scge_pyg.discovery.signals.blocks import Split, split_blocks
 from scge_pyg.discovery.signals.moments import distinct_rows
-from scge_pyg.discovery.signals.moments_of_scores import correlation_of
+from scge_pyg.discovery.signals.moments_of_scores import correlation_of, correlations_by_side
 from scge_pyg.discovery.signals.most_correlated import most_correlated
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.scores import normal_scores
@@ -72,7 +72,23 @@ class Signals:
     @cached_property
     def correlation(self) -> np.ndarray:
         """Correlation ``[N, N]`` over all samples."""
+        if self.observed is None:
+            return self.correlations[0]
         return correlation_of(self.score, self.observed, None, self.fewest)
+
+    @cached_property
+    def correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Correlation ``[N, N]`` over all samples, and over those of either side."""
+        return self.correlations_of(self.score)
+
+    def correlations_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same of any standardised ``values [N, S * C]`` with the samples and gaps of these signals."""
+        sides = self.split.side(0), self.split.side(1)
+        if self.observed is None:
+            return correlations_by_side(values, sides)
+        first, second = (correlation_of(values, self.observed, side, self.fewest // 2) for side in sides)
+        known = values is self.score
+        return self.correlation if known else correlation_of(values, self.observed, None, self.fewest), first, second
 
     @cached_property
     def similar(self) -> tuple[np.ndarray, np.ndarray]:

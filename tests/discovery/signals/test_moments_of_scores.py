@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from scge_pyg.discovery.signals import moments_of_scores
-from scge_pyg.discovery.signals.moments_of_scores import correlation_of, positive_definite, second_moments
+from scge_pyg.discovery.signals.moments_of_scores import (
+    correlation_of,
+    correlations_by_side,
+    positive_definite,
+    second_moments,
+)
 from scge_pyg.discovery.signals.scores import normal_scores
 
 
@@ -127,3 +132,14 @@ def test_a_positive_definite_matrix_stays_as_it_is():
     step = np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
     correlation = 0.7**step
     assert np.array_equal(positive_definite(correlation), correlation)
+
+
+@pytest.mark.parametrize("gap", [0, 7])
+def test_correlations_by_side_are_those_of_each_side(gap):
+    score = normal_scores(field())
+    score[3] = 0
+    half = score.shape[1] // 2
+    sides = np.arange(half - gap), np.arange(half + gap, score.shape[1])
+    found = correlations_by_side(score, sides)
+    for own, columns in zip(found, (None, *sides), strict=True):
+        np.testing.assert_allclose(own, correlation_of(score, None, columns), atol=1e-6)
