@@ -88,7 +88,8 @@ def correlations_by_side(
     """
     rest = np.setdiff1d(np.arange(score.shape[1]), np.concatenate(sides))
     parts = [_sums(score, columns) for columns in (*sides, rest)]
-    product, total = sum(p[0] for p in parts), sum(p[1] for p in parts)
+    product = parts[0][0] + parts[1][0] + parts[2][0]
+    total = parts[0][1] + parts[1][1] + parts[2][1]
     return _scaled(product, total, score.shape[1]), _scaled(*parts[0]), _scaled(*parts[1])
 
 
