@@ -8,9 +8,15 @@ from scipy.ndimage import maximum_filter1d
 from scge_pyg.discovery.lattices.evidence import Evidence
 from scge_pyg.discovery.lattices.growth import Ground, Marks, fill
 
-__all__ = ["Board"]
+__all__ = ["Board", "OutgrownError"]
 
+_CELLS = 2**22  # cells of the largest box, or as many a node as below
+_CELLS_A_NODE = 64
 _ROOM = 4  # empty cells around the nodes, at least; half of their extent where that is more
+
+
+class OutgrownError(Exception):
+    """Nodes are strung so far apart that their box would hold far more cells than nodes."""
 
 
 class Board:
@@ -56,6 +62,8 @@ class Board:
         room = np.maximum(_ROOM, extent // 2)
         self._low = np.where(self.period > 0, 0, low - room)
         self._size = np.where(self.period > 0, self.period, extent + 2 * room)
+        if self._size.astype(float).prod() > max(_CELLS, _CELLS_A_NODE * self.num_nodes):
+            raise OutgrownError(f"{len(every)} cells span a box of {' x '.join(map(str, self._size.tolist()))}")
         box = np.indices(tuple(self._size.tolist())).reshape(self.dim, -1).T
         self._ring = np.full((len(box) + 1, len(self.evidence.offsets)), -1)
         for q, offset in enumerate(self.evidence.offsets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,14 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
-from scge_pyg.discovery.lattices.board import Board
+from scge_pyg.discovery.lattices.board import Board, OutgrownError
 from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, evidence_from_graph
 from scge_pyg.discovery.lattices.search import ONE_BY_ONE, mend, trim
 from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
 
 __all__ = ["Cells", "find_cells"]
+
+logger = logging.getLogger("scge_pyg")
 
 _STARTS = 3
 _ROUNDS = 5
@@ -81,7 +84,11 @@ def find_cells(
     best: Board | None = None
     faulty = 1.0
     for count in _RESOLUTIONS if len(nodes) <= ONE_BY_ONE else _RESOLUTIONS[:1]:
-        board = _search(bin_pairs(own, count), strong, edges, dim, generator)
+        try:
+            board = _search(bin_pairs(own, count), strong, edges, dim, generator)
+        except OutgrownError as error:
+            logger.info("no lattice of %d nodes in %d dimensions: they hang in threads, %s", len(nodes), dim, error)
+            return None
         if board is None:
             return None
         share = board.faults(strong).shape[1] / strong.shape[1]

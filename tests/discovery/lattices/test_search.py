@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
-from scge_pyg.discovery.lattices.board import Board
+from scge_pyg.discovery.lattices.board import Board, OutgrownError
 from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, ring_offsets
 from scge_pyg.discovery.lattices.search import _regrow, mend, trim
 
@@ -222,6 +222,16 @@ def test_growth_goes_around_obstacles_it_knows(grid_coupling):
     lifted = board.lift(gap)
     board.grow(gap, start=lifted)
     assert np.array_equal(board.cells()[0], cells)
+
+
+def test_nodes_in_a_thread_outgrow_any_board():
+    cells = np.repeat(np.arange(3000)[:, None], 2, 1)
+    bins = bin_pairs(sp.csr_matrix((3000, 3000)))
+    evidence = Evidence(bins, ring_offsets(2)[0], np.zeros((8, 24), dtype=np.float32), 4)
+    board = Board(evidence, np.zeros(2, dtype=int))
+    board.put(np.arange(500), cells[:500])
+    with pytest.raises(OutgrownError, match="cells span a box of 6000 x 6000"):
+        board.put(np.arange(500, 3000), cells[500:])
 
 
 def test_growing_nothing_changes_nothing(grid_coupling):

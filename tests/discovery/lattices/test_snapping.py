@@ -220,6 +220,14 @@ def test_four_dimensions_are_left_alone(grid_coupling):
     assert snap(grid_coupling(grid(3, 3, 3, 3)), 4) is None
 
 
+def test_maps_that_outgrow_any_board_are_none_and_say_so(grid_coupling, monkeypatch, caplog):
+    monkeypatch.setattr("scge_pyg.discovery.lattices.board._CELLS", 100)
+    monkeypatch.setattr("scge_pyg.discovery.lattices.board._CELLS_A_NODE", 1)
+    with caplog.at_level("INFO", logger="scge_pyg"):
+        assert snap(grid_coupling(grid(12, 12)), 2) is None
+    assert "no lattice of 144 nodes in 2 dimensions" in caplog.text
+
+
 def test_same_seed_same_cells(grid_coupling):
     coupling = grid_coupling(shuffled(disc()), seed=3)
     first, second = snap(coupling, 2, seed=4), snap(coupling, 2, seed=4)
