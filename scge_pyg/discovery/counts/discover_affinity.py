@@ -57,6 +57,7 @@ def discover_affinity(
         UserWarning: If nodes have no contacts, or there is no geometry.
     """
     clock = Clock()
+    _check_names(affinity)
     matrix, names = read_matrix("affinity", affinity)
     table = _table(matrix, balance)
     clock("reading")
@@ -71,6 +72,19 @@ def discover_affinity(
     for text in advice_of_counts(graph, found, dim, "affinity"):
         warnings.warn(f"discover: {text}", UserWarning, stacklevel=stacklevel + 1)
     return graph
+
+
+def _check_names(affinity: Any) -> None:
+    """A data frame names the same nodes along both axes."""
+    if not (hasattr(affinity, "index") and hasattr(affinity, "columns")):
+        return
+    rows, cols = list(map(str, affinity.index)), list(map(str, affinity.columns))
+    if rows != cols and rows != list(map(str, range(len(rows)))):
+        wrong = next((pair for pair in zip(rows, cols, strict=False) if pair[0] != pair[1]), ("nothing", "more"))
+        raise ValueError(
+            f"discover: rows and columns of affinity must have the same names in one order, got {wrong[0]!r} beside "
+            f"{wrong[1]!r}; reorder the frame, or pass frame.to_numpy()"
+        )
 
 
 def _table(matrix: sp.csr_matrix, balance: bool) -> Table:

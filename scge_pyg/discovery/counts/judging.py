@@ -20,13 +20,14 @@ __all__ = ["Judged", "first_placed", "judge"]
 
 MAX_COLUMNS = 4
 _STEPS = 100
+_RATE = 0.15  # widths a step: in so few, longer ones would not settle
 _MORE_STEPS = 60
 _DENSE_PAIRS = 2**22  # beyond, four columns are not tried
 _ALIKE = (0, 4, 16, 64)  # rows whose counts predict without a map
 _SHRINK = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)  # towards the margins
 _TOLERANCE = 0.005
 _SHORT = 0.015
-_RATIO = 0.8
+_WORTH = 0.8
 _BEYOND_CHANCE = 3.0
 _NEGLIGIBLE = 0.005
 _BLOCKS = 16
@@ -84,7 +85,7 @@ class _Half:
 
     def drawn(self, columns: int, kernel: Kernel, tick: Callable[[], None]) -> Placed:
         start = first_placed(self.fitted, self._links, columns, kernel, self.shared, self._log_yield)
-        return place(self.fitted, start, _STEPS, tick)
+        return place(self.fitted, start, _STEPS, tick, rate=_RATE)
 
     def gains(self, placed: Placed) -> np.ndarray:
         """Nats that the held-out counts of each row gain over the margins, ``[rows]``."""
@@ -122,8 +123,8 @@ def first_placed(
 ) -> Placed:
     """A start for :func:`scge_pyg.discovery.counts.placing.place`: geodesics along links between the rows.
 
-    Rows that meet rows are put along a chain as well (:func:`scge_pyg.discovery.counts.seriation.along_a_chain`), bent
-    as the geodesics are; the start that gets further in a few steps is taken.
+    Rows that meet rows are put along a chain (:func:`scge_pyg.discovery.counts.seriation.along_a_chain`); in more than
+    one column it is bent as the geodesics are, and the start that gets further in a few steps is taken.
     """
     margin = _margin(counts)
     own = np.log(margin) if log_yield is None else log_yield
@@ -137,7 +138,9 @@ def first_placed(
         return at(z)
     along = along_a_chain(counts)
     chain = np.column_stack([along * z[:, 0].std() / along.std(), _BENT * z[:, 1:]])
-    tried = [place(counts, at(start), _TRIAL_STEPS) for start in (z, chain)]
+    if columns == 1:
+        return at(chain)
+    tried = [place(counts, at(start), _TRIAL_STEPS, rate=_RATE) for start in (z, chain)]
     pairs = counts.tocoo()
     return max(tried, key=lambda placed: float(pairs.data @ log_chances(placed, pairs.row, pairs.col)))
 
@@ -175,7 +178,7 @@ def judge(
     for d in tried:
         drawn[d] = one.drawn(d, Kernel("power"), tick)
         gains[d] = one.gains(drawn[d])
-        if d > 1 and gains[d].sum() < gains[d - 1].sum():
+        if d - 1 in gains and gains[d].sum() < gains[d - 1].sum():
             break
     top = max(gains.values(), key=lambda gain: float(gain.sum()))
     columns = next(d for d in gains if _as_good(gains[d], top, one.held))
@@ -203,7 +206,7 @@ def judge(
         ceiling=ceiling,
         ratio=ratio,
         error=error,
-        verdict="geometry" if ratio + 2 * error >= _RATIO and beyond else "no geometry",
+        verdict="geometry" if ratio + 2 * error >= _WORTH and beyond else "no geometry",
         gain_by_columns=tuple(float(gains[d].sum() / one.held.sum()) for d in gains),
         row_gain=row_gain.mean(0),
         maps=(maps[0], maps[1]),

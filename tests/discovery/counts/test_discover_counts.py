@@ -1,0 +1,144 @@
+"""`discover(counts=...)` and `discover(affinity=...)` from matrix to graph."""
+
+import numpy as np
+import pandas
+import pytest
+import scipy.sparse as sp
+import torch
+from scipy.spatial.distance import cdist
+
+from scge_pyg import SharedGraph, discover
+from tests.discovery.counts.conftest import beads, misplaced
+
+SMALL = beads(3820, count=70, partners=60, a_bead=60, width=0.25)
+
+
+@pytest.fixture(scope="module")
+def graph() -> SharedGraph:
+    return discover(counts=SMALL.counts, dim=2)
+
+
+def _places(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.double().numpy()
+
+
+def test_beads_and_partners_are_placed(square):
+    graph = discover(counts=square.counts)
+    assert graph.dim == 2
+    assert graph.fit.verdict == "geometry"
+    assert graph.fit.gain_by_columns[1] == max(graph.fit.gain_by_columns)
+    assert graph.fit.num_samples == square.counts.sum()
+    assert misplaced(_places(graph.pos), square.bead) < 0.45
+    assert misplaced(_places(graph.partner_pos), square.partner) < 0.5
+    edge = np.linalg.norm(square.bead[graph.edge_index[0]] - square.bead[graph.edge_index[1]], axis=1)
+    assert np.median(edge) < 1.5 / np.sqrt(150)
+    assert int(graph.component.max()) == 0
+    assert graph.confidence.mean() > 0.9
+
+
+def test_shuffles_permute_the_result_bit_for_bit(graph):
+    rng = np.random.default_rng(3821)
+    rows, cols = rng.permutation(70), rng.permutation(60)
+    other = discover(counts=SMALL.counts[rows][:, cols], dim=2)
+    assert torch.equal(other.pos, graph.pos[rows])
+    assert torch.equal(other.partner_pos, graph.partner_pos[cols])
+    assert torch.equal(other.confidence, graph.confidence[rows])
+
+
+def test_every_kind_of_matrix_gives_the_same(graph):
+    dense = SMALL.counts.toarray()
+    row, col = np.nonzero(dense)
+    index = torch.from_numpy(np.stack([row, col]))
+    coo = torch.sparse_coo_tensor(index, torch.from_numpy(dense[row, col]), (70, 60), check_invariants=True)
+    frame = pandas.DataFrame(dense.astype(int), index=[f"bead {i}" for i in range(70)])
+    for kind in (torch.from_numpy(dense), coo, frame):
+        other = discover(counts=kind, dim=2)
+        assert torch.equal(other.pos, graph.pos)
+    assert other.names[:2] == ("bead 0", "bead 1")
+
+
+def test_rows_and_columns_without_counts_are_dead(graph):
+    dense = np.zeros((71, 61))
+    dense[:70, 1:] = SMALL.counts.toarray()
+    with pytest.warns(UserWarning, match="have no") as told:
+        other = discover(counts=dense, dim=2)
+    texts = [str(one.message) for one in told]
+    assert any("1 of 71 rows of counts have no counts" in text for text in texts)
+    assert any("1 of 61 columns of counts have no counts" in text for text in texts)
+    assert not other.live[70]
+    assert other.live[:70].all()
+    assert torch.isnan(other.partner_pos[0]).all()
+    assert torch.equal(other.pos[:70], graph.pos)
+
+
+def test_counts_without_places_are_refused():
+    rng = np.random.default_rng(3822)
+    partners = rng.random((80, 70)) < 0.06  # each bead knows a few partners, at random
+    partners[np.arange(80), rng.integers(70, size=80)] = True
+    counts = rng.poisson(60 * partners / partners.sum(1, keepdims=True))
+    with pytest.warns(UserWarning, match=r"no low-dimensional geometry|hang together"):
+        graph = discover(counts=counts)
+    assert graph.dim == 0
+    assert graph.partner_pos is None
+
+
+def test_margins_alone_have_no_geometry():
+    rng = np.random.default_rng(3823)
+    with pytest.warns(UserWarning, match=r"no low-dimensional geometry|hang together"):
+        graph = discover(counts=rng.poisson(80 * rng.dirichlet(np.full(60, 5.0)) * np.ones((80, 1))))
+    assert graph.dim == 0
+    assert graph.num_edges <= 4
+
+
+def test_a_kernel_of_distances_gives_the_places():
+    place = np.random.default_rng(3824).random((90, 2))
+    distance = cdist(place, place)
+    graph = discover(affinity=np.exp(-((distance / 0.2) ** 2) / 2))
+    assert graph.dim == 2
+    assert graph.partner_pos is None
+    assert misplaced(_places(graph.pos), place) < 0.05
+    sparse = sp.csr_matrix(np.where(distance < 0.5, np.exp(-((distance / 0.2) ** 2) / 2), 0))
+    assert misplaced(_places(discover(affinity=sparse, dim=2).pos), place) < 0.2
+
+
+def test_contacts_with_yields_are_ordered():
+    rng = np.random.default_rng(3825)
+    along = rng.permutation(60)
+    yields = np.exp(0.3 * rng.standard_normal(60))
+    near = 40 * np.outer(yields, yields) / (1 + np.abs(along[:, None] - along))
+    half = np.triu(rng.poisson(near), 1)
+    graph = discover(affinity=half + half.T, balance=True, dim=1)
+    assert graph.fit.coupling.startswith("contacts")
+    assert abs(np.corrcoef(graph.pos[:, 0].argsort().argsort(), along)[0, 1]) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ({}, TypeError, "exactly one of x .samples., affinity and counts must be given, got none"),
+        ({"x": np.ones((3, 3)), "counts": np.ones((3, 3))}, TypeError, "got x, counts"),
+        ({"counts": -np.ones((4, 4))}, ValueError, "whole numbers of at least 0, got 16 others, such as -1"),
+        ({"counts": np.full((4, 4), 0.5)}, ValueError, "real-valued similarities of nodes go into affinity="),
+        ({"counts": np.full((4, 4), np.nan)}, ValueError, "counts must be finite, got 16 other values"),
+        ({"counts": np.zeros((4, 4))}, ValueError, "at least 3 rows and columns with counts, got 0 and 0"),
+        ({"counts": np.ones(4)}, ValueError, r"counts must have two axes .* got shape \[4\]"),
+        ({"counts": "table"}, TypeError, "counts must be a matrix of numbers"),
+        ({"counts": np.ones((4, 4)), "balance": True}, ValueError, "balance=True belongs to affinity="),
+        ({"counts": np.ones((4, 4)), "missing_value": 0}, ValueError, "missing_value belongs to x"),
+        ({"affinity": np.ones((4, 5))}, ValueError, r"must be square \[N, N\], got \[4, 5\]"),
+        (
+            {"affinity": np.arange(16.0).reshape(4, 4)},
+            ValueError,
+            "must be symmetric, got values that differ by up to 9",
+        ),
+        ({"affinity": 1 - 2 * np.eye(4)[::-1], "balance": True}, ValueError, "needs an affinity of at least 0"),
+        (
+            {"affinity": pandas.DataFrame(np.ones((3, 3)), index=list("abc"), columns=list("acb"))},
+            ValueError,
+            "rows and columns of affinity must have the same names in one order",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(source, error, message):
+    with pytest.raises(error, match=message):
+        discover(**source)
