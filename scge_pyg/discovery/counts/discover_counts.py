@@ -89,7 +89,7 @@ def found_parts(
     shared: bool = False,
     log_yield: np.ndarray | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, CountPart]]:
-    """What each part is; rows and columns of a part that meet none of it lie in its middle."""
+    """What each part is; rows that meet nothing of their part are parts of their own."""
     hidden = not progress if progress is not None else (None if counts.nnz > _LONG else True)
     found = []
     with tqdm(desc="discover", unit=" steps", leave=False, disable=hidden) as bar:
@@ -111,8 +111,10 @@ def found_parts(
                     tick=bar.update,
                     clock=clock,
                 )
-            found.append((rows[full], cols[met], part))
-    return found
+            found += [(rows[full], cols[met], part)] if len(full) else []
+            alone = np.setdiff1d(np.arange(len(rows)), full)
+            found += [(rows[[k]], cols[:0], _nothing(sp.csr_matrix((1, 0)))) for k in alone.tolist()]
+    return sorted(found, key=lambda entry: -len(entry[0]))
 
 
 def _few(counts: sp.csr_matrix) -> CountPart:

@@ -53,7 +53,7 @@ def graph_of_counts(
             shift = right + _GAP - left if len(parts) > 1 else 0.0
             pos[rows, 0] += shift
             partner[cols, 0] += shift
-            right = float(np.r_[pos[rows, 0], partner[cols, 0]].max())
+            right = float(np.r_[pos[rows, 0], partner[cols, 0]].max(initial=right))
         confidence[rows], own_dim[rows] = part.confidence, part.dim
         edges.append(rows[part.edges])
         weights.append(part.weight)

@@ -8,6 +8,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from scge_pyg import SharedGraph, discover
+from scge_pyg.discovery.counts.discover_counts import Clock, found_parts
 from tests.discovery.counts.conftest import beads, misplaced
 
 SMALL = beads(3820, count=70, partners=60, a_bead=60, width=0.25)
@@ -142,3 +143,10 @@ def test_contacts_with_yields_are_ordered():
 def test_what_does_not_fit_is_named(source, error, message):
     with pytest.raises(error, match=message):
         discover(**source)
+
+
+def test_a_row_that_meets_nothing_of_its_part_stands_alone():
+    counts = sp.csr_matrix(np.array([[2.0, 1, 0], [1, 3, 0], [0, 0, 4]]))
+    groups = [(np.array([0, 1, 2]), np.array([0, 1]))]
+    found = found_parts(counts, groups, None, 0, False, Clock())
+    assert [rows.tolist() for rows, _, _ in found] == [[0, 1], [2]]
