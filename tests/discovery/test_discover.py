@@ -156,3 +156,17 @@ def test_a_long_ring_is_closed_though_one_edge_is_hardly_any(grid_field, num_nod
     assert graph.lattice.periodic == (True,)
     assert graph.pos.shape == (num_nodes, 2)
     assert cell_accuracy(graph, field.cells) == 1.0
+
+
+def test_digits_have_a_lattice(shuffle):
+    """Floored values: a map by correlation alone would be refused here. Pixels that vary at all, 61 of 64."""
+    pytest.importorskip("sklearn")
+    from scge_pyg.datasets import DigitsNodes
+
+    ds = DigitsNodes()
+    order = shuffle(64, 0)
+    graph = discover(ds.x[:, order])
+    live = ds.x[:, order].std(0).squeeze(1) > 0
+    assert int(live.sum()) == 61
+    assert graph.fit.ratio > 0.9
+    assert cell_accuracy(graph, ds.cells[order], live) > 0.8

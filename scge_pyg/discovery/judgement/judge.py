@@ -163,39 +163,41 @@ def _compete(
     return [entry for pair in kept for entry in sketches(pair, links, 2)], direct / max(bar, 1e-9)
 
 
-def _places(links: Links, correlation: np.ndarray, columns: int, chain: bool) -> np.ndarray:
+def _full_map(
+    court: Court, chosen: _Entry, columns: int, threshold: float, chain: bool = False
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Nearest rows ``[n, k]`` on the maps that both sides draw, and their gains ``[n]``, by the best way to draw one.
+
+    Calibrated maps (:func:`calibrated_places`) are drawn of all but chains and rings; maps of links, from few and from
+    many, of those and wherever partial correlation says more than correlation does.
+    """
+    noise = unexplained(chosen.gain)
+    direct = chosen.pair[0].direct
+    many = chosen.links if chosen.columns == columns else links_a_node(columns)[1]
+    ways = [] if chain else [(many, True)]  # a calibrated map hardly depends on the links that it starts from
+    if chain or direct:
+        ways += [(k, False) for k in links_a_node(columns)]
+    found = []
+    for k, calibrated in ways:
+        near = []
+        for side, coupling in zip(court.sides, chosen.pair, strict=True):
+            whole = np.abs(side.correlation) if coupling.absolute else side.correlation
+            ranked = ranked_partners(coupling.value, _PARTNERS)
+            links = strongest_links(coupling.value, ranked, min(k, ranked.shape[1]), threshold, direct)
+            lengths = without_noise(links.pairs, whole[links.pairs[0], links.pairs[1]], links.num_nodes, noise)
+            pos = _calibrated(lengths, whole, columns) if calibrated else draw_places(lengths, columns)
+            near.append(nearest(pos, min(_WIDE * court.few // 2, links.num_nodes - 1)))
+        found.append((near, court.gains([rows[:, : court.few] for rows in near])))
+    return max(found, key=lambda entry: float(entry[1].mean()))
+
+
+def _calibrated(links: Links, correlation: np.ndarray, columns: int) -> np.ndarray:
     """The map of one side, drawn as the one of all samples will be."""
-    if chain:
-        return draw_places(links, columns)
     value = correlation.copy()
     np.fill_diagonal(value, -np.inf)
     ranked = ranked_partners(value, PARTNERS)
     strong = np.stack([np.repeat(np.arange(len(ranked)), ranked.shape[1]), ranked.ravel()])
     return calibrated_places(links, strong, columns, lambda pairs: 1 - correlation[pairs[0], pairs[1]])
-
-
-def _full_map(
-    court: Court, chosen: _Entry, columns: int, threshold: float, chain: bool = False
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Nearest rows ``[n, k]`` on the maps that both sides draw, of chains from few or many links, and gains ``[n]``."""
-    noise = unexplained(chosen.gain)
-    found = []
-    choices: tuple[int, ...] = links_a_node(columns)
-    if not chain:  # a calibrated map hardly depends on the links that it starts from
-        choices = (chosen.links,) if chosen.columns == columns else choices[1:]
-    for k in choices:
-        near = []
-        for side, coupling in zip(court.sides, chosen.pair, strict=True):
-            ranked = ranked_partners(coupling.value, _PARTNERS)
-            links = strongest_links(coupling.value, ranked, min(k, ranked.shape[1]), threshold, coupling.direct)
-            correlation = side.correlation[links.pairs[0], links.pairs[1]]
-            correlation = np.abs(correlation) if coupling.absolute else correlation
-            lengths = without_noise(links.pairs, correlation, links.num_nodes, noise)
-            whole = np.abs(side.correlation) if coupling.absolute else side.correlation
-            pos = _places(lengths, whole, columns, chain)
-            near.append(nearest(pos, min(_WIDE * court.few // 2, links.num_nodes - 1)))
-        found.append((near, court.gains([rows[:, : court.few] for rows in near])))
-    return max(found, key=lambda entry: float(entry[1].mean()))
 
 
 def _as_good(gain: np.ndarray, best: np.ndarray) -> bool:

@@ -81,6 +81,49 @@ def settled_edges(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: in
         edges = pairs[:, np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) < _ADJACENT]
     else:
         edges = pairs[:, side_by_side(pos, pairs, dim)]
+    return _joined(signals, coupling, pos, dim, edges)
+
+
+def nearest_edges(
+    signals: Signals, coupling: Coupling, similar: Coupling, pos: np.ndarray, dim: int
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""The ``N dim`` pairs that are nearest by coupling and map alike, what holds their pieces together, and weights.
+
+    Weights are the couplings; what was added to join pieces has at most that of the weakest of the nearest pairs.
+
+    Either measures a pair in units of the larger of both nodes' distance to their own ``2 dim``-th nearest, and a pair
+    is as far as the larger of the two says: noise in the couplings and faults of the map don't add up. By coupling,
+    distance is :math:`\sqrt{1 - r}`, that of standardised signals.
+    """
+    num_nodes, near = signals.num_nodes, 2 * dim
+    k = min(2 * near, num_nodes - 1)
+    row = np.repeat(np.arange(num_nodes), k)
+    strongest = np.stack([row, partners(similar.matrix, k)[0].ravel()])
+    held = strongest[1] >= 0
+    apart = np.full(row.size, np.inf)
+    apart[held] = _apart(similar, strongest[:, held])
+    length, around = cKDTree(pos).query(pos, k=k + 1)
+    at = np.stack([np.repeat(np.arange(num_nodes), k + 1), around.ravel()])
+    pairs = np.concatenate([strongest[:, held], at[:, at[0] != at[1]]], 1)
+    key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
+    pairs = np.stack([key // num_nodes, key % num_nodes])
+    reach = np.sort(apart.reshape(num_nodes, k), 1)[:, near - 1]
+    by_coupling = _apart(similar, pairs) / np.maximum(*reach[pairs])
+    by_map = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) / np.maximum(*length[:, near][pairs])
+    far = np.maximum(by_coupling, by_map)
+    near_pairs = pairs[:, np.argsort(far, kind="stable")[: num_nodes * dim]]
+    edges = _joined(signals, coupling, pos, dim, near_pairs)
+    weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
+    kept = np.isin(edges[0] * num_nodes + edges[1], near_pairs[0] * num_nodes + near_pairs[1])
+    return edges, np.where(kept, weight, np.minimum(weight, (1 - WEAKEST) * weight[kept].min()))
+
+
+def _apart(similar: Coupling, pairs: np.ndarray) -> np.ndarray:
+    """Distance of standardised signals, up to a factor."""
+    return np.sqrt(np.maximum(similar.dissimilarity(pairs), 0))
+
+
+def _joined(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: int, edges: np.ndarray) -> np.ndarray:
     links = link_pairs(signals, coupling, 2 * dim + 1)
     length = np.linalg.norm(pos[links[0]] - pos[links[1]], axis=1)
     return join_pieces(edges, links, 1 / (1 + length), signals.num_nodes)

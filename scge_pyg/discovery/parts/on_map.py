@@ -15,7 +15,7 @@ from scge_pyg.discovery.maps.calibration import PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.places import draw_places, unexplained
 from scge_pyg.discovery.maps.wiring import partners, wire
-from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, settled_edges, spacing
+from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, nearest_edges, settled_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part
 from scge_pyg.discovery.parts.part import UNJUDGED, Part
 from scge_pyg.discovery.parts.views import View
@@ -64,6 +64,8 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
             if found:
                 return found
     weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
+    if not on_grid or own == 1:
+        edges, weight = nearest_edges(view.signals, coupling, view.similar, pos, own)
     confidence = place_confidence(court, choice.near, pos)
     if choice.verdict.verdict != "geometry":
         confidence = np.minimum(confidence, UNJUDGED)
