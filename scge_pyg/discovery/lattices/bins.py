@@ -11,6 +11,7 @@ from numba import njit
 __all__ = ["PairBins", "bin_pairs"]
 
 _TAIL = 0.07  # share of the pairs that lie in the finer bins
+_APART = 4  # bins; histograms are blurred by one
 _FOR_NODES = 2048  # in larger node sets, as many pairs a node as that share of these nodes' pairs
 
 
@@ -74,12 +75,14 @@ def _look_up(
     return found
 
 
-def bin_pairs(coupling: sp.csr_matrix, count: int = 24) -> PairBins:
+def bin_pairs(coupling: sp.csr_matrix, count: int = 24, split: float | None = None) -> PairBins:
     """Histogram bin of each pair's coupling: wide where most pairs lie, ever finer towards the strongest ones.
 
     Args:
         coupling: Symmetric sparse coupling ``[N, N]``, nowhere negative, zero where it is not stored.
-        count: Number of bins, at most 255.
+        count: Number of bins, at most 250.
+        split: A coupling whose two sides never share a bin, with empty ones between, so that blurred histograms don't
+            cross it. Default: none.
     """
     num_nodes = coupling.shape[0]
     stored = coupling.tocsr().sorted_indices()
@@ -87,6 +90,8 @@ def bin_pairs(coupling: sp.csr_matrix, count: int = 24) -> PairBins:
     tail = min(_TAIL, _TAIL * _FOR_NODES / num_nodes)
     share = 1 - np.geomspace(tail, min(tail, 0.6 / num_nodes), count - 3)
     levels = _quantiles(stored.data[row != stored.indices], num_nodes * (num_nodes - 1), np.r_[0.5, 0.9, share])
+    if split is not None:
+        levels = np.sort(np.r_[levels, np.full(_APART, split)])
     bins = np.digitize(stored.data, levels).astype(np.uint8)
     rest = int(np.digitize(0.0, levels))
     kept = (bins != rest) & (row != stored.indices)

@@ -81,11 +81,12 @@ def find_cells(
     if not strong.shape[1]:
         return None
     own = coupling[nodes][:, nodes]
+    split = _gap(own, strong) if dim == 1 else None  # a single error tears a chain
     best: Board | None = None
     faulty = 1.0
     for count in _RESOLUTIONS if len(nodes) <= ONE_BY_ONE else _RESOLUTIONS[:1]:
         try:
-            board = _search(bin_pairs(own, count), strong, edges, dim, generator)
+            board = _search(bin_pairs(own, count, split), strong, edges, dim, generator)
         except OutgrownError as error:
             logger.info("no lattice of %d nodes in %d dimensions: they hang in threads, %s", len(nodes), dim, error)
             return None
@@ -110,6 +111,13 @@ def find_cells(
     confidence[nodes] = expit(board.margins())
     shape = tuple(int(n) for n in extent)
     return Cells(result, shape, tuple(bool(p) for p in board.period), confidence, faulty)
+
+
+def _gap(coupling: sp.csr_matrix, strong: np.ndarray) -> float | None:
+    """The weakest strong edge, where hardly another pair is as strong."""
+    weakest = float(strength_of(coupling, strong).min())
+    others = int((coupling.data >= weakest).sum()) // 2 - strong.shape[1]
+    return weakest if others <= _CLEAN * strong.shape[1] else None
 
 
 def _search(

@@ -43,6 +43,14 @@ def test_partners_have_as_many_bins_in_any_node_set(num_nodes):
     assert share.max() < 0.25
 
 
+def test_no_bin_lies_on_both_sides_of_a_split():
+    coupling = symmetric(60, 0.2)
+    split = np.quantile(coupling[coupling > 0], 0.8)
+    bins = dense(bin_pairs(sp.csr_matrix(coupling), split=split)).astype(int)
+    below, above = bins[coupling < split], bins[coupling >= split]
+    assert above.min() - below.max() >= 4
+
+
 def test_stored_pairs_and_what_is_not_stored():
     coupling = symmetric(60, 0.2)
     bins = bin_pairs(sp.csr_matrix(coupling))

@@ -109,7 +109,7 @@ def sparse_coupling(cells, seed=100, weak=0.0):
     return coupling
 
 
-@pytest.mark.parametrize("shape", [(96, 96), (21, 21, 20)], ids=["square", "block"])
+@pytest.mark.parametrize("shape", [(9000,), (96, 96), (21, 21, 20)], ids=["chain", "square", "block"])
 def test_lattices_of_many_nodes(shape):
     """More than an array of one byte a pair could reasonably hold."""
     cells = shuffled(grid(*shape))
