@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.signals.held import held_values
 from scge_pyg.discovery.signals.prepare import FLOORED, fewest_values
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
@@ -14,7 +15,7 @@ __all__ = ["hint"]
 
 _VALUES = 2**21  # values that are looked at
 _MISSING = 0.2  # share of missing values at a node that is worth a word
-_NAMED = 8  # nodes without a signal that are named
+_NAMED = 8  # nodes without a signal, or held at one value, that are named
 
 
 def hint(samples: Samples) -> list[str]:
@@ -26,6 +27,7 @@ def hint(samples: Samples) -> list[str]:
     * More than a fifth of the samples miss every node, or a node more than a fifth of the other samples.
     * Nodes never change, other than pixels that are never lit, or have too few values.
     * A node is often exactly equal to one value that it otherwise never comes near: it stands in for a missing one.
+    * A node stays at exactly one value for long and otherwise never repeats one: a gap was filled.
 
     Example:
         >>> import torch
@@ -38,7 +40,7 @@ def hint(samples: Samples) -> list[str]:
     if len(samples.values) < 2:
         return []
     found = [_counter(samples), _transposed(samples), _images(samples), *_missing(samples), _dead(samples)]
-    return [text for text in found if text] + _stand_ins(samples)
+    return [text for text in [*found, *_stand_ins(samples), _held(samples)] if text]
 
 
 def _counter(samples: Samples) -> str | None:
@@ -124,7 +126,7 @@ def _mostly_missing(samples: Samples, missing: Tensor) -> str | None:
     return (
         f"discover: {_listed([f'{_name(samples, node)} ({float(share[node]):.0%})' for node in nodes])} "
         f"miss{'es' if len(nodes) == 1 else ''} more than {_MISSING:.0%} of the values; they are taken to be missing "
-        f"at random, else leave these nodes out with discover({drop})"
+        f"at random" + (f", else leave these nodes out with discover({drop})" if len(nodes) < len(share) - 2 else "")
     )
 
 
@@ -168,8 +170,7 @@ def _stand_ins(samples: Samples) -> list[str]:
     texts = []
     for value, nodes in sorted(groups.items(), key=lambda pair: -len(pair[1]))[:3]:
         listed = _listed([f"{_name(samples, found.node)} ({found.share:.1%})" for found in nodes])
-        dtype = np.float64 if samples.values.dtype == torch.float64 else np.float32
-        exact = str(dtype(value)).removesuffix(".0")
+        exact = _exact(samples, value)
         texts.append(
             f"discover: {listed} {'is' if len(nodes) == 1 else 'are'} often exactly {exact} and otherwise never near "
             f"it; if it stands for a missing value, use discover(x, missing_value={exact})"
@@ -177,10 +178,35 @@ def _stand_ins(samples: Samples) -> list[str]:
     return texts
 
 
-def _listed(words: list[str]) -> str:
+def _held(samples: Samples) -> str | None:
+    """About stretches at one value: gaps that were filled."""
+    found = held_values(samples)
+    if not found:
+        return None
+    single = len({one.value for one in found}) == 1 and found[0].value == found[0].value
+    named = _listed([f"{_name(samples, one.node)} ({one.share:.0%})" for one in found], _NAMED)
+    value = _exact(samples, found[0].value)
+    call = "numpy.where(numpy.diff(x, axis=0, prepend=numpy.nan) == 0, numpy.nan, x)"
+    if samples.names is not None:
+        call = "x.mask(x.diff() == 0)"
+    return (
+        f"discover: {named} {'stays' if len(found) == 1 else 'stay'} at exactly {value if single else 'one value'} for "
+        f"long stretches and otherwise hardly ever {'repeats' if len(found) == 1 else 'repeat'} a value (the share of "
+        f"such samples is given); if gaps were filled, make them NaN, "
+        f"{f'discover(x, missing_value={value})' if single else f'discover({call})'}"
+    )
+
+
+def _listed(words: list[str], most: int = 5) -> str:
     if len(words) == 1:
         return f"node {words[0]}"
-    return f"{len(words)} nodes, {', '.join(words[:5])}{', ...' if len(words) > 5 else ''},"
+    return f"{len(words)} nodes, {', '.join(words[:most])}{', ...' if len(words) > most else ''},"
+
+
+def _exact(samples: Samples, value: float) -> str:
+    """The value as it is written in the precision of the samples."""
+    dtype = np.float64 if samples.values.dtype == torch.float64 else np.float32
+    return str(dtype(value)).removesuffix(".0")
 
 
 def _name(samples: Samples, node: int) -> str:

@@ -139,6 +139,7 @@ def test_a_node_that_misses_much():
     assert "discover(x.drop(columns=['d']))" in hint(samples)[0]
     x[:400, :3] = torch.nan
     assert "4 nodes, 0 (40%), 1 (40%), 2 (40%), 3 (30%), miss more" in only(x)
+    assert only(x).endswith("missing at random")  # without them no three nodes were left
 
 
 def test_samples_that_miss_every_node_are_told_once():
