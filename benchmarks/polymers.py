@@ -32,6 +32,7 @@ def genome(
     compartments: float = 0.3,
     affinities: float = 0.3,
     arms: float = 0.7,
+    poor: float = 0.0,
 ) -> Genome:
     """Poisson contacts of bins that meet along their chain as a power of their distance.
 
@@ -46,6 +47,7 @@ def genome(
         compartments: Logarithm by which bins of one compartment prefer each other; runs are 5 bins long on average.
         affinities: Standard deviation of the logarithm of contact between two chains.
         arms: Factor on contacts across the centromere, a gap of up to a tenth of the chain.
+        poor: Share of bins with a tenth of the yield.
     """
     lengths = np.linspace(longest, shortest, chains).astype(int)
     chain = np.repeat(np.arange(chains), lengths)
@@ -63,6 +65,7 @@ def genome(
     trans = np.where(same, 0.0, np.minimum(pair, pair.T)[chain][:, chain])
     alike = np.exp(compartments * np.where(kind[:, None] == kind[None], 1.0, -1.0))
     yields = np.exp(0.3 * rng.standard_normal(len(chain))) * live
+    yields *= np.where(rng.random(len(chain)) < poor, 0.1, 1.0)
     both = yields[:, None] * yields[None] * alike
     upper = [np.triu(both * part, 1) for part in (cis, trans)]
     expected = contacts * (within * upper[0] / upper[0].sum() + (1 - within) * upper[1] / upper[1].sum())

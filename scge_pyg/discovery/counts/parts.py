@@ -11,11 +11,13 @@ from scge_pyg.discovery.counts.profiles import Alike, alike_rows, evident
 __all__ = ["rows_and_columns"]
 
 _LIKELY = 3.0
-_LIST = 16
-_COMMON = 0.35
+_LIST = 32
+_COMMON = 0.7  # genomes of 50,000 contacts: with half, one row in four falls into a part of another chain
 _MANY_PAIRS = 6
 _APART = 2.0
 _TWICE = np.log(2.0)
+_MOVES = 3
+_LITTLE = 0.5
 
 
 def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -25,9 +27,10 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
     the margins say, which no two of N unrelated rows do. A row without such a link follows the row most alike, if that
     is so by three deviations. A column belongs to the part that meets it most.
 
-    Where rows meet rows, a third of the 16 rows most alike must be the same as well (shared neighbours, Jarvis and
-    Patrick, 1973), so that a single row that resembles two parts does not join them; and pieces are joined whose
-    contacts stand out among those of all pairs of pieces, such as the arms of a chromosome.
+    Where rows meet rows, seven tenths of the 32 rows most alike must be the same as well (shared neighbours, Jarvis and
+    Patrick, 1973), so that a single row that resembles two parts does not join them; pieces are joined whose contacts
+    stand out among those of all pairs of pieces, such as the arms of a chromosome; and each row goes to the part that
+    it meets most beyond the margins.
 
     Args:
         counts: Counts ``[N, M]`` without empty rows and columns.
@@ -40,7 +43,7 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
     own = np.flatnonzero((np.bincount(label)[label] == 1) & (alike.deviations[:, 0] > _LIKELY))
     label = _labels(np.r_[row, own], np.r_[col, alike.index[own, 0]], num_rows)
     if shared:
-        label = _joined(counts, label)
+        label = _moved(counts, _joined(counts, label))
     count = int(label.max()) + 1
     if count == 1:
         return [(np.arange(num_rows), np.arange(counts.shape[1]))]
@@ -56,7 +59,7 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
 
 
 def _evident_links(alike: Alike, num_rows: int, shared: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Links beyond chance; where rows meet rows, between those that have a third of their neighbours in common."""
+    """Links beyond chance; where rows meet rows, between those that have seven tenths of their neighbours in common."""
     linked = evident(alike, num_rows)
     row, place = np.nonzero(linked)
     col = alike.index[row, place]
@@ -92,6 +95,16 @@ def _joined(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
             return label
         label = np.where(label == other[best], one[best], label)
         label = np.unique(label, return_inverse=True)[1]
+
+
+def _moved(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
+    """Labels with each row in the part that it meets most often for what the margins expect, three times over."""
+    for _ in range(_MOVES):
+        met = np.asarray((counts @ _members(label).T).todense())
+        total = met.sum(1, keepdims=True)
+        share = np.bincount(label, total.ravel()) / total.sum()
+        label = np.unique((met / (total * share + _LITTLE)).argmax(1), return_inverse=True)[1]
+    return label
 
 
 def _weighted_median(value: np.ndarray, weight: np.ndarray) -> float:
