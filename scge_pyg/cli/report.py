@@ -34,14 +34,16 @@ def describe(graph: SharedGraph) -> dict[str, Any]:
 
 
 def judged(fit: Fit | None) -> dict[str, Any] | None:
-    """What the geometry was judged by, as plain values; None where a figure is not known."""
+    """What the geometry was judged by, as plain values; None where a figure is not known or not defined."""
     if fit is None:
         return None
-    figures = ("gain", "ceiling", "chance", "ratio", "error", "effective_samples")
+    figures = ("gain", "ceiling", "chance", "effective_samples")
+    ratio = (fit.ratio, fit.error) if fit.ratio_known else (math.nan, math.nan)
     return {
         "verdict": fit.verdict,
         "coupling": fit.coupling,
         **{name: _rounded(getattr(fit, name)) for name in figures},
+        **dict(zip(("ratio", "error"), map(_rounded, ratio), strict=True)),
         "columns": fit.columns,
         "gain_by_columns": list(map(_rounded, fit.gain_by_columns)),
         "num_samples": fit.num_samples,
@@ -73,10 +75,15 @@ def told(summary: dict[str, Any], output: Path) -> str:
         f"{kind}, {grid}, {graph['edges']} edges, components: {graph['components']}",
     ]
     if fit is not None:
-        gain, ceiling, ratio, error = (shown(fit[name]) for name in ("gain", "ceiling", "ratio", "error"))
+        gain, ceiling, chance, ratio, error = (
+            shown(fit[name]) for name in ("gain", "ceiling", "chance", "ratio", "error")
+        )
+        compared = (
+            f"ratio {ratio} +- {error}" if fit["ratio"] is not None else f"ratio not defined beside {chance} by chance"
+        )
         lines.append(
             f"verdict: {fit['verdict']}; the map gains {gain} of {ceiling} nats a node on samples held out, "
-            f"ratio {ratio} +- {error}, coupling: {fit['coupling']}"
+            f"{compared}, coupling: {fit['coupling']}"
         )
     if truth:
         lines.append(

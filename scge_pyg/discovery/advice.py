@@ -35,8 +35,9 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
     few = _of_samples(int(graph.live.sum()), signals, count, float(np.median(events)))
     return [
         *few,
-        *_of_verdicts(graph, signals, dim),
-        *_of_edges(graph, signals, count),
+        *_of_verdicts(graph, signals, count, dim),
+        *_of_further_parts(graph, dim),
+        *_of_lags(graph),
         *_of_ratios(graph, dim),
         *([] if few else _of_strangers(graph, signals.order[events >= _EVENTS])),
     ]
@@ -76,70 +77,97 @@ def _events(signals: Signals) -> np.ndarray:
     return count
 
 
-def _of_verdicts(graph: SharedGraph, signals: Signals, dim: int | None) -> list[str]:
-    """No geometry, none that could be judged, and parts without one beside a larger part."""
-    found = []
-    fit = graph.fit
+def _of_verdicts(graph: SharedGraph, signals: Signals, count: int, dim: int | None) -> list[str]:
+    """No geometry, none that could be judged, or no edge."""
+    fit, edgeless = graph.fit, _edgeless(graph, signals, count)
+    call = "" if dim else " (discover(x, dim=2) draws one)"
     if fit is not None and fit.verdict == "undecided":
-        found.append(
+        lacks = "" if dim else f"; the graph has no map{'' if graph.num_edges else ' and no edges'}{call}"
+        return [
             f"too short a recording to judge a geometry: the signals need {signals.split.time} samples to forget "
-            f"themselves, and {fit.num_samples} are worth {signals.effective:.0f} independent ones"
-            + ("" if dim else "; the graph has no map (discover(x, dim=2) draws one)")
-        )
-    elif fit is not None and fit.verdict == "no geometry":
-        found.append(
+            f"themselves, and {fit.num_samples} are worth {signals.effective:.0f} independent ones{lacks}"
+        ]
+    if fit is not None and fit.verdict == "no geometry":
+        ratio = f"ratio {fit.ratio:.2f} +- {fit.error:.2f}"
+        if not fit.ratio_known:
+            ratio = "the best hardly differ from random ones, so that their ratio is not defined"
+        lacks = "" if dim else f"; the graph is edges without a map{call}"
+        return [
             f"no low-dimensional geometry: neighbours on the best map predict a node by {fit.gain:.3f} nats, the best "
-            f"partners without a map by {fit.ceiling:.3f}, random ones by {fit.chance:.3f} (ratio {fit.ratio:.2f} +- "
-            f"{fit.error:.2f})" + ("" if dim else "; the graph is edges without a map (discover(x, dim=2) draws one)")
-        )
-    elif fit is None and graph.num_edges and signals.num_nodes < FEWEST:
-        found.append(f"fewer than {FEWEST} nodes differ: neither their dimension nor a geometry was judged")
-    elif fit is None and graph.num_edges:
+            f"partners without a map by {fit.ceiling:.3f}, random ones by {fit.chance:.3f} ({ratio})"
+            + (f"; {edgeless}{call and f' and no map{call}'}" if edgeless else lacks)
+        ]
+    if edgeless:
+        return [edgeless]
+    if fit is None and signals.num_nodes < FEWEST:
+        return [f"fewer than {FEWEST} nodes differ: neither their dimension nor a geometry was judged"]
+    if fit is None:
         largest = int(graph.component[graph.live].bincount().max())
-        found.append(f"no low-dimensional geometry: couplings beyond chance hold at most {largest} nodes together")
+        return [f"no low-dimensional geometry: couplings beyond chance hold at most {largest} nodes together"]
+    return []
+
+
+def _edgeless(graph: SharedGraph, signals: Signals, count: int) -> str:
+    """Why there are no edges; empty where there are some."""
+    if graph.num_edges:
+        return ""
+    slow = ""
+    if signals.effective < _SLOW * count:
+        slow = (
+            f", {count} samples of slow signals being worth {signals.effective:.0f} independent ones (drift and "
+            f"cycles go with discover(x[1:] - x[:-1]))"
+        )
+    return f"no coupling between nodes stands out from the noise{slow}; the graph has no edges"
+
+
+def _of_further_parts(graph: SharedGraph, dim: int | None) -> list[str]:
+    """Parts without a geometry beside a larger part."""
+    fit = graph.fit
     own = [
         int((graph.component == part).sum())
         for part, other in enumerate(graph.part_fit)
         if fit is not None and other is not None and other.verdict == "no geometry" and other.gain != fit.gain
     ]
-    if own:
-        found.append(
-            f"no low-dimensional geometry in {len(own)} further {'part' if len(own) == 1 else 'parts'} of "
-            f"{', '.join(map(str, own[:_NAMED]))}{', ...' if len(own) > _NAMED else ''} nodes"
-            + ("" if dim else "; they are edges without a map, graph.parts() gives each with its fit")
-        )
-    return found
+    if not own:
+        return []
+    return [
+        f"no low-dimensional geometry in {len(own)} further {'part' if len(own) == 1 else 'parts'} of "
+        f"{', '.join(map(str, own[:_NAMED]))}{', ...' if len(own) > _NAMED else ''} nodes"
+        + ("" if dim else "; they are edges without a map, graph.parts() gives each with its fit")
+    ]
 
 
-def _of_edges(graph: SharedGraph, signals: Signals, count: int) -> list[str]:
-    """No edge, or lags at the limit."""
-    found = []
-    if not graph.num_edges:
-        text = "no coupling between nodes stands out from the noise; the graph has no edges"
-        if signals.effective < _SLOW * count:
-            text += (
-                f"; {count} samples of slow signals are worth {signals.effective:.0f} independent ones (drift and "
-                f"cycles go with discover(x[1:] - x[:-1]))"
-            )
-        found.append(text)
+def _of_lags(graph: SharedGraph) -> list[str]:
+    """Lags at the limit."""
     late = (graph.lag.abs() >= LONGEST_LAG).double().mean() if graph.num_edges else 0.0
-    if late > _AT_LIMIT:
-        found.append(
-            f"{late:.0%} of the edges have lags of {LONGEST_LAG} steps or more, the longest that are looked for, and "
-            f"theirs may be longer; every second sample halves them, discover(x[::2])"
-        )
-    return found
+    if late <= _AT_LIMIT:
+        return []
+    return [
+        f"{late:.0%} of the edges have lags of {LONGEST_LAG} steps or more, the longest that are looked for, and "
+        f"theirs may be longer; every second sample halves them, discover(x[::2])"
+    ]
 
 
 def _of_ratios(graph: SharedGraph, dim: int | None) -> list[str]:
-    """Maps that predict better than anything should."""
+    """Maps that predict better than anything should, or that nothing much can be compared with."""
     call = "" if dim else ", or give the dimension if it is known, as in discover(x, dim=2)"
-    return [
-        f"the map predicts better than the best partners without a map (ratio {fit.ratio:.2f} +- {fit.error:.2f}): too "
-        f"little is known to choose partners or a dimension by; record longer{call}"
-        for fit in graph.part_fit
-        if fit is not None and fit.verdict == "geometry" and fit.ratio - 1 > max(_BEYOND[0], _BEYOND[1] * fit.error)
-    ]
+    known = f"too little is known to choose partners or a dimension by; record longer{call}"
+    found = []
+    for fit in graph.part_fit:
+        if fit is None or fit.verdict != "geometry":
+            continue
+        if not fit.ratio_known:
+            found.append(
+                f"the map predicts a node by {fit.gain:.3f} nats, but the best partners without a map by "
+                f"{fit.ceiling:.3f}, hardly otherwise than random ones ({fit.chance:.3f}), so that their ratio is not "
+                f"defined: {known}"
+            )
+        elif fit.ratio - 1 > max(_BEYOND[0], _BEYOND[1] * fit.error):
+            found.append(
+                f"the map predicts better than the best partners without a map (ratio {fit.ratio:.2f} +- "
+                f"{fit.error:.2f}): {known}"
+            )
+    return found
 
 
 def _of_strangers(graph: SharedGraph, eventful: np.ndarray) -> list[str]:

@@ -31,8 +31,8 @@ def assemble(
     """Put the parts side by side along the first axis and back into the order of the samples.
 
     A twin shares all but the cell of its original, and runs with or against it. ``dim`` and ``fit`` are those of the
-    largest part; the first lattice, by falling size, keeps the origin of its cells at zero. Where edges alone leave a
-    part in pieces, each has the fit of the whole.
+    largest part that edges hold together; the first lattice, by falling size, keeps the origin of its cells at zero.
+    Where edges alone leave a part in pieces, each has the fit of the whole.
 
     Args:
         signals: Signals of all distinct live nodes.
@@ -81,6 +81,7 @@ def assemble(
     own = _of_each_part(scatter(own_dim, 0), component)
     fits = _fits(signals, parts, num_nodes, num_samples, seconds)
     part_fit = [fits[number] for number in _of_each_part(scatter(part_of, 0), component)]
+    largest = next(filter(None, [*part_fit[:1], *fits[:1]]), None)
     return SharedGraph(
         places.float() if columns and own else places[:, :0].float(),
         edge_index,
@@ -94,7 +95,7 @@ def assemble(
         names=names,
         sign=turned,
         lag=delay[edge_index[1]] - delay[edge_index[0]],
-        fit=fits[0] if fits else None,
+        fit=largest,
         part_fit=[fit and of_nodes(fit, component == number) for number, fit in enumerate(part_fit)],
     )
 

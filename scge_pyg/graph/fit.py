@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from torch import Tensor
 
 __all__ = ["Fit"]
 
 _VERDICTS = ("geometry", "no geometry", "undecided")
+_VAGUE = 1.0  # error from which on a ratio could as well be 0 as 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,8 @@ class Fit:
     .. math::
         \frac{\text{gain} - \text{chance}}{\text{ceiling} - \text{chance}}
 
-    is 1 where the map loses nothing and 0 where it is worth no more than partners drawn at random.
+    is 1 where the map loses nothing and 0 where it is worth no more than partners drawn at random. It says something
+    only where the best partners predict better than random ones by more than its error: see ``ratio_known``.
 
     Args:
         coupling: The coupling that was chosen.
@@ -64,8 +67,17 @@ class Fit:
         if self.verdict not in _VERDICTS:
             raise ValueError(f"Fit: verdict must be one of {', '.join(map(repr, _VERDICTS))}, got {self.verdict!r}")
 
+    @property
+    def ratio_known(self) -> bool:
+        """Whether the best partners predict so much better than random ones that the error of the ratio is below 1."""
+        told = isfinite(self.ratio) and (self.ratio, self.error) != (0.0, 0.0)
+        return told and self.ceiling > self.chance and not self.error >= _VAGUE
+
     def __repr__(self) -> str:
+        ratio = f"ratio {self.ratio:.3f} +- {self.error:.3f}"
+        if not self.ratio_known:
+            ratio = f"ratio not defined beside {self.chance:.3f} by chance"
         return (
             f"{type(self).__name__}({self.coupling!r}: map {self.gain:.3f} of {self.ceiling:.3f} nats a node, "
-            f"ratio {self.ratio:.3f} +- {self.error:.3f}, verdict {self.verdict!r})"
+            f"{ratio}, verdict {self.verdict!r})"
         )

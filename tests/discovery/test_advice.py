@@ -39,6 +39,26 @@ def test_no_geometry_comes_with_its_figures():
         assert part in text
 
 
+def test_ratios_beside_chance_are_no_figures():
+    (text,) = advice(graph_with("no geometry", 0, ratio=6.622, error=52.581), signals(), 1000, None)
+    assert "0.400 nats" in text
+    assert "the best hardly differ from random ones, so that their ratio is not defined" in text
+    assert "52.6" not in text
+    (text,) = advice(graph_with("geometry", ratio=3.484, error=10.716), signals(), 1000, None)
+    assert "without a map by 0.900, hardly otherwise than random ones (0.100)" in text
+    assert "too little is known to choose" in text
+
+
+def test_without_edges_there_is_one_warning():
+    empty = torch.zeros(2, 0, dtype=torch.long)
+    for verdict in ("no geometry", "undecided"):
+        graph = SharedGraph(torch.zeros(12, 0), empty, dim=0, live=torch.ones(12, dtype=bool), fit=fit_with(verdict))
+        (text,) = advice(graph, signals(), 1000, None)
+        assert text.count("no edges") == 1
+        assert "no map" in text
+        assert "without a map (" not in text
+
+
 def test_too_short_a_recording_says_how_short():
     (text,) = advice(graph_with("undecided", 0), signals(300, 12.3), 1000, None)
     for part in ("too short", "300 samples to forget", "1000 are worth 12", "discover(x, dim=2)"):
@@ -126,6 +146,21 @@ def test_a_further_part_without_a_geometry():
     graph = SharedGraph(pos, half, part_dim=(2, 0), fit=whole, part_fit=fits)
     (text,) = advice(graph, signals(), 1000, None)
     assert "no low-dimensional geometry in 1 further part of 4 nodes; they are edges" in text
+
+
+def test_dimension_and_fit_are_those_of_the_same_part():
+    """Blocks of which edges hold one together, and not the first."""
+    rng = np.random.default_rng(5063)
+    block = np.repeat(range(5), 12)
+    with pytest.warns(UserWarning, match="so that their ratio is not defined") as caught:
+        graph = discover(rng.standard_normal((2000, 60)) + rng.standard_normal((2000, 5))[:, block])
+    assert graph.fit.verdict == ("geometry" if graph.dim else "no geometry")
+    for part, whole in zip(graph.parts(), graph.part_fit, strict=True):
+        assert (part.dim, part.fit.ratio) == (whole.verdict == "geometry" and part.dim, whole.ratio)
+    assert graph.fit.ratio == graph.parts()[0].fit.ratio
+    texts = [str(warning.message) for warning in caught]
+    assert any("no low-dimensional geometry:" in text for text in texts) == (graph.dim == 0)
+    assert any("too little is known to choose partners" in text for text in texts)
 
 
 def test_sensors_of_noise_that_share_a_reference_are_named(grid_field):

@@ -27,6 +27,23 @@ def test_both_figures_and_the_verdict_are_printed():
     assert str(Fit(**OPTIONS)) == expected
 
 
+@pytest.mark.parametrize(
+    ("figures", "known"),
+    [
+        ({}, True),
+        ({"ratio": 1.4, "error": 0.9}, True),
+        ({"ratio": 6.622, "error": 52.581}, False),
+        ({"ratio": 0.0, "error": 0.0}, False),
+        ({"ratio": 0.9, "ceiling": 0.25}, False),
+        ({"ratio": float("nan"), "error": float("nan")}, False),
+    ],
+)
+def test_a_ratio_is_known_where_partners_matter(figures, known):
+    fit = Fit(**OPTIONS | figures)
+    assert fit.ratio_known == known
+    assert ("ratio not defined beside 0.250 by chance, verdict" in str(fit)) != known
+
+
 def test_a_fit_is_a_record():
     fit = Fit(**OPTIONS)
     assert {field.name for field in dataclasses.fields(Fit)} == set(OPTIONS)
