@@ -132,8 +132,7 @@ def _search(
     board = _close_axes(board, strong)
     budget, large = 2 * len(bins), len(bins) > ONE_BY_ONE
     if _complete(board, strong):
-        if large:
-            mend(board, strong, generator, budget)
+        mend(board, strong, generator, budget)
         return board
     if large:
         board = _grown_again(board, strong)

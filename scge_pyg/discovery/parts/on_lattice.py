@@ -60,7 +60,7 @@ def _grow(direct: Coupling, choice: Choice, dim: int | None, seed: int) -> Cells
 
 def as_part(view: View, direct: Coupling, court: Court, choice: Choice, cells: Cells) -> Part | None:
     """The part on these cells, or ``None`` if neighbours on them predict less than those on the best map."""
-    if view.signals.rooted is None and are_moved(direct, cells):
+    if view.signals.rooted is None and are_moved(direct, cells, view.signals.effective):
         return None
     pos = lattice_places(cells)
     near = nearest(pos[court.rows], court.few)
