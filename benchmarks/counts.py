@@ -98,18 +98,23 @@ def arrays(args: argparse.Namespace) -> Iterator[str]:
 
 
 def genomes(args: argparse.Namespace) -> Iterator[str]:
-    """Chains of 20 to 120 bins that meet as the reciprocal of their distance, 100,000 contacts."""
+    """23 chains of 18 to 125 bins that meet as the reciprocal of their distance, 50,000 contacts."""
     for seed in range(args.first_seed, args.first_seed + 3 * args.draws):
-        drawn = genome(np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        drawn = genome(rng, chains=23, longest=125, shortest=18, contacts=50_000, poor=0.04)
         graph, told = _timed(affinity=drawn.contacts, balance=True, dim=1)
-        yield f"genome, seed {seed}: {_chains(graph, drawn.chain, drawn.place)}, {told}"
+        yield f"genome, seed {seed}: {_chains(graph, drawn.contacts, drawn.chain, drawn.place)}, {told}"
 
 
-def _chains(graph: SharedGraph, chain: Array, place: Array) -> str:
-    """Agreement of parts with chains, and of the order within the largest part of each chain with its own."""
+def _chains(graph: SharedGraph, contacts: sp.csr_matrix, chain: Array, place: Array) -> str:
+    """Agreement of parts with chains, and of the order within the largest part of each chain with its own.
+
+    Usable are bins with at least a third of the median number of contacts.
+    """
     from sklearn.metrics import adjusted_rand_score
 
-    live = graph.live.numpy()
+    total = np.asarray(contacts.sum(1)).ravel()
+    live = total >= np.median(total[total > 0]) / 3
     part = graph.component.numpy()
     found = []
     for own in np.unique(chain[live]):
@@ -120,7 +125,8 @@ def _chains(graph: SharedGraph, chain: Array, place: Array) -> str:
             found.append(abs(spearmanr(_places(graph)[rows, 0], place[rows])[0]))
     rand = adjusted_rand_score(chain[live], part[live])
     order = f"|Spearman| median {np.median(found):.3f}, smallest {min(found):.3f}"
-    return f"{int(live.sum())} live bins, {len(np.unique(part[live]))} parts, adjusted Rand {rand:.3f}, {order}"
+    usable = f"{int(live.sum())} usable of {int(graph.live.sum())} live bins"
+    return f"{usable}, {len(np.unique(part[live]))} parts, adjusted Rand {rand:.3f}, {order}"
 
 
 def _folder(name: str) -> Path | None:
@@ -189,9 +195,11 @@ def hic(args: argparse.Namespace) -> Iterator[str]:
     one, other = (np.array([number[r[k], r[k + 1]] for r in rows]) for k in (0, 3))
     half = sp.csr_matrix((np.array([float(r[6]) for r in rows]), (one, other)), 2 * (len(bins),))
     half = sp.triu(half + sp.tril(half, -1).T, 1)
-    graph, told = _timed(affinity=sp.csr_matrix(half + half.T), balance=True, dim=1)
+    contacts = sp.csr_matrix(half + half.T)
+    graph, told = _timed(affinity=contacts, balance=True, dim=1)
     chain = np.unique([name for name, _ in bins], return_inverse=True)[1]
-    yield f"hic: {_chains(graph, chain, np.array([float(start) for _, start in bins]))}, {told}"
+    place = np.array([float(start) for _, start in bins])
+    yield f"hic: {_chains(graph, contacts, chain, place)}, {told}"
 
 
 _ROWS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {

@@ -13,7 +13,7 @@ from scge_pyg.discovery.counts.halves import halves
 from scge_pyg.discovery.counts.kernels import TAILS, Kernel
 from scge_pyg.discovery.counts.placing import MESH_COLUMNS, Placed, log_chances, place
 from scge_pyg.discovery.counts.profiles import alike_rows, barycentres, links_of, start_places
-from scge_pyg.discovery.counts.seriation import along_a_chain
+from scge_pyg.discovery.counts.seriation import along_chains
 from scge_pyg.discovery.maps.sketch import Links
 
 __all__ = ["Judged", "first_placed", "judge"]
@@ -123,8 +123,8 @@ def first_placed(
 ) -> Placed:
     """A start for :func:`scge_pyg.discovery.counts.placing.place`: geodesics along links between the rows.
 
-    Rows that meet rows are put along a chain (:func:`scge_pyg.discovery.counts.seriation.along_a_chain`); in more than
-    one column it is bent as the geodesics are, and the start that gets further in a few steps is taken.
+    Rows that meet rows are put along chains (:func:`scge_pyg.discovery.counts.seriation.along_chains`), in several
+    columns bent as the geodesics are; the start that gets furthest in a few steps is taken.
     """
     margin = _margin(counts)
     own = np.log(margin) if log_yield is None else log_yield
@@ -136,11 +136,11 @@ def first_placed(
     z = start_places(links, columns)
     if not shared or len(z) > _MOST_ORDERED:
         return at(z)
-    along = along_a_chain(counts)
-    chain = np.column_stack([along * z[:, 0].std() / along.std(), _BENT * z[:, 1:]])
-    if columns == 1:
-        return at(chain)
-    tried = [place(counts, at(start), _TRIAL_STEPS, rate=_RATE) for start in (z, chain)]
+    starts = [
+        np.column_stack([along * z[:, 0].std() / along.std(), _BENT * z[:, 1:]]) for along in along_chains(counts)
+    ]
+    starts += [z] if columns > 1 else []
+    tried = [place(counts, at(start), _TRIAL_STEPS, rate=_RATE) for start in starts]
     pairs = counts.tocoo()
     return max(tried, key=lambda placed: float(pairs.data @ log_chances(placed, pairs.row, pairs.col)))
 

@@ -147,6 +147,6 @@ def test_what_does_not_fit_is_named(source, error, message):
 
 def test_a_row_that_meets_nothing_of_its_part_stands_alone():
     counts = sp.csr_matrix(np.array([[2.0, 1, 0], [1, 3, 0], [0, 0, 4]]))
-    groups = [(np.array([0, 1, 2]), np.array([0, 1]))]
+    groups = [(np.array([0, 1, 2]), np.array([0, 1])), (np.arange(0), np.array([2]))]
     found = found_parts(counts, groups, None, 0, False, Clock())
     assert [rows.tolist() for rows, _, _ in found] == [[0, 1], [2]]

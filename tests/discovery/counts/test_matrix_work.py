@@ -10,7 +10,7 @@ from scge_pyg.discovery.counts.halves import halves
 from scge_pyg.discovery.counts.order import canonical_orders
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.profiles import alike_rows
-from scge_pyg.discovery.counts.seriation import along_a_chain
+from scge_pyg.discovery.counts.seriation import along_chains
 from scge_pyg.discovery.counts.trust import filled_directions, trust
 
 
@@ -103,8 +103,8 @@ def test_chains_with_a_background_are_told_apart_and_ordered():
     assert [len(rows) for rows, _ in parts] == [40] * 6
     assert all(len(set(chain[order[rows]])) == 1 for rows, _ in parts)
     rows = parts[0][0]
-    along = along_a_chain(counts[rows][:, rows])
-    assert abs(np.corrcoef(along.argsort().argsort(), place[order[rows]])[0, 1]) > 0.98
+    for along in along_chains(counts[rows][:, rows]):
+        assert abs(np.corrcoef(along.argsort().argsort(), place[order[rows]])[0, 1]) > 0.98
 
 
 def test_factors_explain_counts_of_factors():
