@@ -113,7 +113,8 @@ def test_delays_are_undone_and_said(slow):
 def test_a_twin_shares_the_place_of_its_original_with_its_sign(grid_field):
     field = grid_field((8, 8), 1500)
     alone = discover(field.x)
-    graph = discover(torch.cat([field.x, field.x[:, [3]], -2 * field.x[:, [40]]], 1))
+    with pytest.warns(UserWarning, match="carry the same signal and share a place: 3 = 64, 40 = 65;"):
+        graph = discover(torch.cat([field.x, field.x[:, [3]], -2 * field.x[:, [40]]], 1))
     pair = [{3, 64}, {40, 65}]
     assert cell_accuracy(alone, field.cells) == 1.0
     assert (graph.lattice.cell != -1).any(1).sum() == 64

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.signals.held import held_values
 from scge_pyg.discovery.signals.prepare import FLOORED, fewest_values
+from scge_pyg.discovery.signals.same_signal import same_signals
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
 
@@ -15,7 +16,7 @@ __all__ = ["hint"]
 
 _VALUES = 2**21  # values that are looked at
 _MISSING = 0.2  # share of missing values at a node that is worth a word
-_NAMED = 8  # nodes without a signal, or held at one value, that are named
+_NAMED = 8  # nodes without a signal of their own that are named
 
 
 def hint(samples: Samples) -> list[str]:
@@ -28,6 +29,7 @@ def hint(samples: Samples) -> list[str]:
     * Nodes never change, other than pixels that are never lit, or have too few values.
     * A node is often exactly equal to one value that it otherwise never comes near: it stands in for a missing one.
     * A node stays at exactly one value for long and otherwise never repeats one: a gap was filled.
+    * Nodes of continuous values carry the same signal.
 
     Example:
         >>> import torch
@@ -40,7 +42,7 @@ def hint(samples: Samples) -> list[str]:
     if len(samples.values) < 2:
         return []
     found = [_counter(samples), _transposed(samples), _images(samples), *_missing(samples), _dead(samples)]
-    return [text for text in [*found, *_stand_ins(samples), _held(samples)] if text]
+    return [text for text in [*found, *_stand_ins(samples), _held(samples), _same(samples)] if text]
 
 
 def _counter(samples: Samples) -> str | None:
@@ -194,6 +196,24 @@ def _held(samples: Samples) -> str | None:
         f"long stretches and otherwise hardly ever {'repeats' if len(found) == 1 else 'repeat'} a value (the share of "
         f"such samples is given); if gaps were filled, make them NaN, "
         f"{f'discover(x, missing_value={value})' if single else f'discover({call})'}"
+    )
+
+
+def _same(samples: Samples) -> str | None:
+    """About nodes that share one signal."""
+    groups = same_signals(_some(samples.values, least=1000))
+    if not groups:
+        return None
+    room = np.cumsum([0, *map(len, groups)])
+    named = [
+        " = ".join(_name(samples, node) for node in group[: _NAMED - before])
+        for group, before in zip(groups, room.tolist(), strict=False)
+        if before < _NAMED - 1
+    ]
+    more = f" and more, {room[-1]} nodes in all" if room[-1] > _NAMED else ""
+    return (
+        f"discover: nodes carry the same signal and share a place: {', '.join(named)}{more}; is there a bridge between "
+        f"them, or were they dead before a common reference was subtracted?"
     )
 
 

@@ -39,7 +39,8 @@ def test_an_exact_twin_of_a_near_twin_finds_its_original():
     assert signals.num_nodes == 12
     assert set(signals.twins.ravel().tolist()) - set(range(12)) == {12, 13, 14}
     assert np.isin(signals.twins[1], signals.order).all()
-    graph = discover(x)
+    with pytest.warns(UserWarning, match="share a place: 4 = 12 = 13 = 14;"):
+        graph = discover(x)
     assert graph.live.all()
     assert graph.pos.isfinite().all()
     for twin in (12, 13, 14):
