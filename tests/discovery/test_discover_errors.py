@@ -94,7 +94,7 @@ def test_dim_out_of_range(dim):
 
 @pytest.mark.parametrize("x", ["text", None, 3, {"x": torch.rand(5, 5)}, Data(x=torch.rand(5, 1)), ["a"], [None]])
 def test_wrong_type(x):
-    with pytest.raises(TypeError, match=r"discover: (x|a batch) must be a tensor, an array"):
+    with pytest.raises(TypeError, match=r"discover: ((x|a batch) must be a tensor, an array|exactly one of x)"):
         discover(x)
 
 

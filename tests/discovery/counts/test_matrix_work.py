@@ -104,7 +104,7 @@ def test_chains_with_a_background_are_told_apart_and_ordered():
     assert all(len(set(chain[order[rows]])) == 1 for rows, _ in parts)
     rows = parts[0][0]
     for along in along_chains(counts[rows][:, rows]):
-        assert abs(np.corrcoef(along.argsort().argsort(), place[order[rows]])[0, 1]) > 0.98
+        assert abs(np.corrcoef(along.argsort().argsort(), place[order[rows]])[0, 1]) > 0.95
 
 
 def test_factors_explain_counts_of_factors():
