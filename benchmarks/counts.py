@@ -76,10 +76,10 @@ def _places(graph: SharedGraph) -> Array:
 def _score(graph: SharedGraph, truth: Array) -> str:
     if graph.pos.shape[1] != truth.shape[1]:
         return "no map of the true columns"
-    live = graph.live.numpy()
-    found, true = _places(graph)[live], truth[live]
+    largest = (graph.component == 0).numpy()
+    found, true = _places(graph)[largest], truth[largest]
     error = np.linalg.norm(fitted(found, true) - true, axis=1)
-    return f"median error {np.median(error):.3f} spacings, 15 nearest {nearest_shared(found, true):.3f}"
+    return f"median error {np.median(error):.3f} spacings, 15 nearest {nearest_shared(found, true):.3f} of {len(found)} in one part"
 
 
 def arrays(args: argparse.Namespace) -> Iterator[str]:
