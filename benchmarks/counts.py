@@ -79,7 +79,8 @@ def _score(graph: SharedGraph, truth: Array) -> str:
     largest = (graph.component == 0).numpy()
     found, true = _places(graph)[largest], truth[largest]
     error = np.linalg.norm(fitted(found, true) - true, axis=1)
-    return f"median error {np.median(error):.3f} spacings, 15 nearest {nearest_shared(found, true):.3f} of {len(found)} in one part"
+    shared = nearest_shared(found, true)
+    return f"median error {np.median(error):.3f} spacings, 15 nearest {shared:.3f}, {len(found)} in one part"
 
 
 def arrays(args: argparse.Namespace) -> Iterator[str]:
