@@ -13,6 +13,7 @@ from scge_pyg.graph.shared_graph import SharedGraph
 __all__ = ["advice"]
 
 _ADVISED = 100
+_WIDE = 10  # nodes a sample from which on rows and columns may have been swapped
 _EVENTS = 50  # samples in which a node should leave its usual value; with fewer, planes came out as chains
 _LOOKED_AT = 1001  # samples that the usual value is read off
 _SLOW = 0.25
@@ -46,7 +47,8 @@ def advice(graph: SharedGraph, signals: Signals, count: int, dim: int | None) ->
 def _of_samples(live: int, signals: Signals, count: int, events: float) -> list[str]:
     """Few samples, few that two nodes have in common, or few in which a node leaves its usual value."""
     if count < max(_ADVISED, live // 10):
-        return [f"{count} samples are few for {live} live nodes; about {max(_ADVISED, live)} are advised"]
+        swapped = "; are rows and columns swapped, and discover(x.T) is meant?" if live > _WIDE * count else ""
+        return [f"{count} samples are few for {live} live nodes; about {max(_ADVISED, live)} are advised{swapped}"]
     common = _common_samples(signals)
     if common < _ADVISED:
         return [

@@ -23,8 +23,16 @@ def write_tensors(path: str | os.PathLike[str], kind: str, tensors: dict[str, Te
         kind: Format name, checked on reading.
         tensors: Tensors by name, on any device.
         header: Anything that JSON holds.
+
+    Raises:
+        FileNotFoundError: If the folder of the file does not exist.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"save: the folder {target.parent} does not exist; make it first with pathlib.Path({str(target.parent)!r})"
+            ".mkdir(parents=True)"
+        )
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
     stored = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     try:

@@ -78,6 +78,14 @@ def test_few_samples(count, warned):
     assert all(f"{count} samples are few for 12 live nodes; about 100 are advised" in text for text in texts)
 
 
+def test_more_nodes_than_samples_may_be_swapped():
+    wide = SharedGraph.from_grid((30, 40))
+    text = advice(wide, signals(), 110, None)[0]
+    assert "110 samples are few for 1200 live nodes" in text
+    assert "are rows and columns swapped, and discover(x.T) is meant?" in text
+    assert "swapped" not in advice(graph_with("geometry"), signals(), 99, None)[0]
+
+
 def test_few_nodes_were_not_judged():
     (text,) = advice(graph_with(None), signals(), 1000, None)
     assert "fewer than 8 nodes" in text

@@ -177,3 +177,10 @@ def test_tensors_that_share_memory_or_need_gradients_are_written(tmp_path):
     alike = SharedGraph(graph.pos, graph.edge_index[:, :4], shared, confidence=shared)
     alike.save(tmp_path / "g")
     assert SharedGraph.load(tmp_path / "g").confidence.tolist() == [1.0] * 4
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"save: the folder .*nowhere does not exist; make it first with pathlib"
+    ):
+        SharedGraph.from_grid((2, 3)).save(tmp_path / "nowhere" / "graph.safetensors")

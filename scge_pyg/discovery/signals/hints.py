@@ -22,7 +22,7 @@ _NAMED = 8  # nodes without a signal of their own that are named
 def hint(samples: Samples) -> list[str]:
     """What in the samples looks like a mistake: texts for the user, none for ordinary data.
 
-    * The first node grows by constant steps: a row number or a clock.
+    * The first node, or any column of a table, grows by constant steps: a row number or a clock.
     * Rows are more autocorrelated than columns, and there are ten times more nodes than samples: transposed.
     * Neighbouring channels are alike, and no more so than neighbouring nodes: images.
     * More than a fifth of the samples miss every node, or a node more than a fifth of the other samples.
@@ -46,18 +46,27 @@ def hint(samples: Samples) -> list[str]:
 
 
 def _counter(samples: Samples) -> str | None:
-    first, number = samples.values[:, 0].double(), samples.number.double()
-    if len(first) < 10 or first.isnan().any():
+    """About the first node, or a column of a table, that grows by constant steps."""
+    if len(samples.values) < 10:
         return None
-    growth = first[-1] - first[0]
-    rounding = 4 * torch.finfo(samples.values.dtype).eps * first.abs().amax()
-    straight = first[0] + growth * ((number - number[0]) / (number[-1] - number[0])).unsqueeze(1)
-    if bool((growth <= 16 * rounding).any()) or bool(((first - straight).abs() > rounding).any()):
+    some = samples.values[:, :1] if samples.names is None else samples.values
+    rising = (some[-1] > some[-2]) & (some[1] > some[0])
+    nodes = rising.all(1).nonzero().squeeze(1)
+    x, number = some[:, nodes].double(), samples.number.double()
+    growth = x[-1] - x[0]
+    rounding = 4 * torch.finfo(samples.values.dtype).eps * x.abs().amax(0)
+    straight = x[0] + growth * ((number - number[0]) / (number[-1] - number[0]))[:, None, None]
+    even = (growth > 16 * rounding).all(1) & ((x - straight).abs() <= rounding).all(2).all(0)
+    if not even.any():
         return None
-    step = float(growth[0] / (number[-1] - number[0]))
-    drop = "x[:, 1:]" if samples.names is None else f"x.drop(columns=[{samples.names[0]!r}])"
+    node = int(even.nonzero()[0])
+    step = float(growth[node, 0] / (number[-1] - number[0]))
+    drop, which = "x[:, 1:]", "first node"
+    if samples.names is not None:
+        name = samples.names[int(nodes[node])]
+        drop, which = f"x.drop(columns=[{name!r}])", f"column {name}"
     return (
-        f"discover: the first node grows by a constant {step:.4g} from sample to sample, as a row number or a clock "
+        f"discover: the {which} grows by a constant {step:.4g} from sample to sample, as a row number or a clock "
         f"does; leave it out with discover({drop}), or --time-column on the command line"
     )
 
@@ -175,7 +184,8 @@ def _stand_ins(samples: Samples) -> list[str]:
         exact = _exact(samples, value)
         texts.append(
             f"discover: {listed} {'is' if len(nodes) == 1 else 'are'} often exactly {exact} and otherwise never near "
-            f"it; if it stands for a missing value, use discover(x, missing_value={exact})"
+            f"it; if it stands for a missing value, use discover(x, missing_value={exact}), or --missing-value "
+            f"{exact} on the command line"
         )
     return texts
 

@@ -186,10 +186,20 @@ def prepare(samples: Samples) -> Signals:
     the nodes, changing units, or inverting sensors leaves everything that follows as it is.
 
     Raises:
-        ValueError: If fewer than 2 distinct samples or 3 distinct nodes are left.
+        ValueError: If all values are missing, or fewer than 2 distinct samples or 3 distinct nodes are left.
     """
     values = samples.values.numpy()
     first = distinct_samples(values)
+    if len(values) > 1 and np.isnan(values).all():
+        raise ValueError(
+            f"discover: every value of x is missing (NaN) in all {samples.count} samples; see how it was read, and "
+            f"whether missing_value is meant"
+        )
+    if len(first) < 2 <= samples.count:
+        raise ValueError(
+            f"discover: all {len(samples.live)} nodes of x are constant, its {samples.count} samples are the same; at "
+            f"least 2 different ones are needed"
+        )
     if len(first) < 2:
         raise ValueError(
             f"discover: at least 2 different samples are needed, got {len(first)} distinct of {samples.count}"

@@ -154,6 +154,12 @@ def _check_shape(source: Source, before: Source | None, where: str) -> None:
 
 
 def _check_names(names: tuple[str, ...] | None, before: tuple[str, ...] | None, where: str) -> None:
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(
+            f"discover: {where} has {names.count(twice)} columns named {twice!r}, and each node needs a name of its "
+            f"own; rename them, or do without names, discover({where}.to_numpy())"
+        )
     if names is None or before is None or names == before:
         return
     if sorted(names) == sorted(before):

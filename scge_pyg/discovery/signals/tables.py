@@ -10,6 +10,8 @@ from scge_pyg.discovery.signals.source import Source
 
 __all__ = ["from_array_like", "from_table", "is_array_like", "is_table"]
 
+_LOOKED_AT = 1000  # rows
+
 
 def is_table(x: Any) -> bool:
     """Whether ``x`` is a table with named columns, as of pandas or polars."""
@@ -31,15 +33,7 @@ def from_table(x: Any, where: str) -> Source:
     dtypes = list(x.dtypes)
     other = [place for place, dtype in enumerate(dtypes) if not _numeric(dtype)]
     if other:
-        some = ", ".join(f"{names[place]!r} ({dtypes[place]})" for place in other[:5])
-        columns = [x.columns[place] for place in other]
-        listed = repr(columns[:5])[:-1] + (", ...]" if len(columns) > 5 else "]")
-        pandas = hasattr(x, "select_dtypes")
-        call = f"x.drop(columns={listed}), or x.select_dtypes('number')" if pandas else f"x.drop({listed})"
-        raise TypeError(
-            f"discover: {where} has columns that hold no numbers: {some}{', ...' if len(other) > 5 else ''}; "
-            f"leave them out, {call}"
-        )
+        raise TypeError(f"discover: {where} has columns that hold no numbers: {_not_numeric(x, names, dtypes, other)}")
     plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in dtypes]
     known = all(isinstance(dtype, np.dtype) for dtype in plain)
     precision = np.result_type(np.float32, *plain) if known else np.dtype(np.float64)
@@ -52,6 +46,49 @@ def from_table(x: Any, where: str) -> Source:
         return values.astype(np.float64) if values.dtype.kind == "O" else values
 
     return Source((len(x), len(names)), rows, names)
+
+
+def _not_numeric(x: Any, names: tuple[str, ...], dtypes: list[Any], other: list[int]) -> str:
+    """Which columns hold no numbers, and what to do: convert them, spread a long table, or leave them out."""
+    some = ", ".join(f"{names[place]!r} ({dtypes[place]})" for place in other[:5]) + (", ..." if len(other) > 5 else "")
+    head = np.asarray(x[:_LOOKED_AT].to_numpy()).astype(object)
+    dated = [getattr(dtype, "kind", "") in ("M", "m") for dtype in dtypes]
+    text = [place for place in other if dated[place] or not all(map(_holds_number, head[:, place]))]
+    pandas = hasattr(x, "select_dtypes")
+    convert = "x.apply(pandas.to_numeric)" if pandas else "x.cast(polars.Float64)"
+    if not text:
+        return f"{some}; their cells do, convert them, {convert}{_long(x, head, other)}"
+    listed = repr([x.columns[place] for place in text[:5]])[:-1] + (", ...]" if len(text) > 5 else "]")
+    call = f"x.drop(columns={listed})" if pandas else f"x.drop({listed})"
+    if len(text) < len(other):
+        return f"{some}; leave out those of text, x = {call}, and convert the others, {convert}"
+    call += ", or x.select_dtypes('number')" if pandas else ""
+    return f"{some}; leave them out, {call}{_long(x, head, other)}"
+
+
+def _long(x: Any, head: np.ndarray, other: list[int]) -> str:
+    """What to do with a table of one reading a row: time, sensor and value."""
+    kinds = [len(set(head[:, place].tolist())) for place in other]
+    if len(x.columns) != 3 or len(other) == 3 or min(kinds) > len(head) / 2:
+        return ""
+    sensor = other[kinds.index(min(kinds))]
+    value = next(place for place in (2, 1, 0) if place not in other)
+    index = 3 - sensor - value
+    names = [x.columns[place] for place in (index, sensor, value)]
+    call = (
+        "x.pivot(index={!r}, columns={!r}, values={!r})"
+        if hasattr(x, "select_dtypes")
+        else "x.pivot({1!r}, index={0!r}, values={2!r})"
+    )
+    return f"; if each row is one reading of one sensor, make sensors columns first, {call.format(*names)}"
+
+
+def _holds_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return cell is None
+    return True
 
 
 def from_array_like(x: Any, where: str) -> Source:

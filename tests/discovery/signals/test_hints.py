@@ -57,7 +57,13 @@ def test_other_first_columns(column):
 
 
 def test_a_counter_elsewhere_is_none():
-    assert hint(read(torch.cat([noise(500, 8), torch.arange(500.0)[:, None]], 1))) == []
+    x = torch.cat([noise(500, 8), torch.arange(500.0)[:, None]], 1)
+    assert hint(read(x)) == []
+    (text,) = hint(replace(read(x), names=tuple("abcdefghi")))  # tables have columns of other kinds
+    assert "the column i grows by a constant 1 from sample to sample" in text
+    assert "discover(x.drop(columns=['i']))" in text
+    x[3, 8] = torch.nan
+    assert hint(replace(read(x), names=tuple("abcdefghi"))) == []
 
 
 # Transposed ---------------------------------------------------------------------------------------------------

@@ -63,8 +63,39 @@ def test_a_table_gives_names(values):
 
 
 def test_a_column_without_numbers_is_named(values):
+    values = values.astype(object)
+    values[:, 3] = "north"
     table = Table(values, ["a", "b", "when", "d"], [np.dtype("f4"), np.dtype("f4"), np.dtype("M8[s]"), np.dtype("O")])
     with pytest.raises(TypeError, match=r"'when' \(datetime64\[s\]\), 'd' \(object\).*x\.drop\(\['when', 'd'\]\)"):
+        read(table)
+
+
+def test_columns_of_text_that_hold_numbers_are_to_be_converted(values):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(values.astype(float), columns=list("abcd"))
+    for other in (frame.astype(str), frame.astype(object)):
+        with pytest.raises(TypeError, match=r"'a' .*their cells do, convert them, x\.apply\(pandas\.to_numeric\)$"):
+            read(other)
+        assert_holds(read(other.apply(pandas.to_numeric)), values, tuple("abcd"))
+    mixed = frame.astype(str).assign(where="north")
+    with pytest.raises(TypeError, match=r"leave out those of text, x = x\.drop\(columns=\['where'\]\), and convert"):
+        read(mixed)
+
+
+@pytest.mark.parametrize("label", [str, "s{}".format])
+def test_long_tables_are_to_be_pivoted(values, label):
+    pandas = pytest.importorskip("pandas")
+    wide = pandas.DataFrame(values, columns=[label(node) for node in range(4)]).rename_axis("t")
+    long = wide.reset_index().melt("t", var_name="sensor", value_name="v")
+    with pytest.raises(TypeError, match="each row is one reading of one sensor") as error:
+        read(long)
+    call = str(error.value).rsplit("first, ", 1)[1]
+    assert_holds(read(eval(call, {"x": long})), values, tuple(wide.columns))
+
+
+def test_columns_of_one_name_are_refused(values):
+    table = Table(values, ["a", "b", "b", "c"], [values.dtype] * 4)
+    with pytest.raises(ValueError, match=r"x has 2 columns named 'b', .*discover\(x\.to_numpy\(\)\)"):
         read(table)
 
 
