@@ -64,7 +64,11 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "input", type=Path, nargs="?", metavar="INPUT", help="samples: .npy, .npz, .csv, .parquet or a folder of images"
+        "input",
+        type=Path,
+        nargs="?",
+        metavar="INPUT",
+        help="samples: .npy, .npz, .csv (also .gz), .parquet or a folder of images",
     )
     matrix = "a .csv, .tsv, .mtx (each also .gz), .npz or .npy of "
     parser.add_argument(

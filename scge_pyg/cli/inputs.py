@@ -30,7 +30,9 @@ def open_input(
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist")
-    kind = "folder" if path.is_dir() else path.suffix.lower()
+    kind = "folder" if path.is_dir() else Path(path.name.lower().removesuffix(".gz")).suffix
+    if path.suffix.lower() == ".gz" and kind != ".csv":
+        kind = ".gz"
     pick = pick or Pick()
     option_of_columns = pick.given()
     if option_of_columns is not None and (image or kind == "folder"):
@@ -59,5 +61,6 @@ def open_input(
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
     raise UsageError(
-        f"{path} has the unknown suffix '{path.suffix}'; expected .npy, .npz, .csv, .parquet or a folder of images"
+        f"{path} has the unknown suffix '{path.suffix}'; expected .npy, .npz, .csv, .csv.gz, .parquet or a "
+        f"folder of images"
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +23,17 @@ from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_te
 
 __all__ = ["read_csv"]
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _HEAD_CELLS, _HEAD_ROWS = 1_000_000, 1000
 
 
 def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None) -> Measurements:
     """A text table with comma, semicolon or tab between the columns, read in blocks of lines.
 
+    Between semicolons numbers may have a decimal comma.
+
     Args:
-        path: The file, UTF-8.
+        path: The file, UTF-8, or such a file under gzip.
         header: Whether the first line names the columns. Default: judged by what stands below it.
         pick: Which columns to take. Default: all but row numbers and times.
 
@@ -37,7 +43,7 @@ def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None
     try:
         text = _Text(path, *_first_line(path))
         return _opened(text, header, pick or Pick())
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error, EOFError) as error:
         raise UsageError(f"{path} is not a readable text table ({error})") from error
 
 
@@ -70,21 +76,32 @@ def _opened(text: _Text, header: bool | None, pick: Pick) -> Measurements:
         try:
             while block := list(islice(lines, step)):
                 yield to_tensor(text.numbers(block, chosen.kept, names))
-        except (UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeDecodeError, csv.Error, EOFError) as error:
             raise UsageError(f"{path} is not a readable text table ({error})") from error
 
     return Measurements(read, len(chosen.kept), names=chosen.names, table=Table(kind, chosen.left_out, names))
 
 
-def _first_line(path: Path) -> tuple[list[str], str, bool]:
-    """Cells of the first line, what separates them, and whether each stands in quotes."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+def _open(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _first_line(path: Path) -> tuple[list[str], str, bool, bool]:
+    """Cells of the first line, what separates them, whether each stands in quotes, and whether commas are decimal."""
+    with _open(path) as file:
         first = file.readline()
-    delimiter = max(",;\t", key=first.count)
+        cells = (file.readline().strip() or first.strip()).split(";")
+    commas = [cell.strip() for cell in cells if "," in cell]
+    decimal_comma = len(cells) > 1 and bool(commas) and all(map(_DECIMAL_COMMA.fullmatch, commas))
+    delimiter = ";" if decimal_comma else max(",;\t", key=first.count)
     fields = next(csv.reader([first], delimiter=delimiter), [])
+    if decimal_comma:
+        fields = [field.replace(",", ".") if _DECIMAL_COMMA.fullmatch(field.strip()) else field for field in fields]
     if not fields:
         raise UsageError(f"{path} is empty: its first line holds no columns")
-    return fields, delimiter, first.count('"') >= 2 * len(fields)
+    return fields, delimiter, first.count('"') >= 2 * len(fields), decimal_comma
 
 
 @dataclass(frozen=True)
@@ -95,13 +112,14 @@ class _Text:
     fields: list[str]
     delimiter: str
     quoted: bool
+    decimal_comma: bool
 
     def lines(self, skip: int) -> Iterator[tuple[int, str]]:
         """Lines that are not blank after the first ``skip``, with their numbers in the file."""
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
+        with _open(self.path) as file:
             for count, line in enumerate(file, 1):
                 if count > skip and line.strip():
-                    yield count, line
+                    yield count, line.replace(",", ".") if self.decimal_comma else line
 
     def split(self, block: Sequence[tuple[int, str]]) -> list[list[str]]:
         """The cells of lines; all must have as many as the first line."""

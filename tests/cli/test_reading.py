@@ -1,5 +1,6 @@
 """Which columns of a file become nodes, and what is said about the others."""
 
+import gzip
 import warnings
 from datetime import datetime, timedelta
 
@@ -203,3 +204,37 @@ def test_images_have_no_columns(tmp_path):
     np.save(tmp_path / "x.npy", RNG.normal(size=(4, 3, 3)))
     with pytest.raises(UsageError, match="--drop chooses columns of a table"):
         open_input(tmp_path / "x.npy", image=True, pick=Pick(drop="0"))
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_decimal_commas_between_semicolons(tmp_path, header):
+    rows = [";".join(str(value).replace(".", ",") for value in row) for row in WALK]
+    (tmp_path / "x.csv").write_text("\n".join(["a;b;c;d, left;e"] * header + rows) + "\n")
+    data, values = read(tmp_path / "x.csv")
+    np.testing.assert_array_equal(values, WALK)
+    assert data.names == (("a", "b", "c", "d, left", "e") if header else None)
+
+
+def test_commas_and_semicolons_as_ever(tmp_path):
+    rows = [";".join(map(str, row)) for row in WALK]
+    (tmp_path / "x.csv").write_text("\n".join(["a;b;c;d;e", *rows]) + "\n")
+    np.testing.assert_array_equal(read(tmp_path / "x.csv")[1], WALK)
+    write(tmp_path / "y.csv", "a,b;c,d,e,f", *WALK.T)
+    data, values = read(tmp_path / "y.csv")
+    np.testing.assert_array_equal(values, WALK)
+    assert data.names == ("a", "b;c", "d", "e", "f")
+
+
+def test_a_table_under_gzip(tmp_path):
+    plain = write(tmp_path / "x.csv", "a,b,c,d,e", *WALK.T).read_bytes()
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(plain))
+    data, values = read(tmp_path / "x.csv.gz")
+    np.testing.assert_array_equal(values, WALK)
+    assert data.names == tuple("abcde")
+    for broken in (plain, gzip.compress(plain)[:-20]):
+        (tmp_path / "x.csv.gz").write_bytes(broken)
+        with pytest.raises(UsageError, match=r"x\.csv\.gz (can't be read|is not a readable text table)"):
+            read(tmp_path / "x.csv.gz")
+    (tmp_path / "x.npy.gz").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"unknown suffix '\.gz'"):
+        open_input(tmp_path / "x.npy.gz")
