@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.signals.axes import images, some_of, transposed
 from scge_pyg.discovery.signals.held import held_values
 from scge_pyg.discovery.signals.prepare import FLOORED, fewest_values
 from scge_pyg.discovery.signals.same_signal import same_signals
@@ -14,7 +15,6 @@ from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
 
 __all__ = ["hint"]
 
-_VALUES = 2**21  # values that are looked at
 _MISSING = 0.2  # share of missing values at a node that is worth a word
 _NAMED = 8  # nodes without a signal of their own that are named
 
@@ -41,7 +41,7 @@ def hint(samples: Samples) -> list[str]:
     """
     if len(samples.values) < 2:
         return []
-    found = [_counter(samples), _transposed(samples), _images(samples), *_missing(samples), _dead(samples)]
+    found = [_counter(samples), transposed(samples), images(samples), *_missing(samples), _dead(samples)]
     return [text for text in [*found, *_stand_ins(samples), _held(samples), _same(samples)] if text]
 
 
@@ -68,44 +68,6 @@ def _counter(samples: Samples) -> str | None:
     return (
         f"discover: the {which} grows by a constant {step:.4g} from sample to sample, as a row number or a clock "
         f"does; leave it out with discover({drop}), or --time-column on the command line"
-    )
-
-
-def _transposed(samples: Samples) -> str | None:
-    num_samples, num_nodes, channels = samples.values.shape
-    if channels > 1 or num_nodes <= max(10 * num_samples, 100) or not samples.live.any():
-        return None
-    x = _scaled(samples.values.squeeze(2)[:, samples.live])
-    x = x - x.nanmean(1, keepdim=True)
-    x = x - x.nanmean(0)
-    follows = samples.number.diff() == 1
-    along, across = _correlation(x[:, 1:], x[:, :-1]), _correlation(x[1:][follows], x[:-1][follows])
-    if not (along > 0.5 and along > across + 0.2):
-        return None
-    return (
-        f"discover: x has {num_samples} samples of {num_nodes} nodes, and its rows change slowly ({along:.2f} from one "
-        f"value to the next, {across:.2f} down the columns), as signals do in time; if rows are nodes, "
-        f"use discover(x.T)"
-    )
-
-
-def _images(samples: Samples) -> str | None:
-    num_samples, num_nodes, channels = samples.values.shape
-    if min(num_nodes, channels) < 5 or num_samples < 20:
-        return None
-    x = _scaled(_some(samples.values, least=200))
-    x = x - x.nanmean(0)
-    x = x / x.square().nanmean(0).sqrt().clamp_min(1e-12)
-    half_nodes, half_channels = num_nodes // 2, channels // 2
-    next_channel, far_channel = (_correlation(x[:, :, k:], x[:, :, :-k]) for k in (1, half_channels))
-    next_node, far_node = (_correlation(x[:, k:], x[:, :-k]) for k in (1, half_nodes))
-    smooth = min(next_channel - far_channel, next_node - far_node) > 0.15
-    if not (smooth and min(next_node, next_channel) > 0.2 and next_channel < next_node + 0.15):
-        return None
-    return (
-        f"discover: x was read as {num_nodes} nodes of {channels} channels, but channels of a node are no more alike "
-        f"({next_channel:.2f} to the next one) than nodes ({next_node:.2f}), as in images [S, H, W]; if they are, make "
-        f"pixels nodes with discover(transforms.ImageToNodes()(torch.as_tensor(x)[:, None]))"
     )
 
 
@@ -176,7 +138,7 @@ def _unlit(samples: Samples) -> Tensor:
 
 def _stand_ins(samples: Samples) -> list[str]:
     groups: dict[float, list[StandIn]] = {}
-    for found in stand_ins(_some(samples.values, least=1000)):
+    for found in stand_ins(some_of(samples.values, least=1000)):
         groups.setdefault(found.value, []).append(found)
     texts = []
     for value, nodes in sorted(groups.items(), key=lambda pair: -len(pair[1]))[:3]:
@@ -211,7 +173,7 @@ def _held(samples: Samples) -> str | None:
 
 def _same(samples: Samples) -> str | None:
     """About nodes that share one signal."""
-    groups = same_signals(_some(samples.values, least=1000))
+    groups = same_signals(some_of(samples.values, least=1000))
     if not groups:
         return None
     room = np.cumsum([0, *map(len, groups)])
@@ -241,22 +203,3 @@ def _exact(samples: Samples, value: float) -> str:
 
 def _name(samples: Samples, node: int) -> str:
     return str(node) if samples.names is None else samples.names[node]
-
-
-def _some(values: Tensor, least: int) -> Tensor:
-    """Evenly spaced samples, at least ``least`` of them."""
-    rows = max(least, _VALUES // values[0].numel())
-    return values[:: max(1, -(-values.shape[0] // rows))]
-
-
-def _scaled(values: Tensor) -> Tensor:
-    """``values`` in float64, divided by the largest of them."""
-    return values.double() / values.double().abs().nan_to_num().amax().clamp_min(1e-300)
-
-
-def _correlation(first: Tensor, second: Tensor) -> float:
-    """Correlation over all places where both are there."""
-    both = ~(first.isnan() | second.isnan())
-    first, second = first[both], second[both]
-    scale = first.square().sum().sqrt() * second.square().sum().sqrt()
-    return float(first @ second / scale) if scale > 0 else 0.0
