@@ -185,18 +185,19 @@ def _full_map(
             ranked = ranked_partners(coupling.value, _PARTNERS)
             links = strongest_links(coupling.value, ranked, min(k, ranked.shape[1]), threshold, direct)
             lengths = without_noise(links.pairs, whole[links.pairs[0], links.pairs[1]], links.num_nodes, noise)
-            pos = _calibrated(lengths, whole, columns) if calibrated else draw_places(lengths, columns)
+            pos = _calibrated(lengths, whole, columns, threshold) if calibrated else draw_places(lengths, columns)
             near.append(nearest(pos, min(_WIDE * court.few // 2, links.num_nodes - 1)))
         found.append((near, court.gains([rows[:, : court.few] for rows in near])))
     return max(found, key=lambda entry: float(entry[1].mean()))
 
 
-def _calibrated(links: Links, correlation: np.ndarray, columns: int) -> np.ndarray:
+def _calibrated(links: Links, correlation: np.ndarray, columns: int, threshold: float) -> np.ndarray:
     """The map of one side, drawn as the one of all samples will be."""
     value = correlation.copy()
     np.fill_diagonal(value, -np.inf)
     ranked = ranked_partners(value, PARTNERS)
     strong = np.stack([np.repeat(np.arange(len(ranked)), ranked.shape[1]), ranked.ravel()])
+    strong = strong[:, value[strong[0], strong[1]] > threshold]
     return calibrated_places(links, strong, columns, lambda pairs: 1 - correlation[pairs[0], pairs[1]])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scge_pyg.discovery.coupling.direct import Coupling
-from scge_pyg.discovery.coupling.similar import DENSE_NODES
+from scge_pyg.discovery.coupling.similar import DENSE_NODES, beyond_noise
 from scge_pyg.discovery.judgement.confidence import place_confidence
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, links_a_node
@@ -27,6 +27,7 @@ __all__ = ["on_map"]
 _Drawn = tuple[float, Coupling, np.ndarray, View]  # gain, coupling for the edges, places, what they were drawn from
 
 _ABOUT = 0.985
+_CHANCE = 4.0  # deviations below which a partner may be one by chance, and far away
 _TIED = 0.003
 
 
@@ -77,8 +78,9 @@ def _calibrated(view: View, court: Court, columns: int, noise: float) -> _Drawn:
     """The map by a curve of length over correlation."""
     similar, num_nodes = view.similar, view.signals.num_nodes
     links = lengths_of(similar, link_pairs(view.signals, similar, links_a_node(columns)[1]), num_nodes, noise)
-    index, _ = partners(similar.matrix, PARTNERS)
-    strong = np.stack([np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()])[:, index.ravel() >= 0]
+    index, value = partners(similar.matrix, PARTNERS)
+    strong = np.stack([np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()])
+    strong = strong[:, value.ravel() > beyond_noise(_CHANCE, view.signals.effective)]
     pos = calibrated_places(links, strong, columns, similar.dissimilarity)
     return _gain(court, pos), similar, pos, view
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from scge_pyg.discovery.judgement.court import Court
@@ -106,3 +107,12 @@ def test_the_choice_says_what_it_was_judged_by(chosen):
     assert choice.verdict.node_gain.shape == (court_size,)
     assert 0 < choice.partial_share <= 1
     assert np.isfinite(choice.gain_by_columns).all()
+
+
+def test_partners_by_chance_bend_no_map(signals_of):
+    """A texture whose correlation ends within reach of 20 partners, in few samples."""
+    noise = np.random.default_rng(3000).standard_normal((240, 26, 26))
+    x = gaussian_filter(noise, (0, 1.1, 1.1), truncate=2.5)[:, 3:-3, 3:-3].reshape(240, 400)
+    verdict = choose(Court(signals_of(torch.from_numpy(x).float()))).verdict
+    assert verdict.verdict == "geometry"
+    assert verdict.ratio > 0.9

@@ -5,6 +5,8 @@ from scge_pyg import SCGEConv, discover
 from scge_pyg.nn import NodeEmbedding
 from scge_pyg.nn.trained.fit_embedding import fit_embedding
 
+pytestmark = pytest.mark.filterwarnings("ignore:discover. 2 nodes carry no signal")
+
 
 @pytest.fixture(scope="module")
 def walk():
