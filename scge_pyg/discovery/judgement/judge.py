@@ -12,7 +12,7 @@ from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
-from scge_pyg.discovery.maps.calibration import PARTNERS, calibrated_places
+from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
 from scge_pyg.discovery.maps.sketch import Links, ranked_partners, scale_geodesics, strongest_links
 
@@ -22,6 +22,7 @@ MAX_COLUMNS = 4
 _PARTNERS = 16
 _MOST_KEPT = 3
 _SHORTLIST = 0.9  # couplings whose first map gains less than this share of the best one are dropped
+_SKETCHY = 0.98  # of a sketch's gain, below which a calibrated map has failed
 _WIDE = 3  # halves: of a node's 8 nearest on one map, how many are among its 12 nearest on the other
 _SHORT = 0.015  # few nodes differ so much that two errors would forgive anything
 _TOLERANCE = 0.005  # a further column, or an ignored sign, must gain more than this share
@@ -169,35 +170,37 @@ def _full_map(
     """Nearest rows ``[n, k]`` on the maps that both sides draw, and their gains ``[n]``, by the best way to draw one.
 
     Calibrated maps (:func:`calibrated_places`) are drawn of all but chains and rings; maps of links, from few and from
-    many, of those and wherever partial correlation says more than correlation does.
+    many, of those, where partial correlation says more than correlation does, and where the sketch predicted better.
     """
     noise = unexplained(chosen.gain)
     direct = chosen.pair[0].direct
     many = chosen.links if chosen.columns == columns else links_a_node(columns)[1]
-    ways = [] if chain else [(many, True)]  # a calibrated map hardly depends on the links that it starts from
-    if chain or direct:
-        ways += [(k, False) for k in links_a_node(columns)]
-    found = []
-    for k, calibrated in ways:
+    chance = beyond_noise(CHANCE, court.signals.effective / 2)
+
+    def drawn(k: int, calibrated: bool) -> tuple[list[np.ndarray], np.ndarray]:
         near = []
         for side, coupling in zip(court.sides, chosen.pair, strict=True):
             whole = np.abs(side.correlation) if coupling.absolute else side.correlation
             ranked = ranked_partners(coupling.value, _PARTNERS)
             links = strongest_links(coupling.value, ranked, min(k, ranked.shape[1]), threshold, direct)
             lengths = without_noise(links.pairs, whole[links.pairs[0], links.pairs[1]], links.num_nodes, noise)
-            pos = _calibrated(lengths, whole, columns, threshold) if calibrated else draw_places(lengths, columns)
+            pos = _calibrated(lengths, whole, columns, chance) if calibrated else draw_places(lengths, columns)
             near.append(nearest(pos, min(_WIDE * court.few // 2, links.num_nodes - 1)))
-        found.append((near, court.gains([rows[:, : court.few] for rows in near])))
+        return near, court.gains([rows[:, : court.few] for rows in near])
+
+    found = [] if chain else [drawn(many, True)]  # a calibrated map hardly depends on the links that it starts from
+    if chain or direct or float(found[0][1].mean()) < _SKETCHY * chosen.total:
+        found += [drawn(k, False) for k in links_a_node(columns)]
     return max(found, key=lambda entry: float(entry[1].mean()))
 
 
-def _calibrated(links: Links, correlation: np.ndarray, columns: int, threshold: float) -> np.ndarray:
+def _calibrated(links: Links, correlation: np.ndarray, columns: int, chance: float) -> np.ndarray:
     """The map of one side, drawn as the one of all samples will be."""
     value = correlation.copy()
     np.fill_diagonal(value, -np.inf)
     ranked = ranked_partners(value, PARTNERS)
     strong = np.stack([np.repeat(np.arange(len(ranked)), ranked.shape[1]), ranked.ravel()])
-    strong = strong[:, value[strong[0], strong[1]] > threshold]
+    strong = strong[:, value[strong[0], strong[1]] > chance]
     return calibrated_places(links, strong, columns, lambda pairs: 1 - correlation[pairs[0], pairs[1]])
 
 

@@ -10,9 +10,10 @@ from scipy.spatial import cKDTree
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics
 from scge_pyg.graph.drawing.stress import robust_stress
 
-__all__ = ["PARTNERS", "calibrated_places", "length_curve"]
+__all__ = ["CHANCE", "PARTNERS", "calibrated_places", "length_curve"]
 
 PARTNERS = 20  # strongest partners and nearest places of a node that hold the map in shape
+CHANCE = 3.0  # deviations below which a partner may be one by chance, and far away
 _BINS = 24
 _SHORTEST = 0.02  # of the median length
 _TURNS = 3

@@ -89,6 +89,8 @@ def nearest_edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""The ``N dim`` pairs that are nearest by coupling and map alike, what holds their pieces together, and weights.
 
+    Both are among the other's ``3 dim`` nearest on the map.
+
     Weights are the couplings; what was added to join pieces has at most that of the weakest of the nearest pairs.
 
     Either measures a pair in units of the larger of both nodes' distance to their own ``2 dim``-th nearest, and a pair
@@ -111,7 +113,10 @@ def nearest_edges(
     by_coupling = _apart(similar, pairs) / np.maximum(*reach[pairs])
     by_map = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) / np.maximum(*length[:, near][pairs])
     far = np.maximum(by_coupling, by_map)
-    near_pairs = pairs[:, np.argsort(far, kind="stable")[: num_nodes * dim]]
+    mutual = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) <= np.minimum(*length[:, min(3 * dim, k)][pairs])
+    near_pairs = pairs[
+        :, np.argsort(np.where(mutual, far, np.inf), kind="stable")[: min(num_nodes * dim, mutual.sum())]
+    ]
     edges = _joined(signals, coupling, pos, dim, near_pairs)
     weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
     kept = np.isin(edges[0] * num_nodes + edges[1], near_pairs[0] * num_nodes + near_pairs[1])

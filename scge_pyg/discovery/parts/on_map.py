@@ -11,7 +11,7 @@ from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, links_a_node
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.lattices.fitting import snap_lattice
-from scge_pyg.discovery.maps.calibration import PARTNERS, calibrated_places
+from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.places import draw_places, unexplained
 from scge_pyg.discovery.maps.wiring import partners, wire
@@ -27,7 +27,6 @@ __all__ = ["on_map"]
 _Drawn = tuple[float, Coupling, np.ndarray, View]  # gain, coupling for the edges, places, what they were drawn from
 
 _ABOUT = 0.985
-_CHANCE = 4.0  # deviations below which a partner may be one by chance, and far away
 _TIED = 0.003
 
 
@@ -80,7 +79,7 @@ def _calibrated(view: View, court: Court, columns: int, noise: float) -> _Drawn:
     links = lengths_of(similar, link_pairs(view.signals, similar, links_a_node(columns)[1]), num_nodes, noise)
     index, value = partners(similar.matrix, PARTNERS)
     strong = np.stack([np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()])
-    strong = strong[:, value.ravel() > beyond_noise(_CHANCE, view.signals.effective)]
+    strong = strong[:, value.ravel() > beyond_noise(CHANCE, view.signals.effective)]
     pos = calibrated_places(links, strong, columns, similar.dissimilarity)
     return _gain(court, pos), similar, pos, view
 

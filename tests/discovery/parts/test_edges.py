@@ -2,10 +2,12 @@ import networkx
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 
 from scge_pyg import discover
 from scge_pyg.discovery.coupling.choice import partial_couplings
-from scge_pyg.discovery.parts.edges import significant_edges
+from scge_pyg.discovery.coupling.direct import Coupling, sparse_coupling
+from scge_pyg.discovery.parts.edges import nearest_edges, significant_edges
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 
@@ -27,3 +29,32 @@ def test_edges_of_a_random_graph_are_found_with_one_in_twenty_false(seed):
 @pytest.mark.parametrize("seed", range(3000, 3004))
 def test_noise_has_no_edges(seed):
     assert discover(np.random.default_rng(seed).standard_normal((800, 60))).num_edges == 0
+
+
+@pytest.mark.parametrize("seed", [3000, 3001])
+def test_nearest_edges_are_what_coupling_and_map_agree_on(seed):
+    """Every pair looked at, in a loop: a map with faults, a coupling of the true places."""
+    rng = np.random.default_rng(seed)
+    points = 8 * rng.random((60, 2))
+    pos = points + 0.3 * rng.standard_normal(points.shape)
+    far = cdist(points, points)
+    strength = np.exp(-far) * (1 - np.eye(60))
+    ranked = np.argsort(-strength, 1)[:, :20]
+    matrix = sparse_coupling(ranked, np.take_along_axis(strength, ranked, 1), 60)
+    coupling = Coupling("true", matrix, 1e-3, 0.0, 0.0, lambda pairs: far[pairs[0], pairs[1]] ** 2)
+    x = rng.standard_normal((200, 60)) @ np.linalg.cholesky(np.exp(-far)).T
+    edges, weight = nearest_edges(prepare(read(x)), coupling, coupling, pos, 2)
+    on_map = cdist(pos, pos)
+    fourth_true, fourth, sixth = np.sort(far, 1)[:, 4], np.sort(on_map, 1)[:, 4], np.sort(on_map, 1)[:, 6]
+    found = []
+    for i in range(60):
+        for j in range(i + 1, 60):
+            if on_map[i, j] <= min(sixth[i], sixth[j]):
+                units = far[i, j] / max(fourth_true[i], fourth_true[j]), on_map[i, j] / max(fourth[i], fourth[j])
+                found.append((max(units), i, j))
+    expected = {(i, j) for _, i, j in sorted(found)[:120]}
+    got = list(map(tuple, edges.T.tolist()))
+    assert expected <= set(got)
+    joins = [w for pair, w in zip(got, weight, strict=True) if pair not in expected]
+    assert len(joins) < 10
+    assert all(w < min(w for pair, w in zip(got, weight, strict=True) if pair in expected) for w in joins)
