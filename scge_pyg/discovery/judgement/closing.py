@@ -11,6 +11,7 @@ from scge_pyg.discovery.maps.sketch import ranked_partners, strongest_links
 __all__ = ["chain_order", "closes", "nearest_along"]
 
 _FEWEST = 8
+_MOST = 0.95
 
 
 def chain_order(value: np.ndarray) -> np.ndarray:
@@ -52,7 +53,8 @@ def closes(order: np.ndarray, correlation: np.ndarray, effective: float) -> bool
     r"""Whether the two ends of a chain are tied to each other more closely than its halves are.
 
     On an open chain two ends are the least alike of all. On a ring that was cut open they are neighbours. It closes if
-    the ends correlate more than any two nodes a quarter to three quarters of the chain apart, and more than noise does.
+    the ends correlate more than 95 % of all pairs a quarter to three quarters of the chain apart, and more than noise
+    does. Not more than all: where nodes are dense, a quarter of them may be near.
     The gain of a second column says little about this: it touches a few nodes at the cut.
 
     Args:
@@ -68,4 +70,4 @@ def closes(order: np.ndarray, correlation: np.ndarray, effective: float) -> bool
     middle = (apart >= num_nodes / 4) & (apart <= 3 * num_nodes / 4)
     ends = max(2, num_nodes // 20)
     tie = float(along[:ends, -ends:].max())
-    return tie > max(float(along[middle].max()), beyond_noise(4.0, effective))
+    return tie > max(float(np.quantile(along[middle], _MOST)), beyond_noise(4.0, effective))

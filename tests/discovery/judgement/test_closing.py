@@ -69,3 +69,12 @@ def test_nearest_along_are_the_nearest_places(ring, k):
         own = np.abs(place[found[node]] - place[node])
         own = np.minimum(own, 15 - own) if ring else own
         assert sorted(own.tolist()) == sorted(apart.tolist())[:k]
+
+
+@pytest.mark.parametrize("ring", [True, False])
+def test_dense_stretches_and_a_gap_at_the_cut(ring):
+    """Two in three nodes crowd on a tenth of the way: a quarter of all nodes is then near, the ends are not."""
+    place = np.sort(np.r_[np.linspace(20, 24, 40), np.linspace(0, 38, 20)])
+    apart = np.abs(place[:, None] - place[None, :])
+    apart = np.minimum(apart, 40 - apart) if ring else apart
+    assert closes(np.arange(60), np.exp(-apart / 4), 1000) == ring
