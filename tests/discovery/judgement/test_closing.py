@@ -73,8 +73,8 @@ def test_nearest_along_are_the_nearest_places(ring, k):
 
 @pytest.mark.parametrize("ring", [True, False])
 def test_dense_stretches_and_a_gap_at_the_cut(ring):
-    """Two in three nodes crowd on a tenth of the way: a quarter of all nodes is then near, the ends are not."""
-    place = np.sort(np.r_[np.linspace(20, 24, 40), np.linspace(0, 38, 20)])
+    """A third of the nodes crowds on a twentieth of the way: nodes a quarter of all apart are near there."""
+    place = np.sort(np.r_[np.linspace(20, 22, 20), np.linspace(0, 38, 40)])
     apart = np.abs(place[:, None] - place[None, :])
     apart = np.minimum(apart, 40 - apart) if ring else apart
     assert closes(np.arange(60), np.exp(-apart / 4), 1000) == ring
