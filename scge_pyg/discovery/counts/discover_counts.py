@@ -145,9 +145,10 @@ def advice_of_counts(graph: SharedGraph, table: Table, dim: int | None, name: st
     if fit is None:
         found.append(f"fewer than {FEWEST} rows hang together: neither their dimension nor a geometry was judged")
     elif fit.verdict == "no geometry":
+        ratio = f"ratio {fit.ratio:.2f} +- {fit.error:.2f}" if fit.ratio_known else "ratio not defined"
         found.append(
             f"no low-dimensional geometry: places predict a count by {fit.gain:.3f} nats beyond the margins, factors "
-            f"or rows alike without places by {fit.ceiling:.3f} (ratio {fit.ratio:.2f} +- {fit.error:.2f})"
+            f"or rows alike without places by {fit.ceiling:.3f} ({ratio})"
             + ("" if dim else f"; the graph is edges without a map (discover({name}=..., dim=2) draws one)")
         )
     return found

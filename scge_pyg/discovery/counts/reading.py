@@ -62,7 +62,9 @@ def read_matrix(name: str, matrix: Any) -> tuple[sp.csr_matrix, tuple[str, ...] 
         )
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"discover: {name} must have two axes and be not empty, got shape {list(matrix.shape)}")
-    found = sp.csr_matrix(matrix).astype(np.float64)
+    found = sp.csr_matrix(
+        matrix.astype(np.float64)
+    )  # first: repeated entries are summed, which narrow integers don't hold
     found.sum_duplicates()
     found.eliminate_zeros()
     if not np.isfinite(found.data).all():
@@ -75,9 +77,9 @@ def _of_tensor(matrix: Tensor) -> Any:
     matrix = matrix.detach().cpu()
     if matrix.layout == torch.strided:
         return matrix.to(torch.float64).numpy()
-    flat = matrix.to_sparse_coo().coalesce()
+    flat = matrix.to_sparse_coo().to(torch.float64).coalesce()
     row, col = flat.indices().numpy()
-    return sp.csr_matrix((flat.values().to(torch.float64).numpy(), (row, col)), tuple(flat.shape))
+    return sp.csr_matrix((flat.values().numpy(), (row, col)), tuple(flat.shape))
 
 
 def _counted(index: Any) -> bool:
