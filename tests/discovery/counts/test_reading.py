@@ -13,7 +13,7 @@ def as_coo(value):
 
 
 def as_torch(value):
-    return torch.sparse_coo_tensor(np.stack([ROW, COL]), torch.from_numpy(value), (3, 3))
+    return torch.sparse_coo_tensor(np.stack([ROW, COL]), torch.from_numpy(value), (3, 3), check_invariants=True)
 
 
 @pytest.mark.parametrize("make", [as_coo, as_torch])
