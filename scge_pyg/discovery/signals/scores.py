@@ -7,7 +7,7 @@ from scipy.special import ndtri
 
 __all__ = ["normal_scores"]
 
-_BLOCK_VALUES = 2**24
+_BLOCK_VALUES = 2**20  # small enough for a processor's cache
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
@@ -19,7 +19,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     where :math:`r_s` is the rank of sample s among the n observed ones, ties sharing their mean rank. Any increasing
     transformation without new ties leaves the scores as they are, bit for bit (van der Waerden, 1952).
 
-    Cost: one sort of S values a row, in blocks of at most 16 M values.
+    Cost: one sort of S values a row, in blocks of at most a million values.
 
     Args:
         values: Rows ``[..., S]``; NaN is missing.
