@@ -19,7 +19,7 @@ _LOOKED_AT = 1001  # samples that the usual value is read off
 _SLOW = 0.25
 _AT_LIMIT = 0.05  # share of edges with the longest lag that is worth a word
 _BEYOND = 0.1, 3.0  # what a ratio may exceed 1 by, itself and in errors
-_STRANGE = 0.2, 0.1  # gain over that of the middle node of its part, and in nats: strangers at most 0.1 and 0.03
+_STRANGE = 0.3, 0.1  # gain over that of the middle node of its part, and in nats: strangers at most 0.26 and 0.07
 _NAMED = 8
 
 
