@@ -92,8 +92,8 @@ def test_why_convolution_shows_what_it_claims(outputs):
     assert error["convolutional"] < error["MLP"] < error["PCA"]
     assert max(error["locally linear"], error["second order"]) < error["PCA"]
     assert error["conv. shuffled"] > 1.5 * error["convolutional"]
-    for found in ("SCGE", "SCGE never snapped"):  # too smooth for a lattice; the map is bent a little
-        assert error[found] < 1.4 * error["convolutional"]
+    for found in ("SCGE", "SCGE never snapped"):
+        assert error[found] < 1.3 * error["convolutional"]
     assert error["SCGE random places"] > 2 * error["SCGE never snapped"]
     assert {results[name, "pairs that break it"] for name in models} == {0}
     assert all(0 < results[name, "bound used"] < 1 for name in models)

@@ -48,8 +48,10 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
             flat = _wired_map(view.direct[0], columns, seed)
             wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
     wanted = choice.verdict.gain * (_ABOUT if views[0].signals.num_nodes > DENSE_NODES else 1)
-    if max(map(_first, drawn), default=-np.inf) < wanted:
-        drawn += _plain(views, court, choice, columns, noise)
+    reached = max(map(_first, drawn), default=-np.inf)
+    if reached < wanted:
+        plain = _plain(views, court, choice, columns, noise)
+        drawn = plain + drawn if reached < (1 - _TIED) * wanted else drawn + plain  # the first win a tie
     best = _truest(drawn)
     rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
     on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
