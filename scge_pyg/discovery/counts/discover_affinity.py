@@ -9,8 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.counts.balancing import biases
-from scge_pyg.discovery.counts.discover_counts import Clock, advice_of_counts, found_parts
+from scge_pyg.discovery.counts.discover_counts import advice_of_counts, found_parts
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.reading import Table, canonical_table, read_matrix
 from scge_pyg.discovery.counts.result import graph_of_counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from typing import Any
 
@@ -10,28 +9,16 @@ import numpy as np
 import scipy.sparse as sp
 from tqdm.auto import tqdm
 
+from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.counts.part import FEWEST, CountPart, discover_part_of_counts, edges_alone
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.reading import Table, read_matrix, table_of_counts
 from scge_pyg.discovery.counts.result import graph_of_counts
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["Clock", "advice_of_counts", "discover_counts", "found_parts"]
+__all__ = ["advice_of_counts", "discover_counts", "found_parts"]
 
 _LONG = 2**20  # counts that are not zero, above which a progress bar is shown on a terminal
-
-
-class Clock:
-    """Seconds of each stage, since the one before."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def __call__(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
-        self._last = now
 
 
 def discover_counts(

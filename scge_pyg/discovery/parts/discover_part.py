@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
 
+from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.coupling.choice import partial_couplings
 from scge_pyg.discovery.coupling.signs import align_signs
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident
@@ -36,7 +36,7 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
         snap: Whether to look for a lattice.
         seed: Seed of all randomness.
     """
-    clock = _Clock()
+    clock = Clock()
     if signals.num_nodes < FEWEST:
         return _small(signals, dim, clock)
     court = Court(signals, seed)
@@ -57,20 +57,7 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     return replace(found, seconds=clock.seconds)
 
 
-class _Clock:
-    """Seconds of each stage, since the one before."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def __call__(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
-        self._last = now
-
-
-def _small(signals: Signals, dim: int | None, clock: _Clock) -> Part:
+def _small(signals: Signals, dim: int | None, clock: Clock) -> Part:
     """Edges of a handful of nodes, drawn but not judged."""
     num_nodes = signals.num_nodes
     coupling = partial_couplings(signals)[0]
