@@ -8,10 +8,11 @@ from scipy.sparse.csgraph import dijkstra
 from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.maps.sketch import ranked_partners, strongest_links
 
-__all__ = ["chain_order", "closes", "nearest_along"]
+__all__ = ["chain_order", "closes", "follows", "nearest_along"]
 
 _FEWEST = 8
 _MOST = 0.95
+_STRONG, _FOLLOW = 6, 0.9  # lines and rings, regular or not, 0.98 and more; three arms 0.69 and less
 
 
 def chain_order(value: np.ndarray) -> np.ndarray:
@@ -47,6 +48,29 @@ def nearest_along(order: np.ndarray, k: int, ring: bool) -> np.ndarray:
         apart = np.minimum(apart, num_nodes - apart)
     np.fill_diagonal(apart, num_nodes)
     return np.argsort(apart * num_nodes + place[None, :], axis=1)[:, :k]
+
+
+def follows(order: np.ndarray, value: np.ndarray) -> bool:
+    """Whether nodes that follow each other along a chain are strong partners, as on a chain that doesn't branch.
+
+    Branches lie on top of each other in an order by distance from an end: every second node is then a stranger, while
+    its nearest along the chain still hold enough partners to predict it. Nine in ten pairs must be among the six
+    strongest of one of both.
+
+    Args:
+        order: Nodes along the chain, ``[N]``.
+        value: Coupling ``[N, N]``, -inf on the diagonal.
+
+    Example:
+        >>> value = -np.abs(np.subtract.outer(np.arange(12.0), np.arange(12.0)))
+        >>> np.fill_diagonal(value, -np.inf)
+        >>> follows(np.arange(12), value), follows(np.array([0, 11, 1, 10, 2, 9, 3, 8, 4, 7, 5, 6]), value)
+        (True, False)
+    """
+    partners = ranked_partners(value, _STRONG)
+    one, other = order[:-1], order[1:]
+    strong = (partners[one] == other[:, None]).any(1) | (partners[other] == one[:, None]).any(1)
+    return bool(strong.mean() >= _FOLLOW)
 
 
 def closes(order: np.ndarray, correlation: np.ndarray, effective: float) -> bool:

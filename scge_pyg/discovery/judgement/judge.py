@@ -9,7 +9,7 @@ import numpy as np
 from scge_pyg.discovery.coupling.candidates import Candidate, candidates
 from scge_pyg.discovery.coupling.direct import choose_ridge
 from scge_pyg.discovery.coupling.similar import beyond_noise
-from scge_pyg.discovery.judgement.closing import chain_order, closes, nearest_along
+from scge_pyg.discovery.judgement.closing import chain_order, closes, follows, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
@@ -101,8 +101,8 @@ def choose(court: Court) -> Choice:
     chosen = _plainest(next(best[d] for d in sorted(best) if _as_good(best[d].gain, top.gain)), found)
     columns = dim = chosen.columns
     if columns <= 2:
-        chain, ring = _chain(court, chosen.pair[0])
-        if _as_good(chain, chosen.gain):
+        chain, ring, straight = _chain(court, chosen.pair[0])
+        if straight and _as_good(chain, chosen.gain):
             dim, columns = 1, 2 if ring else 1
         elif columns == 1 and best[2].total > chosen.total:  # what is no chain is no line
             chosen = _plainest(best[2], found)
@@ -221,15 +221,16 @@ def _plainest(chosen: _Entry, found: list[_Entry]) -> _Entry:
     return max(plain, key=_total) if plain else chosen
 
 
-def _chain(court: Court, coupling: Candidate) -> tuple[np.ndarray, bool]:
-    """Gain of each node from its nearest on a chain, or on a ring if the chain closes, and whether it does."""
+def _chain(court: Court, coupling: Candidate) -> tuple[np.ndarray, bool, bool]:
+    """Gain of each node from its nearest on a chain or ring, whether that closes, and that it doesn't branch."""
 
     def value(correlation: np.ndarray) -> np.ndarray:
         result = np.abs(correlation) if coupling.absolute else correlation.copy()
         np.fill_diagonal(result, -np.inf)
         return result
 
-    signals = court.signals
-    ring = closes(chain_order(value(signals.correlation)), value(signals.correlation), signals.effective)
+    whole = value(court.signals.correlation)
+    order = chain_order(whole)
+    ring = closes(order, whole, court.signals.effective)
     partners = [nearest_along(chain_order(value(side.correlation)), court.few, ring) for side in court.sides]
-    return court.gains(partners), ring
+    return court.gains(partners), ring, follows(order, whole)

@@ -116,3 +116,14 @@ def test_partners_by_chance_bend_no_map(signals_of):
     verdict = choose(Court(signals_of(torch.from_numpy(x).float()))).verdict
     assert verdict.verdict == "geometry"
     assert verdict.ratio > 0.9
+
+
+@pytest.mark.parametrize("seed", [6000, 6001])
+def test_arms_of_a_junction_are_no_line(signals_of, matern, seed):
+    """Neighbours along an order in which two arms lie on top of each other predict within 1 % of the best."""
+    rng = np.random.default_rng(seed)
+    long, short = np.linspace(-30, 30, 100), np.linspace(-30, -0.5, 60)
+    points = np.concatenate([np.stack([long, 0 * long], 1), np.stack([0 * short, short], 1)])
+    points += 0.05 * rng.standard_normal(points.shape)
+    choice = choose(Court(signals_of(matern(points, 2500, seed, length=4.0, noise=0.15))))
+    assert choice.columns == 2
