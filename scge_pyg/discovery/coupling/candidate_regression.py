@@ -8,16 +8,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["RIDGES", "CandidateMoments", "best_ridge", "candidate_moments", "held_out_gain", "ridge_regression"]
+__all__ = [
+    "RIDGES",
+    "START",
+    "CandidateMoments",
+    "best_ridge",
+    "candidate_moments",
+    "held_out_gain",
+    "ridge_regression",
+]
 
 RIDGES = 10.0 ** np.arange(-3.5, 1.01, 0.25)
+START = 6  # of walks along them
 
 _ROWS = 16  # whose candidates' signals are gathered at once
 
 CandidateMoments = tuple[Tensor, Tensor, Tensor]
 
 
-def best_ridge(score: Callable[[float], float], start: int = 6) -> tuple[int, float]:
+def best_ridge(score: Callable[[float], float], start: int = START) -> tuple[int, float]:
     """Place in :data:`RIDGES` with the best score on a walk from ``start``, and that score.
 
     Example:

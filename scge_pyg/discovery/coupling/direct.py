@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from scge_pyg.discovery.coupling.candidate_regression import RIDGES, best_ridge
+from scge_pyg.discovery.coupling.candidate_regression import RIDGES, START, best_ridge
 from scge_pyg.discovery.maps.sketch import leading_eigenvectors, ranked_partners
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _KEPT = 32  # strongest couplings that are kept for each node
+_SCOUTED = 256
 _PROBED = 128  # nodes whose predictions choose the ridge
 _TINY = 1e-4  # above the rounding of correlations in float32
 _MOST_LACKING = 8
@@ -121,15 +122,20 @@ def pseudo_likelihood(
 def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Ridge with the best held-out pseudo-likelihood of at most 128 nodes between two halves, and that likelihood.
 
-    The search walks along a grid of quarter decades. The sampling error that the ridge must swamp falls as one over
-    the number of samples, so the optimum of the halves is divided by two for their union.
+    The search walks along a grid of quarter decades, first on 256 of many nodes, whose factorisations cost little; few
+    steps are left for all. The sampling error that the ridge must swamp falls as one over the number of samples, so the
+    optimum of the halves is divided by two for their union.
 
     Args:
         first: Correlation matrix of one half of the samples, on which the regressions are fitted.
         second: Correlation matrix of the other half, on which they are judged.
     """
     rows = np.unique(np.linspace(0, len(first) - 1, _PROBED).astype(int))
-    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge, rows))
+    start = START
+    if len(first) > _SCOUTED:
+        some = np.ix_(*2 * [np.linspace(0, len(first) - 1, _SCOUTED).astype(int)])
+        start, _ = best_ridge(lambda ridge: pseudo_likelihood(first[some], second[some], ridge))
+    step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge, rows), start)
     return float(RIDGES[step]) / 2, gain
 
 

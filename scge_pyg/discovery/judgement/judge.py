@@ -14,7 +14,7 @@ from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
-from scge_pyg.discovery.maps.sketch import Links, ranked_partners, scale_geodesics, strongest_links
+from scge_pyg.discovery.maps.sketch import Links, ranked_partners, scale_geodesics, spanning_tree, strongest_links
 
 __all__ = ["MAX_COLUMNS", "Choice", "choose", "links_a_node"]
 
@@ -142,12 +142,17 @@ def _compete(
 ) -> tuple[list[_Entry], float]:
     """Gains of the sketches of candidates that keep up with the best first one, and the share of it of partial ones."""
 
+    trees = {
+        pair[0].name: [spanning_tree(c.value, r) for c, r in zip(pair, ranked[pair[0].name], strict=True)]
+        for pair in pairs
+    }
+
     def sketches(pair: tuple[Candidate, Candidate], links: tuple[int, ...], halves: int) -> list[_Entry]:
         entries = []
         for k in links:
             drawn = [
-                scale_geodesics(strongest_links(c.value, r, min(k, r.shape[1]), threshold, c.direct), MAX_COLUMNS)
-                for c, r in list(zip(pair, ranked[pair[0].name], strict=True))[:halves]
+                scale_geodesics(strongest_links(c.value, r, min(k, r.shape[1]), threshold, c.direct, t), MAX_COLUMNS)
+                for c, r, t in list(zip(pair, ranked[pair[0].name], trees[pair[0].name], strict=True))[:halves]
             ]
             for d in range(1, MAX_COLUMNS + 1):
                 if halves == 1 or k in links_a_node(d):

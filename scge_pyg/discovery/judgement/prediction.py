@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 __all__ = ["block_gains", "moment_gains", "nearest", "num_partners", "random_partners", "regression"]
@@ -85,10 +86,13 @@ def block_gains(
     deal = np.zeros((len(block), count), dtype=np.float32)
     deal[np.arange(len(block)), block] = 1
     error, own = np.empty((len(partners), count)), np.empty((len(partners), count))
-    pieces = max(1, partners.size * len(block) // 2**24)
+    reads = sp.csr_matrix(
+        (beta.astype(np.float32).ravel(), partners.ravel(), np.arange(len(partners) + 1) * partners.shape[1]),
+        (len(partners), len(partners)),
+    )
+    pieces = max(1, score.size // 2**24)
     for rows in np.array_split(np.arange(len(partners)), pieces):
-        predicted = np.einsum("vk,vks->vs", beta[rows].astype(np.float32), score[partners[rows]])
-        residual = score[rows] - predicted
+        residual = score[rows] - reads[rows] @ score
         if observed is not None:
             residual = residual * observed[rows]
         error[rows], own[rows] = (residual**2) @ deal, (score[rows] ** 2) @ deal

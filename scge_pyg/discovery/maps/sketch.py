@@ -58,7 +58,9 @@ def ranked_partners(value: np.ndarray, k: int) -> np.ndarray:
     return np.take_along_axis(best, order, 1)
 
 
-def strongest_links(value: np.ndarray, ranked: np.ndarray, k: int, threshold: float, direct: bool) -> Links:
+def strongest_links(
+    value: np.ndarray, ranked: np.ndarray, k: int, threshold: float, direct: bool, tree: np.ndarray | None = None
+) -> Links:
     r"""The ``k`` strongest links of each node above a threshold, and the maximum spanning tree.
 
     Lengths are :math:`\sqrt{1 - c}`, the distance of standardised signals up to a factor, for correlations, and 1 for
@@ -70,13 +72,15 @@ def strongest_links(value: np.ndarray, ranked: np.ndarray, k: int, threshold: fl
         k: Links a node.
         threshold: Values below it are noise.
         direct: Whether the coupling is a partial correlation.
+        tree: Edges of the spanning tree, where they are known.
     """
     num_nodes = len(value)
+    tree = spanning_tree(value, ranked) if tree is None else tree
     row = np.repeat(np.arange(num_nodes), k)
     col = ranked[:, :k].ravel()
     keep = value[row, col] > threshold
     pairs = np.stack([row[keep], col[keep]])
-    pairs = np.concatenate([pairs, bridges(value, pairs, k), spanning_tree(value, ranked)], 1)
+    pairs = np.concatenate([pairs, bridges(value, pairs, k), tree], 1)
     key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
     pairs = np.stack([key // num_nodes, key % num_nodes])
     length = np.ones(len(key)) if direct else signal_distance(value[pairs[0], pairs[1]])

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from scge_pyg.discovery.coupling import direct
+from scge_pyg.discovery.coupling.candidate_regression import RIDGES
 from scge_pyg.discovery.coupling.direct import (
     centred,
     choose_ridge,
@@ -103,6 +104,22 @@ def test_a_share_of_the_nodes_chooses_the_ridge(grid_field, monkeypatch):
     assert found == ridge
     assert share == pytest.approx(pseudo_likelihood(first, second, 2 * ridge, some), rel=1e-12)
     assert share == pytest.approx(gain, rel=0.1)
+
+
+def test_a_few_nodes_scout_and_all_of_them_decide(grid_field, monkeypatch):
+    first, second, _ = halves_and_whole(grid_field((9, 11), 400).x.numpy())
+    every = [pseudo_likelihood(first, second, float(ridge)) for ridge in RIDGES]
+    sizes = []
+
+    def counted(fitted, *rest):
+        sizes.append(len(fitted))
+        return pseudo_likelihood(fitted, *rest)
+
+    monkeypatch.setattr(direct, "pseudo_likelihood", counted)
+    monkeypatch.setattr(direct, "_SCOUTED", 40)
+    found, gain = choose_ridge(first, second)
+    assert (found, gain) == (float(RIDGES[np.argmax(every)]) / 2, pytest.approx(max(every), rel=1e-12))
+    assert sizes.count(40) > sizes.count(99) >= 3
 
 
 def test_more_samples_need_less_ridge(grid_field):
