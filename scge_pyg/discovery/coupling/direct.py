@@ -11,16 +11,14 @@ import scipy.sparse as sp
 import torch
 
 from scge_pyg.discovery.coupling.candidate_regression import RIDGES, START, best_ridge
-from scge_pyg.discovery.maps.sketch import leading_eigenvectors, ranked_partners
+from scge_pyg.discovery.coupling.lacking import inverse, lacking, lifted
+from scge_pyg.discovery.maps.sketch import ranked_partners
 
 __all__ = [
     "Coupling",
     "centred",
     "choose_ridge",
     "direct_coupling",
-    "filled",
-    "lacking",
-    "lifted",
     "partial_correlation",
     "pseudo_likelihood",
     "sparse_coupling",
@@ -30,11 +28,6 @@ __all__ = [
 _KEPT = 32  # strongest couplings that are kept for each node
 _SCOUTED = 256
 _PROBED = 128  # nodes whose predictions choose the ridge
-_TINY = 1e-4  # above the rounding of correlations in float32
-_MOST_LACKING = 8
-_LACKING = 0.02
-_GAP = 10.0
-_WIDESPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -84,18 +77,11 @@ def partial_correlation(correlation: np.ndarray, ridge: float) -> np.ndarray:
         >>> bool(abs(partial_correlation(chain, 0.0)[0, 2]) < 1e-12)
         True
     """
-    precision = _inverse(correlation, ridge)
+    precision = inverse(correlation, ridge)
     scale = 1 / np.sqrt(np.diag(precision))
     partial = -precision * scale[:, None] * scale[None, :]
     np.fill_diagonal(partial, 0.0)
     return partial
-
-
-def _inverse(correlation: np.ndarray, ridge: float) -> np.ndarray:
-    eye = torch.eye(len(correlation), dtype=torch.float64)
-    factor = torch.linalg.cholesky(torch.from_numpy(correlation) + ridge * eye)
-    root = torch.linalg.solve_triangular(factor, eye, upper=False)
-    return (root.T @ root).numpy()  # two level-3 products; twice as fast as cholesky_inverse on a busy machine
 
 
 def pseudo_likelihood(
@@ -137,71 +123,6 @@ def choose_ridge(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
         start, _ = best_ridge(lambda ridge: pseudo_likelihood(first[some], second[some], ridge))
     step, gain = best_ridge(lambda ridge: pseudo_likelihood(first, second, ridge, rows), start)
     return float(RIDGES[step]) / 2, gain
-
-
-def lacking(correlation: np.ndarray) -> np.ndarray:
-    r"""Directions ``[N, q]`` that the data lack, q = 0 to 8.
-
-    An average reference, or components removed as in artifact cleaning, leaves combinations of nodes that hardly vary.
-    At most eight, and a quarter of all, are taken for such where their variance is below 0.02 and a tenth of the next
-    one's, and a tenth of the nodes takes part: two nodes that hardly differ are no reference.
-
-    Cost: one inverse, :math:`O(N^3)`.
-
-    Example:
-        >>> reference = np.eye(40) - 1 / 40
-        >>> lacking(reference).shape, lacking(np.eye(40)).shape
-        ((40, 1), (40, 0))
-    """
-    count = min(_MOST_LACKING, len(correlation) // 4)
-    if count < 1:
-        return np.zeros((len(correlation), 0))
-    value, vector = leading_eigenvectors(_inverse(correlation, _TINY), count + 1)
-    gap = (value[:-1] > _GAP * value[1:]) & (value[:-1] > 1 / _LACKING)
-    vector = vector[:, : int(np.flatnonzero(gap)[-1]) + 1 if gap.any() else 0]
-    return vector[:, 1 / (vector**4).sum(0) >= _WIDESPREAD * len(vector)]
-
-
-def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """The matrix with the variance along directions ``[N, q]`` raised to 1: inverted as they are, they drown all else.
-
-    Example:
-        >>> reference = np.eye(40) - 1 / 40
-        >>> bool(np.linalg.eigvalsh(lifted(reference, lacking(reference))).min() > 0.9)
-        True
-    """
-    if not directions.shape[1]:
-        return correlation
-    variance = np.einsum("iq,ij,jq->q", directions, correlation, directions)
-    return correlation + (directions * (1 - variance)) @ directions.T
-
-
-def filled(score: np.ndarray, observed: np.ndarray | None, directions: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Scores with white noise of variance 1 along directions ``[N, q]`` that they lack.
-
-    What was removed leaves every node an exact sum of others, near and far alike. Any few partners that share in such a
-    sum predict well and say nothing about places; noise in its stead hides the sum and shifts nothing else.
-
-    Cost: :math:`O(q N S)`.
-
-    Args:
-        score: Scores ``[N, S]`` float32, 0 where missing.
-        observed: Mask ``[N, S]``, or ``None`` where nothing is missing.
-        directions: Orthonormal columns, as :func:`lacking` finds them.
-        seed: Seed of the noise.
-
-    Example:
-        >>> z = np.random.default_rng(1).standard_normal((40, 500)).astype(np.float32)
-        >>> z -= z.mean(0)
-        >>> one = np.full((40, 1), 40**-0.5)
-        >>> bool(0.9 < float((one.T @ filled(z, None, one)).var()) < 1.1)
-        True
-    """
-    if not directions.shape[1]:
-        return score
-    noise = np.random.default_rng(seed).standard_normal((directions.shape[1], score.shape[1]), dtype=np.float32)
-    noise = directions.astype(np.float32) @ noise
-    return score + (noise if observed is None else noise * observed)
 
 
 def centred(partial: np.ndarray) -> np.ndarray:

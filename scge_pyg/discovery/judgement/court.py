@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scge_pyg.discovery.coupling.direct import filled, lacking
+from scge_pyg.discovery.coupling.lacking import filled, lacking
 from scge_pyg.discovery.judgement.jurors import jurors
 from scge_pyg.discovery.judgement.prediction import (
     block_gains,
@@ -82,7 +82,7 @@ class Court:
 
     At most 384 nodes (:func:`scge_pyg.discovery.judgement.jurors.jurors`) sit in judgement. Directions that their
     signals lack, as after an average reference, hold noise before the court
-    (:func:`scge_pyg.discovery.coupling.direct.filled`).
+    (:func:`scge_pyg.discovery.coupling.lacking.filled`).
 
     Args:
         signals: Signals of a connected part.

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from scge_pyg.discovery.coupling.candidates import candidates
-from scge_pyg.discovery.coupling.direct import centred, lacking, lifted, partial_correlation
+from scge_pyg.discovery.coupling.direct import centred, partial_correlation
+from scge_pyg.discovery.coupling.lacking import lacking, lifted
 
 RIDGES = (0.003, 0.25)
 

@@ -8,14 +8,12 @@ from scge_pyg.discovery.coupling.direct import (
     centred,
     choose_ridge,
     direct_coupling,
-    filled,
-    lacking,
-    lifted,
     partial_correlation,
     pseudo_likelihood,
     sparse_coupling,
     stabilize,
 )
+from scge_pyg.discovery.coupling.lacking import filled, lacking, lifted
 
 
 def standardised(num_samples, num_nodes, seed=0):
