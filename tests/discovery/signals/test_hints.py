@@ -5,6 +5,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from scge_pyg.discovery.signals import axes
+from scge_pyg.discovery.signals.axes import _scaled as scaled
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
@@ -79,6 +81,15 @@ def test_transposed_series():
     gaps[noise(20, 4000) > 2] = torch.nan
     assert "discover(x.T)" in only(gaps)
     assert "discover(x.T)" in only(x.T.double() * 1e306)
+
+
+def test_a_stretch_of_many_nodes_says_that_they_are_transposed(monkeypatch):
+    x = noise(6000, 20).cumsum(0)
+    seen = []
+    monkeypatch.setattr(axes, "_VALUES", 20 * 400)
+    monkeypatch.setattr(axes, "_scaled", lambda values: seen.append(values) or scaled(values))
+    assert "discover(x.T)" in only(x.T)
+    assert torch.equal(seen[0], x.T[:, 2800:3200])
 
 
 @pytest.mark.parametrize(
