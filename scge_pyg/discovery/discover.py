@@ -17,6 +17,7 @@ from scge_pyg.discovery.counts.discover_counts import discover_counts
 from scge_pyg.discovery.coupling.similar import connected_rows
 from scge_pyg.discovery.parts.discover_part import discover_part
 from scge_pyg.discovery.parts.part import FEWEST, Part
+from scge_pyg.discovery.progress import showing
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare
@@ -77,7 +78,7 @@ def discover(
         snap: Look for a lattice. Without it the coordinates are never rounded to a grid.
         missing_value: A value that marks missing ones, such as -999. They are taken to be missing at random.
         seed: Seed of all randomness.
-        progress: Show a progress bar. Default: when work is long enough to wait for.
+        progress: Show progress bars, with the time that long loops have to go. Default: where work takes long enough.
 
     Returns:
         The shared graph, float32, in the node order of ``x``.
@@ -110,7 +111,8 @@ def discover(
     if counts is not None:
         return discover_counts(counts, dim=dim, seed=seed, progress=progress, stacklevel=2)
     start = time.perf_counter()
-    with tqdm(total=3, desc="discover", leave=False, disable=_hide(progress, x)) as bar:
+    hidden = _hide(progress, x)
+    with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
         samples = read(x, missing_value=missing_value, seed=seed)
         hints = hint(samples)
         signals = without_near_twins(prepare(samples))

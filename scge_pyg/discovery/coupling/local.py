@@ -16,6 +16,7 @@ from scge_pyg.discovery.coupling.candidate_regression import (
     ridge_regression,
 )
 from scge_pyg.discovery.coupling.direct import Coupling
+from scge_pyg.discovery.progress import tracked
 from scge_pyg.discovery.signals.most_correlated import most_correlated
 
 __all__ = ["local_coupling"]
@@ -54,7 +55,7 @@ def local_coupling(
     step, gain = best_ridge(lambda ridge: held_out_gain(fit, check, ridge))
     ridge = float(RIDGES[step]) / 2
     beta = torch.empty(index.shape, dtype=torch.float64)
-    for rows in torch.arange(num_nodes).split(_ROWS):
+    for rows in tracked(torch.arange(num_nodes).split(_ROWS), "coupling"):
         beta[rows] = ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0]
     row = np.repeat(np.arange(num_nodes), index.shape[1])
     shape = (num_nodes, num_nodes)

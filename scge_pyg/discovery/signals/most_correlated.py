@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.progress import tracked
+
 __all__ = ["most_correlated"]
 
 _SAMPLES = 1024
@@ -43,7 +45,7 @@ def most_correlated(signal: Tensor, k: int, *, signed: bool = False) -> tuple[Te
     length = signal.square().sum(1).sqrt().clamp_min(1e-6)
     index = torch.empty((num_nodes, k), dtype=torch.long)
     value = torch.empty((num_nodes, k))
-    for rows in torch.arange(num_nodes).split(max(1, _BLOCK_VALUES // num_nodes)):
+    for rows in tracked(torch.arange(num_nodes).split(max(1, _BLOCK_VALUES // num_nodes)), "neighbours"):
         near, found = _strongest(part[rows] @ part.T, rows, wide, signed)
         if few:
             near, found = _decided(signal, length, rows, near, k, signed)

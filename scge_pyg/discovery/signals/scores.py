@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
+from scge_pyg.discovery.progress import tracked
+
 __all__ = ["normal_scores"]
 
 _BLOCK_VALUES = 2**20  # small enough for a processor's cache
@@ -34,7 +36,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     rows = values.reshape(-1, values.shape[-1])
     result = np.empty(rows.shape, dtype=np.float32)
     step = max(1, _BLOCK_VALUES // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
+    for start in tracked(range(0, len(rows), step), "scores"):
         result[start : start + step] = _scores(rows[start : start + step])
     return result.reshape(values.shape)
 
