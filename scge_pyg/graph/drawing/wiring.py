@@ -61,10 +61,10 @@ def strength_of(coupling: sp.csr_matrix, edges: np.ndarray) -> np.ndarray:
 
 def transitivity(adjacency: sp.csr_matrix) -> float:
     """Share of two-step paths whose ends are joined: about 0 on a grid, 0.4 in a triangulation."""
-    paths = (adjacency @ adjacency).tolil()
-    paths.setdiag(0)
-    paths = paths.tocsr()
-    return float(paths.multiply(adjacency).sum() / max(paths.sum(), 1.0))
+    paths = adjacency @ adjacency
+    back = paths.diagonal()
+    closed = paths.multiply(adjacency).sum() - back @ adjacency.diagonal()
+    return float(closed / max(paths.sum() - back.sum(), 1.0))
 
 
 def wiring_from_edges(edges: np.ndarray, num_nodes: int) -> Wiring:
