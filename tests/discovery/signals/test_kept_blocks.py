@@ -71,10 +71,22 @@ def test_merging_in_any_order_keeps_the_same(order, capacity):
     assert whole.count == 3000
 
 
+@pytest.mark.parametrize(("few", "capacity"), [(0, 600), (500, 600), (900, 900), (5000, 1200)])
+def test_few_samples_may_take_up_to_twice_the_budget(few, capacity):
+    x = stream(3000)
+    kept = KeptBlocks(budget=4 * x[0].numel() * 600, few=few)
+    for part in x.split(137):
+        kept.update(part)
+    assert kept.capacity == capacity
+    assert kept.samples()[1].tolist() == expected(3000, capacity, 0).tolist()
+
+
 def test_merging_refuses_what_does_not_fit():
     x = stream(300)
-    with pytest.raises(ValueError, match="same budget and seed"):
+    with pytest.raises(ValueError, match="same budget, few and seed"):
         KeptBlocks(seed=0).merge(KeptBlocks(seed=1))
+    with pytest.raises(ValueError, match="same budget, few and seed"):
+        KeptBlocks(few=9).merge(KeptBlocks())
     with pytest.raises(ValueError, match="both hold sample 100"):
         KeptBlocks().update(x[:200]).merge(KeptBlocks(start=100).update(x[100:]))
     with pytest.raises(ValueError, match="must have 2 channels, got 1"):
