@@ -29,6 +29,8 @@ def genome(
     contacts: int = 100_000,
     within: float = 0.6,
     decay: float = 1.0,
+    knee: float = np.inf,
+    floor: float = 0.0,
     compartments: float = 0.3,
     affinities: float = 0.3,
     arms: float = 0.7,
@@ -44,6 +46,8 @@ def genome(
         contacts: Expected number of contacts.
         within: Share of them within chains.
         decay: Power by which contact falls along a chain.
+        knee: Bins beyond which contact falls by a power of 0.8 more.
+        floor: Contact of all bins of a chain, next to that of neighbours.
         compartments: Logarithm by which bins of one compartment prefer each other; runs are 5 bins long on average.
         affinities: Standard deviation of the logarithm of contact between two chains.
         arms: Factor on contacts across the centromere, a gap of up to a tenth of the chain.
@@ -59,7 +63,8 @@ def genome(
     kind = np.cumsum(rng.random(len(chain)) < 0.2) % 2
     same = chain[:, None] == chain[None]
     apart = np.abs(place[:, None] - place[None]).astype(float)
-    cis = np.where(same, 1 / np.maximum(apart, 1) ** decay, 0.0)
+    steps = np.maximum(apart, 1)
+    cis = np.where(same, steps**-decay * (1 + (steps / knee) ** 2) ** -0.4 + floor, 0.0)
     cis *= np.where(arm[:, None] == arm[None], 1.0, arms)
     pair = np.exp(affinities * rng.standard_normal((chains, chains)))
     trans = np.where(same, 0.0, np.minimum(pair, pair.T)[chain][:, chain])

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.discovery.counts.joints import Joints
 from scge_pyg.discovery.counts.profiles import Alike, alike_rows, evident
 
 __all__ = ["rows_and_columns"]
@@ -14,8 +15,10 @@ _LIKELY = 3.0
 _LIST = 32
 _COMMON = 0.7  # genomes of 50,000 contacts: with half, one row in four falls into a part of another chain
 _MANY_PAIRS = 6
+_MOST_PIECES = 256  # the largest are joined; rows of others move
 _APART = 2.0
-_TWICE = np.log(2.0)
+_ODDS = 10.0  # of a joint against each pair that could be one
+_ROUNDS = 2
 _MOVES = 3
 _LITTLE = 0.5
 
@@ -29,8 +32,8 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
 
     Where rows meet rows, seven tenths of the 32 rows most alike must be the same as well (shared neighbours, Jarvis and
     Patrick, 1973), so that a single row that resembles two parts does not join them; pieces are joined whose contacts
-    stand out among those of all pairs of pieces, such as the arms of a chromosome; and each row goes to the part that
-    it meets most beyond the margins.
+    stand out among those of all pairs of pieces or fall off along both, such as the arms of a chromosome; and each row
+    goes to the part that it meets most beyond the margins; twice over.
 
     Args:
         counts: Counts ``[N, M]`` without empty rows and columns.
@@ -43,7 +46,8 @@ def rows_and_columns(counts: sp.csr_matrix, shared: bool = False) -> list[tuple[
     own = np.flatnonzero((np.bincount(label)[label] == 1) & (alike.deviations[:, 0] > _LIKELY))
     label = _labels(np.r_[row, own], np.r_[col, alike.index[own, 0]], num_rows)
     if shared:
-        label = _moved(counts, _joined(counts, label))
+        for _ in range(_ROUNDS):
+            label = _moved(counts, _joined(counts, label))
     count = int(label.max()) + 1
     if count == 1:
         return [(np.arange(num_rows), np.arange(counts.shape[1]))]
@@ -74,36 +78,50 @@ def _evident_links(alike: Alike, num_rows: int, shared: bool) -> tuple[np.ndarra
 
 
 def _joined(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
-    """Labels with pieces joined whose contacts are twice the usual, and stand out of the spread of all pairs."""
+    """Labels with pieces joined that meet by two deviations more often than pairs of pieces do.
+
+    Deviations are those of the logarithm over all pairs and of the counts. Half their square and the nats by which the
+    two lie rather end to end (:class:`scge_pyg.discovery.counts.joints.Joints`) must outweigh ten times all pairs.
+    """
+    joints = Joints(counts)
     while True:
-        count = int(label.max()) + 1
-        if count * (count - 1) / 2 < _MANY_PAIRS:
+        size, first = np.bincount(label), np.unique(label, return_index=True)[1]
+        large = np.lexsort((first, -size))[:_MOST_PIECES]
+        if len(large) * (len(large) - 1) / 2 < _MANY_PAIRS:
             return label
-        member = _members(label)
-        met = np.asarray((member @ counts @ member.T).todense())
-        total = met.sum(1)
-        expected = np.outer(total, total) / total.sum()
-        one, other = np.triu_indices(count, 1)
-        excess = np.log((met[one, other] + 1) / (expected[one, other] + 1))
-        weight = expected[one, other]
-        middle = _weighted_median(excess, weight)
-        spread = 1.48 * _weighted_median(np.abs(excess - middle), weight)
-        noise = 1 / np.sqrt(expected[one, other] * np.exp(middle) + 1)
-        stands = (excess - middle - np.maximum(_APART * spread, _TWICE)) / noise
-        best = int(stands.argmax())
-        if stands[best] < _APART:
+        one, other = np.triu_indices(len(large), 1)
+        deviations = _deviations(counts, _members(label)[large], one, other)
+        evidence = np.where(deviations > _APART, deviations**2 / 2, 0.0)
+        rows = [np.flatnonzero(label == part) for part in large.tolist()]
+        for pair in np.flatnonzero(evidence).tolist():
+            evidence[pair] += joints.evidence(rows[one[pair]], rows[other[pair]])
+        best = int(evidence.argmax())
+        if evidence[best] < np.log(_ODDS * len(one)):
             return label
-        label = np.where(label == other[best], one[best], label)
+        label[rows[other[best]]] = large[one[best]]
         label = np.unique(label, return_inverse=True)[1]
+
+
+def _deviations(counts: sp.csr_matrix, member: sp.csr_matrix, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """By how much pairs of pieces exceed the middle of all, in deviations of the pairs and of their counts, ``[P]``."""
+    met = np.asarray((member @ counts @ member.T).todense())[one, other]
+    total = np.asarray((member @ counts).sum(1)).ravel()
+    expected = total[one] * total[other] / counts.sum()
+    excess = np.log((met + 1) / (expected + 1))
+    middle = _weighted_median(excess, expected)
+    spread = 1.48 * _weighted_median(np.abs(excess - middle), expected)
+    return np.asarray((excess - middle) / np.sqrt(spread**2 + 1 / (expected * np.exp(middle) + 1)))
 
 
 def _moved(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
     """Labels with each row in the part that it meets most often for what the margins expect, three times over."""
+    total = np.asarray(counts.sum(1)).ravel()
     for _ in range(_MOVES):
-        met = np.asarray((counts @ _members(label).T).todense())
-        total = met.sum(1, keepdims=True)
-        share = np.bincount(label, total.ravel()) / total.sum()
-        label = np.unique((met / (total * share + _LITTLE)).argmax(1), return_inverse=True)[1]
+        met = sp.csr_matrix(counts @ _members(label).T)
+        row = np.repeat(np.arange(len(label)), np.diff(met.indptr))
+        share = np.bincount(label, total) / total.sum()
+        order = np.lexsort((met.indices, -met.data / (total[row] * share[met.indices] + _LITTLE), row))
+        label = np.unique(met.indices[order][met.indptr[:-1]], return_inverse=True)[1]
     return label
 
 

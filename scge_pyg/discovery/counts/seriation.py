@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["along_chains"]
+__all__ = ["along_chains", "along_contacts"]
 
 _POWER = 4
 
@@ -14,8 +14,8 @@ def along_chains(counts: sp.csr_matrix) -> list[np.ndarray]:
     r"""Places along a chain by second eigenvectors (Atkins et al., 1998), ``[N]`` each.
 
     One is that of the similarity of profiles, the fourth power of :math:`\sum_m \sqrt{p_{nm} p_{n'm}}`, one that of the
-    counts over the root of both margins. Where contact falls as a power, links between near rows are few and geodesics
-    fold; eigenvectors see all pairs.
+    counts themselves (:func:`along_contacts`). Where contact falls as a power, links between near rows are few and
+    geodesics fold; eigenvectors see all pairs.
 
     Cost: :math:`O(N^3)`.
 
@@ -24,7 +24,13 @@ def along_chains(counts: sp.csr_matrix) -> list[np.ndarray]:
     """
     total = np.asarray(counts.sum(0)).ravel()
     share = np.sqrt(counts.toarray() / total)
-    return [_second((share @ share.T) ** _POWER), _second(counts.toarray() / np.sqrt(np.outer(total, total)))]
+    return [_second((share @ share.T) ** _POWER), along_contacts(counts)]
+
+
+def along_contacts(counts: sp.csr_matrix) -> np.ndarray:
+    """The second eigenvector of counts over the root of both margins, ``[N]``, at the same cost."""
+    total = np.asarray(counts.sum(0)).ravel()
+    return _second(counts.toarray() / np.sqrt(np.outer(total, total)))
 
 
 def _second(alike: np.ndarray) -> np.ndarray:
