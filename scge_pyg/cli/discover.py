@@ -78,6 +78,9 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         "--affinity", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}contacts of the nodes"
     )
     parser.add_argument("--balance", action="store_true", help="divide uneven yields out of the affinity")
+    parser.add_argument(
+        "--names", type=Path, metavar="FILE", help="names of the rows of --counts or --affinity, one a line"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="OUTDIR", required=True, help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in OUTDIR")
     parser.add_argument("--key", help="name of the array in an .npz archive")
@@ -114,6 +117,8 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.balance:
         raise UsageError("--balance belongs to --affinity")
+    if args.names is not None:
+        raise UsageError("--names belongs to --counts and --affinity; samples have the names of their columns")
     messages: list[str] = []
     pick = Pick(args.columns, args.drop, args.time_column)
     missing = {} if args.missing_value is None else {"missing_value": args.missing_value}

@@ -35,11 +35,11 @@ def run_matrix(args: argparse.Namespace) -> None:
         start = time.perf_counter()
         options = {"dim": args.dim, "seed": args.seed, "progress": wants_progress(args.verbosity)}
         options |= {"balance": True} if args.balance else {}
+        options["names"] = matrix.rows if args.names is None else _lines(args.names)
         try:
             graph = discover(**{kind: matrix.values}, **options)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{path}: {error}") from error
-    graph.names = matrix.rows
     seconds = round(time.perf_counter() - start, 3)
     summary: dict[str, Any] = {
         "input": str(path),
@@ -50,6 +50,7 @@ def run_matrix(args: argparse.Namespace) -> None:
         "seconds": seconds,
         "graph": describe(graph),
         "fit": judged(graph.fit),
+        "unit": None if graph.fit is None else f"nats a {graph.fit.unit}",
         "warnings": messages,
         "nodes": None if graph.names is None else list(graph.names),
     }
@@ -74,6 +75,14 @@ def _check_options(args: argparse.Namespace, kind: str) -> None:
         raise UsageError(f"--{given[0].replace('_', '-')} is for samples; it has no meaning with --{kind}")
     if args.balance and kind != "affinity":
         raise UsageError("--balance belongs to --affinity")
+
+
+def _lines(path: Path) -> list[str]:
+    """The names in a text file, one a line."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--names: {path} is no readable text file ({error})") from error
 
 
 def _write_partners(path: Path, graph: SharedGraph, matrix: Matrix) -> None:
@@ -101,7 +110,7 @@ def _told(summary: dict[str, Any], output: Path) -> str:
     if fit is not None:
         gain, ceiling, ratio, error = (shown(fit[name]) for name in ("gain", "ceiling", "ratio", "error"))
         lines.append(
-            f"verdict: {fit['verdict']}; places gain {gain} of {ceiling} nats a count on what was held out, "
+            f"verdict: {fit['verdict']}; places gain {gain} of {ceiling} {summary['unit']} on what was held out, "
             f"ratio {ratio} +- {error}, {fit['coupling']}"
         )
     lines.append(f"written to {output}: {', '.join(summary['files'])}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.prepare import Signals, prepare
 from scge_pyg.discovery.signals.samples import read
 from scge_pyg.discovery.signals.twins import without_near_twins
+from scge_pyg.graph.checks import checked_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["discover"]
@@ -38,6 +40,7 @@ def discover(
     affinity: Any = None,
     counts: Any = None,
     balance: bool = False,
+    names: Sequence[str] | None = None,
     dim: int | None = None,
     snap: bool = True,
     missing_value: float | None = None,
@@ -75,6 +78,7 @@ def discover(
         affinity: Symmetric ``[N, N]``, dense or sparse (scipy, torch), instead of ``x``.
         counts: Whole numbers ``[N, M]``, dense or sparse, instead of ``x``; the columns get ``partner_pos [M, d]``.
         balance: Divide uneven yields of the nodes out of ``affinity``.
+        names: One name a node. Default: the columns of a frame of samples, the index of one of counts or affinities.
         dim: Intrinsic dimension, 1 to 4: always draws a map. Default: judged.
         snap: Look for a lattice. Without it the coordinates are never rounded to a grid.
         missing_value: A value that marks missing ones, such as -999. They are taken to be missing at random.
@@ -87,7 +91,8 @@ def discover(
     Raises:
         TypeError: If not exactly one of ``x``, ``affinity`` and ``counts`` is given, or ``x`` is no tensor, array, data
             frame or iterable of batches.
-        ValueError: If values are infinite, shapes disagree, an argument is out of range, or fewer than 3 nodes vary.
+        ValueError: If values are infinite, shapes or names disagree, an argument is out of range, or fewer than 3 nodes
+            vary.
 
     Warns:
         UserWarning: If there is no geometry, no edge, or too few samples; or if ``x`` looks like something else.
@@ -108,13 +113,16 @@ def discover(
     dim = None if dim is None else int(dim)
     _check_source(x, affinity, counts, balance, missing_value)
     if affinity is not None:
-        return discover_affinity(affinity, balance=balance, dim=dim, seed=seed, progress=progress, stacklevel=2)
+        return discover_affinity(
+            affinity, balance=balance, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2
+        )
     if counts is not None:
-        return discover_counts(counts, dim=dim, seed=seed, progress=progress, stacklevel=2)
+        return discover_counts(counts, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2)
     start = time.perf_counter()
     hidden = _hide(progress, x)
     with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
         samples = read(x, missing_value=missing_value, seed=seed)
+        names = checked_names("discover", samples.names if names is None else names, len(samples.live))
         hints = hint(samples)
         signals = without_near_twins(prepare(samples))
         signals = aligned_in_time(signals, node_delays(signals))
@@ -131,7 +139,7 @@ def discover(
             # beside nothing that was judged to be a geometry, a handful of nodes is none
             parts = [(nodes, part.without_map() if part.choice is None else part) for nodes, part in parts]
         bar.update()
-    graph = assemble(signals, parts, len(samples.live), samples.names, len(samples.values), seconds)
+    graph = assemble(signals, parts, len(samples.live), names, len(samples.values), seconds)
     _log(graph, signals)
     for text in [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]:
         warnings.warn(text, UserWarning, stacklevel=2)

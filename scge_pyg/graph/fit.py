@@ -17,7 +17,8 @@ _VAGUE = 1.0  # error from which on a ratio could as well be 0 as 1
 class Fit:
     r"""Held-out gain of a map beside that of the best partners which no map restricts.
 
-    Gains are in nats a node: how much better the nearest nodes predict a node than its own distribution does. The ratio
+    Gains are in nats a node: how much better the nearest nodes predict a node than its own distribution does. Those of
+    counts and similarities are in nats a count or pair: how much better places predict it than the margins do. The ratio
 
     .. math::
         \frac{\text{gain} - \text{chance}}{\text{ceiling} - \text{chance}}
@@ -73,11 +74,17 @@ class Fit:
         told = isfinite(self.ratio) and (self.ratio, self.error) != (0.0, 0.0)
         return told and self.ceiling > self.chance and not self.error >= _VAGUE
 
+    @property
+    def unit(self) -> str:
+        """What gains are of: ``"node"`` of samples, ``"count"`` of counts and contacts, ``"pair"`` of similarities."""
+        kind = self.coupling.split(",")[0]
+        return {"counts": "count", "contacts": "count", "similarities": "pair"}.get(kind, "node")
+
     def __repr__(self) -> str:
         ratio = f"ratio {self.ratio:.3f} +- {self.error:.3f}"
         if not self.ratio_known:
             ratio = f"ratio not defined beside {self.chance:.3f} by chance"
         return (
-            f"{type(self).__name__}({self.coupling!r}: map {self.gain:.3f} of {self.ceiling:.3f} nats a node, "
+            f"{type(self).__name__}({self.coupling!r}: map {self.gain:.3f} of {self.ceiling:.3f} nats a {self.unit}, "
             f"{ratio}, verdict {self.verdict!r})"
         )

@@ -88,6 +88,7 @@ def split(graph: SharedGraph) -> list[dict[str, Any]]:
                 "sign": graph.sign[nodes],
                 "lag": graph.lag[edges],
                 "fit": fit,
+                "partner_pos": None if graph.partner_pos is None else graph.partner_pos[:, :columns],
             }
         )
     return parts

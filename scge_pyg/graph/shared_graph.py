@@ -55,7 +55,7 @@ class SharedGraph(Geometry):
         part_fit: What each part of at least two nodes was judged by, over its nodes, by ``component``; None where it
             was not. Default: ``fit`` for the largest part.
         partner_pos: Places ``[M, d]``, in the same frame, of what the nodes were counted against; NaN where unknown.
-            :meth:`parts` and :meth:`coarsen` leave them out.
+            :meth:`parts` and :meth:`coarsen` keep all of them.
 
     Raises:
         TypeError: If coordinates, edges, names or lattices are of another type.
@@ -125,7 +125,7 @@ class SharedGraph(Geometry):
         The nodes of the k-th part are those where ``graph.component == k``, in their old order, and stand where they
         stood; columns of ``pos`` at the end that no longer tell nodes apart are dropped. Each part has its own ``dim``
         and, if most of its nodes have a cell in one of ``lattices``, its own, which begins at cell zero. Its ``fit``
-        is that in ``part_fit``.
+        is that in ``part_fit``. ``partner_pos`` is that of the whole graph, partners of all parts, in as many columns.
 
         Example:
             >>> chains = SharedGraph.from_edge_index(torch.tensor([[0, 1, 3, 4, 5], [1, 2, 4, 5, 6]]), 8)
@@ -143,7 +143,7 @@ class SharedGraph(Geometry):
         the first cell of its block as the outputs of a strided ``torch.nn.Conv2d`` do. Without a lattice, the live
         nodes are grouped around k-means centres: one for each block of ``stride`` spacings along each axis that holds
         nodes, or ``num_nodes``. On a lattice, nodes without a cell fall away, and so do those of ``other_lattices``:
-        other parts of the graph are coarsened by themselves, as :meth:`parts`.
+        other parts of the graph are coarsened by themselves, as :meth:`parts`. ``partner_pos`` stays.
 
         Args:
             num_nodes: Number of coarse nodes. Default: a quarter of the live ones.
@@ -157,6 +157,8 @@ class SharedGraph(Geometry):
         """
         self.check_geometry("coarsen")
         options, cluster = coarsen_graph(self, num_nodes, stride)
+        if self.partner_pos is not None:
+            options["partner_pos"] = self.partner_pos[:, : options["pos"].shape[1]]
         return SharedGraph(**options), cluster
 
     def to(self, device: torch.device | str) -> SharedGraph:

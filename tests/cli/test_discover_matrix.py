@@ -51,8 +51,28 @@ def test_affinity_has_no_partners(tmp_path, run):
     scipy.io.mmwrite(tmp_path / "w.mtx", sp.coo_matrix(affinity), precision=17)
     code, out, err = run("--affinity", tmp_path / "w.mtx", "--balance")
     assert code == 0, err
-    assert "nats a count" in out
+    assert "nats a pair" in out
     assert not (tmp_path / "out" / "partners.csv").exists()
+
+
+def test_sparse_counts_get_names_from_a_file(tmp_path, run):
+    sp.save_npz(tmp_path / "c.npz", sp.csr_matrix(COUNTS))
+    (tmp_path / "names.txt").write_text("".join(f"cell {i}\n" for i in range(40)))
+    code, _, err = run("--counts", tmp_path / "c.npz", "--names", tmp_path / "names.txt")
+    assert code == 0, err
+    assert SharedGraph.load(tmp_path / "out" / "graph.safetensors").names[39] == "cell 39"
+
+
+def test_names_that_do_not_fit_are_one_line(tmp_path, run):
+    np.save(tmp_path / "a.npy", COUNTS)
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    for names, message in (("names.txt", "names must be 40, one a node, got 2"), ("none.txt", "no readable text file")):
+        code, _, err = run("--counts", tmp_path / "a.npy", "--names", tmp_path / names)
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+    code, _, err = run(tmp_path / "a.npy", "--names", tmp_path / "names.txt")
+    assert code == 2
+    assert "--names belongs to --counts and --affinity" in err
 
 
 @pytest.mark.parametrize(

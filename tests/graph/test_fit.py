@@ -51,6 +51,21 @@ def test_a_fit_is_a_record():
         fit.gain = 3.0
 
 
+@pytest.mark.parametrize(
+    ("coupling", "unit"),
+    [
+        ("counts, power kernel", "count"),
+        ("contacts, gaussian kernel", "count"),
+        ("similarities, power kernel", "pair"),
+        ("correlation", "node"),
+    ],
+)
+def test_gains_are_of_nodes_counts_or_pairs(coupling, unit):
+    fit = Fit(**OPTIONS | {"coupling": coupling})
+    assert fit.unit == unit
+    assert f"of 1.500 nats a {unit}, ratio" in str(fit)
+
+
 def test_foreign_verdicts_are_refused():
     with pytest.raises(ValueError, match="verdict must be one of 'geometry', 'no geometry', 'undecided', got 'maybe'"):
         Fit(**{**OPTIONS, "verdict": "maybe"})

@@ -29,3 +29,16 @@ def test_no_partners_by_default(tmp_path):
 def test_partners_need_the_columns_of_the_nodes(partner):
     with pytest.raises(ValueError, match=r"partner_pos must be a float tensor \[M, 2\]"):
         _graph(partner)
+
+
+def test_parts_and_coarser_graphs_keep_the_partners():
+    pos = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [65.0, 0.0], [66.0, 0.0]])
+    partner = torch.tensor([[0.5, 0.25], [torch.nan, torch.nan], [65.5, 0.0]])
+    graph = SharedGraph(pos, torch.tensor([[0, 1, 3], [1, 2, 4]]), part_dim=(2, 1), partner_pos=partner)
+    flat, line = graph.parts()
+    assert torch.equal(flat.partner_pos.nan_to_num(9.0), partner.nan_to_num(9.0))
+    assert torch.equal(line.partner_pos.nan_to_num(9.0), partner[:, :1].nan_to_num(9.0))
+    assert torch.equal(line.pos, pos[3:, :1])  # the frame is that of the whole graph
+    coarse, _ = graph.coarsen(2)
+    assert torch.equal(coarse.partner_pos.nan_to_num(9.0), partner.nan_to_num(9.0))
+    assert _graph(None).parts()[0].partner_pos is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scge_pyg.discovery.counts.discover_counts import advice_of_counts, found_pa
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.reading import Table, canonical_table, read_matrix
 from scge_pyg.discovery.counts.result import graph_of_counts
+from scge_pyg.graph.checks import checked_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["discover_affinity"]
@@ -27,6 +29,7 @@ def discover_affinity(
     affinity: Any,
     *,
     balance: bool = False,
+    names: Sequence[str] | None = None,
     dim: int | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -44,6 +47,7 @@ def discover_affinity(
     Args:
         affinity: Symmetric values ``[N, N]``, dense or sparse.
         balance: Divide out uneven yields of the nodes (:func:`scge_pyg.discovery.counts.balancing.biases`).
+        names: One name a node. Default: the index of a data frame.
         dim: Number of columns of the map, 1 to 4. Default: judged.
         seed: Seed of the halves.
         progress: Show a progress bar. Default: when work is long enough to wait for.
@@ -51,15 +55,16 @@ def discover_affinity(
 
     Raises:
         TypeError: If ``affinity`` is no matrix of numbers.
-        ValueError: If it is not square and symmetric, fewer than three nodes have contacts, or values are negative
-            where they are to be balanced.
+        ValueError: If it is not square and symmetric, fewer than three nodes have contacts, values are negative
+            where they are to be balanced, or names don't fit.
 
     Warns:
         UserWarning: If nodes have no contacts, or there is no geometry.
     """
     clock = Clock()
     _check_names(affinity)
-    matrix, names = read_matrix("affinity", affinity)
+    matrix, labels = read_matrix("affinity", affinity)
+    names = checked_names("discover", labels if names is None else names, matrix.shape[0])
     table = _table(matrix, balance)
     clock("reading")
     counted = bool((table.counts.data == np.rint(table.counts.data)).all()) and table.counts.data.max() > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from scge_pyg.discovery.counts.part import FEWEST, CountPart, discover_part_of_c
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.reading import Table, read_matrix, table_of_counts
 from scge_pyg.discovery.counts.result import graph_of_counts
+from scge_pyg.graph.checks import checked_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["advice_of_counts", "discover_counts", "found_parts"]
@@ -22,7 +24,13 @@ _LONG = 2**20  # counts that are not zero, above which a progress bar is shown o
 
 
 def discover_counts(
-    counts: Any, *, dim: int | None = None, seed: int = 0, progress: bool | None = None, stacklevel: int = 2
+    counts: Any,
+    *,
+    names: Sequence[str] | None = None,
+    dim: int | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+    stacklevel: int = 2,
 ) -> SharedGraph:
     r"""Find the places of rows and columns from the counts between them, such as beads by partners.
 
@@ -38,6 +46,7 @@ def discover_counts(
 
     Args:
         counts: Whole numbers ``[N, M]``, dense or sparse.
+        names: One name a row. Default: the index of a data frame.
         dim: Number of columns of the map, 1 to 4. Default: judged.
         seed: Seed of the halves.
         progress: Show a progress bar. Default: when work is long enough to wait for.
@@ -48,13 +57,15 @@ def discover_counts(
 
     Raises:
         TypeError: If ``counts`` is no matrix of numbers.
-        ValueError: If values are negative or no whole numbers, or fewer than three rows or columns have counts.
+        ValueError: If values are negative or no whole numbers, fewer than three rows or columns have counts, or names
+            don't fit.
 
     Warns:
         UserWarning: If rows or columns have no counts, or there is no geometry.
     """
     clock = Clock()
-    matrix, names = read_matrix("counts", counts)
+    matrix, labels = read_matrix("counts", counts)
+    names = checked_names("discover", labels if names is None else names, matrix.shape[0])
     table = table_of_counts("counts", matrix)
     clock("reading")
     groups = rows_and_columns(table.counts)

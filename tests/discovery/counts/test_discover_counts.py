@@ -145,6 +145,36 @@ def test_what_does_not_fit_is_named(source, error, message):
         discover(**source)
 
 
+def test_rows_have_names(graph):
+    names = [f"bead {i}" for i in range(70)]
+    named = discover(counts=SMALL.counts, names=names, dim=2)
+    assert named.names == tuple(names)
+    assert torch.equal(named.pos, graph.pos)
+    assert named.fit.unit == "count"
+    assert "nats a count" in str(named.fit)
+
+
+@pytest.mark.parametrize("kind", ["counts", "affinity", "x"])
+def test_names_that_do_not_fit_are_refused_before_any_work(kind):
+    square = sp.csr_matrix(np.ones((5, 5)))
+    matrix = square.toarray() if kind == "x" else square
+    with pytest.raises(ValueError, match="discover: names must be 5, one a node, got 4"):
+        discover(**{kind: matrix}, names=list("abcd"))
+    with pytest.raises(ValueError, match="discover: names must differ, 'a' came twice"):
+        discover(**{kind: matrix}, names=list("abcda"))
+
+
+@pytest.mark.parametrize("kind", ["counts", "affinity"])
+def test_a_frame_that_names_two_rows_alike_is_refused(kind):
+    with pytest.raises(ValueError, match="discover: names must differ, 'a' came twice"):
+        discover(**{kind: pandas.DataFrame(np.ones((3, 3)), index=list("aba"), columns=list("aba"))})
+
+
+def test_samples_may_be_named_too():
+    walk = np.random.default_rng(7023).standard_normal((200, 9)).cumsum(1)
+    assert discover(walk, names=list("abcdefghi"), dim=1).names == tuple("abcdefghi")
+
+
 def test_a_row_that_meets_nothing_of_its_part_stands_alone():
     counts = sp.csr_matrix(np.array([[2.0, 1, 0], [1, 3, 0], [0, 0, 4]]))
     groups = [(np.array([0, 1, 2]), np.array([0, 1])), (np.arange(0), np.array([2]))]
