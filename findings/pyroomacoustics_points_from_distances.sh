@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pyroomacoustics' PointCloud finds the places of microphones from their squared distances by classical scaling. It takes
+# pyroomacoustics' PointCloud finds the places of microphones from squared distances by classical scaling. It takes
 # the eigenvectors from a solver for general matrices, which are not orthogonal where eigenvalues repeat, as they do in
 # every regular array: squares, circles and cubes come back bent by a quarter to half of their width, others exactly.
 set -euo pipefail
