@@ -1,10 +1,17 @@
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
+import torch
 
+from scge_pyg import discovery
+from scge_pyg.discovery.judgement import court
 from scge_pyg.discovery.parts.discover_part import discover_part
 from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
+from scge_pyg.metrics import trustworthiness
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +47,21 @@ def test_edges_are_distinct_pairs_with_positive_weights(places, matern, signals_
     assert (part.weight > 0).all()
     assert ((part.confidence >= 0) & (part.confidence <= 1)).all()
     assert set(part.seconds) >= {"judgement", "coupling", "map"}
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("sphere", 3), ("plane", 2)])
+def test_what_is_flat_in_one_neighbourhood_may_bend_at_large(places, matern, signals_of, monkeypatch, kind, columns):
+    """600 nodes judged as thousands are, by 100 that lie together."""
+    for info in pkgutil.walk_packages(discovery.__path__, f"{discovery.__name__}."):
+        module = importlib.import_module(info.name)
+        if hasattr(module, "DENSE_NODES"):
+            monkeypatch.setattr(module, "DENSE_NODES", 200)
+    monkeypatch.setattr(court, "_MOST_NODES", 100)
+    points = places(kind, 600, 3000)
+    signals = signals_of(matern(points, 1500, 3000, length=3.0))
+    part = discover_part(signals, None, snap=False, seed=0)
+    assert (part.dim, part.pos.shape[1]) == (2, columns)
+    assert trustworthiness(torch.from_numpy(part.pos), torch.from_numpy(points[signals.order]), 8) > 0.999
 
 
 @pytest.mark.parametrize("num_nodes", [FEWEST - 1, FEWEST])

@@ -31,6 +31,13 @@ def test_noise_has_no_edges(seed):
     assert discover(np.random.default_rng(seed).standard_normal((800, 60))).num_edges == 0
 
 
+@pytest.mark.parametrize("seed", range(3000, 3004))
+def test_independent_nodes_have_no_significant_edges(seed):
+    """Three deviations alone are reached by some 20 to 30 of 19,900 pairs."""
+    signals = prepare(read(np.random.default_rng(seed).standard_normal((800, 200))))
+    assert significant_edges(partial_couplings(signals)[0]).shape[1] <= 1
+
+
 @pytest.mark.parametrize("seed", [3000, 3001])
 def test_nearest_edges_are_what_coupling_and_map_agree_on(seed):
     """Every pair looked at, in a loop: a map with faults, a coupling of the true places."""

@@ -4,8 +4,28 @@ import torch
 from scipy.spatial.distance import cdist
 
 from scge_pyg import discover
-from scge_pyg.discovery.parts.on_map import _truest
-from scge_pyg.metrics import trustworthiness
+from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.judge import choose
+from scge_pyg.discovery.maps.places import unexplained
+from scge_pyg.discovery.parts import on_map
+from scge_pyg.discovery.parts.on_map import _calibrated, _truest
+from scge_pyg.discovery.parts.views import views_of
+from scge_pyg.discovery.signals.prepare import prepare
+from scge_pyg.discovery.signals.samples import read
+from scge_pyg.metrics import procrustes_error, trustworthiness
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Maker of the views of samples, their court and its choice, and of the order that they go in."""
+
+    def make(x):
+        signals = prepare(read(x))
+        court = Court(signals)
+        choice = choose(court)
+        return views_of(signals, choice, 0), court, choice, signals.order
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -34,3 +54,28 @@ def test_clusters_of_a_rough_field_do_not_fold():
     graph = discover(torch.from_numpy(rng.standard_normal((2000, 150)) @ root.T).float())
     assert graph.pos.shape == (150, 2)
     assert trustworthiness(graph.pos.double(), torch.from_numpy(points), 8) > 0.999
+
+
+@pytest.mark.parametrize("seed", [3000, 3001])
+def test_partners_by_chance_bend_no_calibrated_map(judged, seed):
+    """Correlation ends within reach of 20 partners, and samples are few; with all of them 0.87 and 0.90."""
+    rng = np.random.default_rng(seed)
+    points = 250**0.5 * rng.random((250, 2))
+    root = np.linalg.cholesky(np.exp(-np.square(cdist(points, points) / 2.2)) + 1e-3 * np.eye(250))
+    views, court, choice, order = judged(rng.standard_normal((240, 250)) @ root.T)
+    pos = _calibrated(views[0], court, 2, unexplained(choice.verdict.node_gain))[2]
+    assert trustworthiness(torch.from_numpy(pos), torch.from_numpy(points[order]), 8) > 0.96
+
+
+def test_a_calibrated_map_that_falls_short_gives_way_on_a_tie(judged, places, matern, monkeypatch):
+    """With true places as the one map and mirrored ones as the other, and gains around that of what was judged."""
+    points = places("plane", 60, 100)
+    views, court, choice, order = judged(matern(points, 1500, 100))
+    truth, mirrored = points[order], points[order] * [1, -1]
+    judged_gain, similar = choice.verdict.gain, views[0].similar
+    for calibrated, plain, expected in [(1.001, 1.004, truth), (0.998, 1.0, truth), (0.996, 0.9985, mirrored)]:
+        entries = [(gain * judged_gain, similar, pos, views[0]) for gain, pos in ((calibrated, truth), (plain, mirrored))]
+        monkeypatch.setattr(on_map, "_calibrated", lambda *_, entry=entries[0]: entry)
+        monkeypatch.setattr(on_map, "_plain", lambda *_, entry=entries[1]: [entry])
+        pos = on_map.on_map(views, court, choice, None, False, 0).pos
+        np.testing.assert_allclose(pos * np.linalg.norm(expected[0]) / np.linalg.norm(pos[0]), expected)
