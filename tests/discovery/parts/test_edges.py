@@ -1,8 +1,10 @@
 import networkx
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from scipy.spatial.distance import cdist
+from scipy.stats import false_discovery_control, norm
 
 from scge_pyg import discover
 from scge_pyg.discovery.coupling.choice import partial_couplings
@@ -36,6 +38,31 @@ def test_independent_nodes_have_no_significant_edges(seed):
     """Three deviations alone are reached by some 20 to 30 of 19,900 pairs."""
     signals = prepare(read(np.random.default_rng(seed).standard_normal((800, 200))))
     assert significant_edges(partial_couplings(signals)[0]).shape[1] <= 1
+
+
+def test_significant_edges_are_discoveries_beyond_three_deviations():
+    """Of all pairs by scipy; a third of them is coupled, so that 2.4 deviations are discoveries."""
+    rng = np.random.default_rng(3000)
+    one, other = np.triu_indices(40, 1)
+    deviations = rng.standard_normal(780) + np.where(rng.random(780) < 0.3, 3.0, 0.0)
+    found = false_discovery_control(norm.sf(deviations)) <= 0.05
+    assert deviations[found].min() < 2.6
+    strong = deviations > 0
+    matrix = sp.csr_matrix((0.02 * deviations[strong], (one[strong], other[strong])), (40, 40))
+    coupling = Coupling("any", sp.csr_matrix(matrix + matrix.T), 0.02, 0.0, 0.0, lambda pairs: np.zeros(pairs.shape[1]))
+    expected = np.stack([one, other])[:, found & (deviations > 3)]
+    assert np.array_equal(significant_edges(coupling), expected)
+
+
+def test_some_of_few_strong_pairs_are_no_discoveries():
+    """Pairs without a coupling count among the tests: of 780, the fifth largest must be beyond 3.4 deviations."""
+    deviations = np.array([3.9, 3.7, 3.5, 3.3, 3.1])
+    matrix = sp.csr_matrix((0.02 * deviations, (np.arange(5), np.arange(5) + 10)), (40, 40))
+    coupling = Coupling("any", sp.csr_matrix(matrix + matrix.T), 0.02, 0.0, 0.0, lambda pairs: np.zeros(pairs.shape[1]))
+    every = np.r_[norm.sf(deviations), np.full(775, 0.5)]
+    expected = (false_discovery_control(every) <= 0.05).sum()
+    assert expected < 5
+    assert significant_edges(coupling).shape[1] == expected
 
 
 @pytest.mark.parametrize("seed", [3000, 3001])
