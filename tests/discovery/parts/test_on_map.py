@@ -12,7 +12,7 @@ from scge_pyg.discovery.parts.on_map import _calibrated, _truest
 from scge_pyg.discovery.parts.views import views_of
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
-from scge_pyg.metrics import procrustes_error, trustworthiness
+from scge_pyg.metrics import trustworthiness
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,11 @@ def test_a_calibrated_map_that_falls_short_gives_way_on_a_tie(judged, places, ma
     """With true places as the one map and mirrored ones as the other, and gains around that of what was judged."""
     points = places("plane", 60, 100)
     views, court, choice, order = judged(matern(points, 1500, 100))
-    truth, mirrored = points[order], points[order] * [1, -1]
-    judged_gain, similar = choice.verdict.gain, views[0].similar
-    for calibrated, plain, expected in [(1.001, 1.01, truth), (0.998, 1.0, truth), (0.996, 0.9985, mirrored)]:
-        entries = [(gain * judged_gain, similar, pos, views[0]) for gain, pos in ((calibrated, truth), (plain, mirrored))]
-        monkeypatch.setattr(on_map, "_calibrated", lambda *_, entry=entries[0]: entry)
-        monkeypatch.setattr(on_map, "_plain", lambda *_, entry=entries[1]: [entry])
-        pos = on_map.on_map(views, court, choice, None, False, 0).pos
+    pair = points[order], points[order] * [1, -1]
+    top, similar, view = choice.verdict.gain, views[0].similar, views[0]
+    for calibrated, plain, winner in [(1.001, 1.01, 0), (0.998, 1.0, 0), (0.996, 0.9985, 1)]:
+        first, second = ((gain * top, similar, pos, view) for gain, pos in zip((calibrated, plain), pair, strict=True))
+        monkeypatch.setattr(on_map, "_calibrated", lambda *_, entry=first: entry)
+        monkeypatch.setattr(on_map, "_plain", lambda *_, entry=second: [entry])
+        pos, expected = on_map.on_map(views, court, choice, None, False, 0).pos, pair[winner]
         np.testing.assert_allclose(pos * np.linalg.norm(expected[0]) / np.linalg.norm(pos[0]), expected)
