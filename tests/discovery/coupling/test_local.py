@@ -1,10 +1,12 @@
 import tracemalloc
 
 import numpy as np
+import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from scge_pyg.discovery.coupling.candidate_regression import RIDGES
 from scge_pyg.discovery.coupling.direct import partial_correlation
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.signals import most_correlated
@@ -37,15 +39,35 @@ def test_local_coupling_regresses_on_the_nearest_signals(grid_field):
     signal = as_signal(grid_field((5, 6), 400).x)
     coupling = local_coupling(signal, candidates=6)
     rows = signal.double().numpy()
-    beta = np.zeros((30, 30))
+    beta, weak = np.zeros((30, 30)), []
     for node in range(30):
         distance = ((rows - rows[node]) ** 2).sum(1)
         near = np.argsort(distance)[1:7]
         sample = with_ridge(rows[near].T, coupling.ridge)
         target = np.r_[rows[node], np.zeros(6)]
         beta[node, near] = np.linalg.lstsq(sample, target, rcond=None)[0]
+        weak.append(np.abs(beta[node, near[3:]]))
+    assert coupling.noise == pytest.approx(np.median(weak) / 0.6745, rel=0.01)  # mostly those of no neighbours
     beta = np.maximum(beta, 0)
     np.testing.assert_allclose(coupling.matrix.toarray(), np.sqrt(beta * beta.T), atol=1e-4)
+
+
+@pytest.mark.parametrize("num_samples", [120, 1000])
+def test_the_ridge_is_half_of_what_predicts_odd_samples_best(grid_field, num_samples):
+    """From inverses of the correlation of a node and its candidates; all samples are twice as many as the even ones."""
+    signal = as_signal(grid_field((5, 6), num_samples).x)
+    near = np.argsort(-np.corrcoef(signal.numpy()), 1)[:, :13]
+    rows = signal.double().numpy()[near]
+    even, odd = (half @ half.transpose(0, 2, 1) / half.shape[2] for half in (rows[:, :, ::2], rows[:, :, 1::2]))
+    gains = []
+    for ridge in RIDGES:
+        column = np.linalg.inv(even + ridge * np.eye(13))[:, :, 0]
+        precision = column[:, 0]
+        error = np.einsum("ni,nij,nj->n", column, odd, column) / precision
+        gains.append(float((np.log(precision) - error + 1).mean() / 2))
+    coupling = local_coupling(signal, candidates=12)
+    assert coupling.ridge == pytest.approx(RIDGES[np.argmax(gains)] / 2)
+    assert coupling.gain == pytest.approx(max(gains), abs=1e-4)
 
 
 def test_local_coupling_finds_the_neighbours_on_a_grid(grid_field):
