@@ -1,3 +1,5 @@
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
@@ -143,6 +145,41 @@ def test_true_neighbours_win_and_strangers_lose(plane):
     assert lost.verdict == "no geometry"
     assert lost.ratio < 0.3
     assert lost.gain == pytest.approx(lost.chance, abs=0.1)
+
+
+EVEN = np.tile([1.0, -1.0], 8)  # blocks that differ by as much to either side
+
+
+@pytest.mark.parametrize(
+    ("mapped", "free", "expected"),
+    [
+        (np.full(16, 0.02) + 0.04 * EVEN, np.full(16, 0.02), "no geometry"),  # 2 standard errors beyond chance
+        (np.full(16, 0.02) + 0.02 * EVEN, np.full(16, 0.02), "geometry"),  # 4
+        (np.full(16, 0.004), np.full(16, 0.004), "no geometry"),
+        (np.full(16, 0.006), np.full(16, 0.006), "geometry"),
+        (0.78 + 0.01 * EVEN, np.ones(16), "no geometry"),
+        (0.78 + 0.06 * EVEN, np.ones(16), "geometry"),  # 0.8 is 1.3 standard errors away
+        (0.78 + 0.03 * EVEN, np.ones(16), "no geometry"),  # 2.6
+    ],
+)
+def test_a_geometry_beats_chance_and_keeps_up_with_the_best_partners(plane, mapped, free, expected):
+    """Gains a block as they might be, chance being 0."""
+    court, near = copy(plane[0]), plane[1]
+    court.set_ceiling([near, near])
+    court.__dict__.update(_free=free, _chance=np.zeros(16), _by_block=lambda partners: mapped)
+    verdict = court.verdict([near, near])
+    assert verdict.ratio == pytest.approx(mapped.mean() / free.mean())
+    assert verdict.error == pytest.approx(mapped.std(ddof=1) / 4 / free.mean())  # the jackknife of a mean is exact
+    assert verdict.verdict == expected
+
+
+def test_sides_of_a_short_recording_with_gaps_are_correlated(signals_of):
+    """Half of the samples must hold half as many common ones."""
+    walk = np.random.default_rng(3000).standard_normal((80, 12)).cumsum(1)
+    walk[np.random.default_rng(3001).random(walk.shape) < 0.1] = np.nan
+    court = Court(signals_of(walk))
+    for side in court.sides:
+        assert (np.abs(side.correlation) > 0).mean() > 0.95
 
 
 def test_the_error_shrinks_with_samples(places, matern, signals_of):
