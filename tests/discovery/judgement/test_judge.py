@@ -4,8 +4,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
+from scge_pyg.discovery.coupling.candidates import Candidate
 from scge_pyg.discovery.judgement.court import Court
-from scge_pyg.discovery.judgement.judge import choose
+from scge_pyg.discovery.judgement.judge import _Entry, _plainest, choose
 from scge_pyg.discovery.judgement.prediction import nearest
 
 NEEDED = {"line": 1, "ring": 2, "plane": 2, "volume": 3, "sphere": 3, "cylinder": 3, "torus": 4}
@@ -91,6 +92,18 @@ def test_inverted_sensors_need_absolute_coupling(chosen):
     assert choice.columns == 2
     near = nearest(points, 12)
     assert all((side[:, :, None] == near[:, None, :]).any(2).mean() > 0.85 for side in choice.near)
+
+
+@pytest.mark.parametrize(
+    ("signed", "columns", "is_signed"), [(0.996, 2, True), (0.994, 2, False), (1.0, 1, False), (1.1, 3, False)]
+)
+def test_signs_are_ignored_only_where_that_predicts_more(signed, columns, is_signed):
+    def entry(absolute, columns, gain):
+        return _Entry((Candidate("any", False, absolute, 0.0, np.zeros((5, 5))),) * 2, columns, 4, np.full(5, gain))
+
+    best, plain = entry(True, 2, 1.0), entry(False, columns, signed)
+    assert _plainest(best, [best, plain]) is (plain if is_signed else best)
+    assert _plainest(plain, [best, plain]) is plain
 
 
 def test_partial_correlation_keeps_up_on_grids_only(grid_field, signals_of):
