@@ -8,10 +8,14 @@ import torch
 from scipy.spatial.distance import cdist
 
 from scge_pyg import SharedGraph, discover
+from scge_pyg.discovery.counts import judging, part
+from scge_pyg.discovery.counts.discover_affinity import _table
 from scge_pyg.discovery.counts.discover_counts import Clock, found_parts
+from scge_pyg.discovery.counts.kernels import Kernel
 from tests.discovery.counts.conftest import beads, misplaced
 
 SMALL = beads(3820, count=70, partners=60, a_bead=60, width=0.25)
+PARTS = ((slice(70), slice(60)), (slice(70, None), slice(60, None)))  # rows and columns of two arrays in one
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +35,52 @@ def test_beads_and_partners_are_placed(square):
     assert graph.fit.num_samples == square.counts.sum()
     assert misplaced(_places(graph.pos), square.bead) < 0.45
     assert misplaced(_places(graph.partner_pos), square.partner) < 0.5
+    both = _places(torch.cat([graph.pos, graph.partner_pos]))
+    assert misplaced(both, np.r_[square.bead, square.partner]) < 0.7
     edge = np.linalg.norm(square.bead[graph.edge_index[0]] - square.bead[graph.edge_index[1]], axis=1)
     assert np.median(edge) < 1.5 / np.sqrt(150)
     assert int(graph.component.max()) == 0
     assert graph.confidence.mean() > 0.9
+
+
+def test_places_stand_upright(graph):
+    pos = _places(graph.pos)
+    spread = np.cov(pos.T)
+    assert np.allclose(pos.mean(0), 0, atol=1e-4)
+    assert abs(spread[0, 1]) < 1e-4 * spread[1, 1] < 1e-4 * spread[0, 0]
+    assert (pos[np.abs(pos).argmax(0), [0, 1]] > 0).all()
+
+
+def test_weights_fall_with_length_and_gains_are_those_of_a_count(graph):
+    row, col = graph.edge_index.numpy()
+    length = np.linalg.norm(_places(graph.pos)[row] - _places(graph.pos)[col], axis=1)
+    assert (np.diff(_places(graph.edge_weight)[np.argsort(length)]) < 1e-6).all()
+    counts = np.asarray(SMALL.counts.sum(1)).ravel()
+    assert np.average(graph.fit.node_gain, weights=counts) == pytest.approx(graph.fit.gain, rel=0.05)
+
+
+def test_a_ring_has_one_dimension_in_two_columns(monkeypatch):
+    """Of beads with many counts, told that two columns are needed."""
+    turn = 2 * np.pi * np.arange(80) / 80
+    contact = np.exp(8 * np.cos(turn[:, None] - turn))
+    expected = 1000 * contact / contact.sum(1, keepdims=True)
+    counts = sp.csr_matrix(np.random.default_rng(3826).poisson(expected).astype(float))
+    ring = np.stack([np.cos(turn), np.sin(turn)], 1)
+    known = (2, Kernel("gaussian"), 1.0, 1.0, 1.0, 0.0, "geometry", (0.5, 1.0), np.ones(80), (ring, ring))
+    monkeypatch.setattr(part, "judge", lambda *_, **__: judging.Judged(*known))
+    found = part.discover_part_of_counts(counts, None, 0)
+    assert (found.dim, found.pos.shape) == (1, (80, 2))
+    assert found.confidence.min() > 0.9
+
+
+def test_parts_lie_side_by_side(monkeypatch):
+    """Few steps are enough for that."""
+    monkeypatch.setattr(part, "_STEPS", 20)
+    monkeypatch.setattr(judging, "_STEPS", 20)
+    other = beads(3828, count=40, partners=30, a_bead=60, width=0.25)
+    graph = discover(counts=sp.block_diag([SMALL.counts, other.counts]), dim=2)
+    large, small = (torch.cat([graph.pos[own], graph.partner_pos[of]])[:, 0] for own, of in PARTS)
+    assert float(small.min() - large.max()) == pytest.approx(64, abs=1e-3)
 
 
 def test_shuffles_permute_the_result_bit_for_bit(graph):
@@ -81,6 +127,10 @@ def test_counts_without_places_are_refused():
         graph = discover(counts=counts)
     assert graph.dim == 0
     assert graph.partner_pos is None
+    with pytest.warns(UserWarning, match="no low-dimensional geometry"):
+        drawn = discover(counts=counts, dim=2)
+    assert drawn.pos.shape == (80, 2)
+    assert drawn.confidence.max() <= 0.5
 
 
 def test_margins_alone_have_no_geometry():
@@ -100,6 +150,15 @@ def test_a_kernel_of_distances_gives_the_places():
     assert misplaced(_places(graph.pos), place) < 0.05
     sparse = sp.csr_matrix(np.where(distance < 0.5, np.exp(-((distance / 0.2) ** 2) / 2), 0))
     assert misplaced(_places(discover(affinity=sparse, dim=2).pos), place) < 0.2
+
+
+def test_the_diagonal_and_what_is_negative_are_no_similarity():
+    half = np.random.default_rng(3829).standard_normal((30, 30))
+    whole = half + half.T
+    table = _table(sp.csr_matrix(whole), balance=False)
+    assert np.array_equal(table.rows, table.cols)
+    found = table.counts.toarray()[np.ix_(table.rows.argsort(), table.rows.argsort())]
+    assert np.array_equal(found, np.where(np.eye(30) > 0, 0, np.maximum(whole, 0)))
 
 
 def test_contacts_with_yields_are_ordered():

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 
 from scge_pyg.discovery.coupling.candidates import Candidate
 from scge_pyg.discovery.judgement.court import Court
-from scge_pyg.discovery.judgement.judge import _Entry, _plainest, choose
+from scge_pyg.discovery.judgement.judge import _as_good, _Entry, _plainest, choose
 from scge_pyg.discovery.judgement.prediction import nearest
 
 NEEDED = {"line": 1, "ring": 2, "plane": 2, "volume": 3, "sphere": 3, "cylinder": 3, "torus": 4}
@@ -92,6 +92,22 @@ def test_inverted_sensors_need_absolute_coupling(chosen):
     assert choice.columns == 2
     near = nearest(points, 12)
     assert all((side[:, :, None] == near[:, None, :]).any(2).mean() > 0.85 for side in choice.near)
+
+
+@pytest.mark.parametrize(
+    ("short", "spread", "expected"),
+    [
+        (0.004, 0.0, True),
+        (0.006, 0.0, False),
+        (0.009, 0.05, True),  # 1.8 standard errors
+        (0.011, 0.05, False),
+        (0.016, 0.5, False),  # so few nodes that two errors would forgive anything
+        (-0.1, 0.0, True),
+    ],
+)
+def test_as_good_is_within_two_standard_errors_over_nodes(short, spread, expected):
+    best = np.full(100, 2.0)
+    assert _as_good(best * (1 - short - spread * np.tile([1, -1], 50)), best) == expected
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_complete_rows_correlate_as_in_numpy():
     np.testing.assert_allclose(correlation_of(score, None), np.corrcoef(score.astype(float)), atol=1e-6)
 
 
+def test_a_row_that_never_changes_is_uncorrelated_with_gaps_between_the_sides_too():
+    score = normal_scores(field())
+    score[0] = 1.0
+    for found in correlations_by_side(score, (np.arange(190), np.arange(210, 400))):
+        assert np.array_equal(found[0], np.eye(9)[0])
+        assert np.abs(found[1, 2:]).min() > 0
+
+
 def test_a_choice_of_columns():
     score, columns = normal_scores(field()), np.arange(50, 400, 3)
     found = correlation_of(score, None, columns)
