@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.spatial.distance import cdist
 
 from scge_pyg.discovery.counts.balancing import biases
+from scge_pyg.discovery.counts.discover_affinity import _as_weights, _hanging_together
 from scge_pyg.discovery.counts.factors import factor_lift
 from scge_pyg.discovery.counts.halves import halves
 from scge_pyg.discovery.counts.order import canonical_orders
+from scge_pyg.discovery.counts.part import _near_pairs
 from scge_pyg.discovery.counts.parts import rows_and_columns
 from scge_pyg.discovery.counts.profiles import alike_rows
 from scge_pyg.discovery.counts.seriation import along_chains
@@ -130,3 +133,47 @@ def test_directions_and_trust():
     flat = rng.random((100, 2))
     assert trust(flat, (flat, 3 - 2 * flat)).min() > 0.99
     assert trust(flat, (rng.random((100, 2)), rng.random((100, 2)))).mean() < 0.1
+    for one, other in ((flat, flat[::-1]), (flat[::-1], flat)):  # a half of the votes
+        assert 0.7 < trust(flat, (one, other)).mean() < 0.95
+
+
+def test_rows_that_were_not_judged_have_the_trust_around_them():
+    along = np.r_[np.arange(60.0), 10.3, 49.3][:, None]
+    right = np.r_[np.arange(30.0), np.random.default_rng(3830).permutation(30) + 30.0, np.nan, np.nan][:, None]
+    right[30:60, 0] *= np.where(np.arange(30) % 2, 1, -1)
+    found = trust(along, (right, right))
+    assert found[5:25].min() > 0.99
+    assert found[60] > 0.99
+    assert found[61] < 0.5
+
+
+def test_near_pairs_join_clusters_by_the_shortest_pair():
+    rng = np.random.default_rng(3831)
+    group = np.repeat([0, 1, 2], [20, 15, 12])
+    pos = rng.random((47, 2)) + np.array([[0, 0], [9, 0], [0, 30]])[group]
+    edges = _near_pairs(pos, 3)
+    near = np.argsort(cdist(pos, pos), 1)[:, 1:4]
+    plain = {tuple(sorted((i, int(j)))) for i in range(47) for j in near[i]}
+    joins = [pair for pair in edges.T.tolist() if tuple(pair) not in plain]
+    assert len(joins) == edges.shape[1] - len(plain) == 2
+    for a, b in ((0, 1), (0, 2)):
+        own, other = np.flatnonzero(group == a), np.flatnonzero(group == b)
+        i, j = np.unravel_index(cdist(pos[own], pos[other]).argmin(), (len(own), len(other)))
+        assert [own[i], other[j]] in joins
+
+
+def test_similarities_hang_together_by_eight_links():
+    """All pairs are alike a little; with all links it would be one part."""
+    part = np.repeat([0, 1], [14, 11])
+    values = np.where(part[:, None] == part, 1.0, 0.01) * (1 + 0.1 * np.random.default_rng(3832).random((25, 25)))
+    values = (values + values.T) * (1 - np.eye(25))
+    found = _hanging_together(sp.csr_matrix(values))
+    assert [rows.tolist() for rows, _ in found] == [list(range(14)), list(range(14, 25))]
+
+
+def test_yields_are_divided_out_of_similarities():
+    near = np.exp(-np.abs(np.subtract.outer(np.arange(12.0), np.arange(12.0)))) * (1 - np.eye(12))
+    log_yield = np.random.default_rng(3833).standard_normal(12)
+    given = sp.csr_matrix(near * np.exp(log_yield[:, None] + log_yield))
+    found = _as_weights(given, log_yield)
+    assert np.allclose(found.toarray(), near * 132 / near.sum())
