@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
+from scipy.special import expit
 
 from scge_pyg.discovery.counts.balancing import biases
 from scge_pyg.discovery.counts.discover_affinity import _as_weights, _hanging_together
@@ -140,11 +141,17 @@ def test_directions_and_trust():
 def test_rows_that_were_not_judged_have_the_trust_around_them():
     along = np.r_[np.arange(60.0), 10.3, 49.3][:, None]
     right = np.r_[np.arange(30.0), np.random.default_rng(3830).permutation(30) + 30.0, np.nan, np.nan][:, None]
+    right[:60, 0] += 0.01 * np.random.default_rng(3834).random(60)
     right[30:60, 0] *= np.where(np.arange(30) % 2, 1, -1)
     found = trust(along, (right, right))
     assert found[5:25].min() > 0.99
     assert found[60] > 0.99
     assert found[61] < 0.5
+    shares = []
+    for node in (0, 29, 45):  # others have their own
+        near = np.argsort(np.abs(along[:60, 0] - along[node, 0]), kind="stable")[1:9]
+        shares.append(np.isin(near, np.argsort(np.abs(right[:60, 0] - right[node, 0]))[1:13]).mean())
+    assert np.allclose(found[[0, 29, 45]], expit(15.9 * np.array(shares) - 6.6))
 
 
 def test_near_pairs_join_clusters_by_the_shortest_pair():
