@@ -12,6 +12,7 @@ from scge_pyg.discovery.judgement.judge import Choice, links_a_node
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.lattices.fitting import snap_lattice
 from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
+from scge_pyg.discovery.maps.chain import along_chain, around_ring
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.places import draw_places, unexplained
 from scge_pyg.discovery.maps.wiring import partners, wire
@@ -34,15 +35,17 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
     """The part on the map that predicts best, or on its cells if it has such.
 
     In two and more dimensions that is a calibrated map (:func:`calibrated_places`). Maps by either coupling, from few
-    and from many links, are drawn for chains and rings, and where it predicts less than the maps that were judged.
+    and from many links, are drawn for chains and rings, which are then spaced by a curve of their own
+    (:func:`along_chain`), and where it predicts less than the maps that were judged.
     """
     columns = choice.columns
     if dim is not None and not _agrees(choice, dim):
         columns = dim
+    line = (dim or choice.dim) == 1
     noise = unexplained(choice.verdict.node_gain)
     drawn, wired = [], []
     for view in views:
-        if (dim or choice.dim) > 1:
+        if not line:
             drawn.append(_calibrated(view, court, columns, noise))
         if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
             flat = _wired_map(view.direct[0], columns, seed)
@@ -50,10 +53,10 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
     wanted = choice.verdict.gain * (_ABOUT if views[0].signals.num_nodes > DENSE_NODES else 1)
     reached = max(map(_first, drawn), default=-np.inf)
     if reached < wanted:
-        plain = _plain(views, court, choice, columns, noise)
+        plain = _plain(views, court, choice, columns, noise, line)
         drawn = plain + drawn if reached < (1 - _TIED) * wanted else drawn + plain  # the first win a tie
     best = _truest(drawn)
-    rows = max(wired, key=_first, default=None)  # where it predicts about as well, the one that knows of rows
+    rows = None if line else max(wired, key=_first, default=None)  # about as good, it knows of rows
     on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
     _, coupling, pos, view = rows if rows is not None and on_grid else best
     pos = pos / spacing(pos)
@@ -86,15 +89,18 @@ def _calibrated(view: View, court: Court, columns: int, noise: float) -> _Drawn:
     return _gain(court, pos), similar, pos, view
 
 
-def _plain(views: list[View], court: Court, choice: Choice, columns: int, noise: float) -> list[_Drawn]:
-    """Maps by either coupling, from many and from few links a node."""
+def _plain(views: list[View], court: Court, choice: Choice, columns: int, noise: float, line: bool) -> list[_Drawn]:
+    """Maps by either coupling, from many and from few links a node; of chains, which many fold, few come first."""
     drawn = []
     for view in views:
         for coupling in [view.similar, *(view.direct[:1] if choice.direct else [])]:
-            for k in reversed(links_a_node(columns)):
+            for k in sorted(links_a_node(columns), reverse=columns > 1):
                 pairs = link_pairs(view.signals, coupling, k)
                 pos = draw_places(lengths_of(coupling, pairs, view.signals.num_nodes, noise), columns)
-                drawn.append((_gain(court, pos), coupling, pos, view))
+                places = (
+                    [(along_chain if columns == 1 else around_ring)(pos, view.similar.dissimilarity)] if line else []
+                )
+                drawn += [(_gain(court, place), coupling, place, view) for place in [*places, pos]]
     return drawn
 
 
