@@ -20,6 +20,7 @@ __all__ = ["WEAKEST", "lengths_of", "link_pairs", "settled_edges", "significant_
 
 WEAKEST = 1e-6  # weight of an edge that the coupling does not hold
 _ADJACENT = 1.25
+_WITHIN = 1 - 1e-9  # two ways to compute the same distance differ in the last bit
 _LINKS = 8
 
 
@@ -89,34 +90,38 @@ def nearest_edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""The ``N dim`` pairs that are nearest by coupling and map alike, what holds their pieces together, and weights.
 
-    Both are among the other's ``3 dim`` nearest on the map.
-
-    Weights are the couplings; what was added to join pieces has at most that of the weakest of the nearest pairs.
-
     Either measures a pair in units of the larger of both nodes' distance to their own ``2 dim``-th nearest, and a pair
     is as far as the larger of the two says: noise in the couplings and faults of the map don't add up. By coupling,
     distance is :math:`\sqrt{1 - r}`, that of standardised signals.
+
+    The nodes of a pair are among each other's ``4 dim`` nearest by coupling; on the map they are among each other's
+    ``2 dim + 2`` nearest, or ``4 dim`` nearest and less than one such unit apart: where density changes, a node's
+    nearest neighbours have nearer ones themselves. Where such pairs run out, ``2 dim + 2`` nearest on the map will do.
+
+    Weights are the couplings; what was added to join pieces has at most that of the weakest of the nearest pairs.
     """
-    num_nodes, near = signals.num_nodes, 2 * dim
+    num_nodes = signals.num_nodes
+    near = min(2 * dim, num_nodes - 1)
     k = min(2 * near, num_nodes - 1)
     row = np.repeat(np.arange(num_nodes), k)
     strongest = np.stack([row, partners(similar.matrix, k)[0].ravel()])
     held = strongest[1] >= 0
     apart = np.full(row.size, np.inf)
     apart[held] = _apart(similar, strongest[:, held])
-    length, around = cKDTree(pos).query(pos, k=k + 1)
-    at = np.stack([np.repeat(np.arange(num_nodes), k + 1), around.ravel()])
+    length, index = cKDTree(pos).query(pos, k=k + 1)
+    at = np.stack([np.repeat(np.arange(num_nodes), k + 1), index.ravel()])
     pairs = np.concatenate([strongest[:, held], at[:, at[0] != at[1]]], 1)
     key = np.unique(pairs.min(0) * num_nodes + pairs.max(0))
     pairs = np.stack([key // num_nodes, key % num_nodes])
-    reach = np.sort(apart.reshape(num_nodes, k), 1)[:, near - 1]
-    by_coupling = _apart(similar, pairs) / np.maximum(*reach[pairs])
-    by_map = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) / np.maximum(*length[:, near][pairs])
-    far = np.maximum(by_coupling, by_map)
-    mutual = np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1) <= np.minimum(*length[:, min(3 * dim, k)][pairs])
-    near_pairs = pairs[
-        :, np.argsort(np.where(mutual, far, np.inf), kind="stable")[: min(num_nodes * dim, mutual.sum())]
-    ]
+    nearest = np.sort(apart.reshape(num_nodes, k), 1)
+    unlike, between = _apart(similar, pairs), np.linalg.norm(pos[pairs[0]] - pos[pairs[1]], axis=1)
+    far = np.maximum(_in_units(unlike, nearest[:, near - 1], pairs), _in_units(between, length[:, near], pairs))
+    beside = between <= _smaller(length[:, min(near + 2, k)], pairs)
+    around = (between <= _smaller(length[:, k], pairs)) & (far < _WITHIN)
+    alike = unlike <= _smaller(nearest[:, -1], pairs)
+    chosen = np.flatnonzero(beside | (around & alike))
+    order = np.lexsort((far[chosen], ~alike[chosen]))[: num_nodes * dim]
+    near_pairs = pairs[:, chosen[order]]
     edges = _joined(signals, coupling, pos, dim, near_pairs)
     weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
     kept = np.isin(edges[0] * num_nodes + edges[1], near_pairs[0] * num_nodes + near_pairs[1])
@@ -126,6 +131,17 @@ def nearest_edges(
 def _apart(similar: Coupling, pairs: np.ndarray) -> np.ndarray:
     """Distance of standardised signals, up to a factor."""
     return np.sqrt(np.maximum(similar.dissimilarity(pairs), 0))
+
+
+def _in_units(distance: np.ndarray, reach: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Distances of pairs in units of the larger reach of both ends."""
+    result: np.ndarray = distance / np.maximum(*reach[pairs])
+    return result
+
+
+def _smaller(reach: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    result: np.ndarray = np.minimum(*reach[pairs])
+    return result
 
 
 def _joined(signals: Signals, coupling: Coupling, pos: np.ndarray, dim: int, edges: np.ndarray) -> np.ndarray:

@@ -79,14 +79,17 @@ def test_nearest_edges_are_what_coupling_and_map_agree_on(seed):
     x = rng.standard_normal((200, 60)) @ np.linalg.cholesky(np.exp(-far)).T
     edges, weight = nearest_edges(prepare(read(x)), coupling, coupling, pos, 2)
     on_map = cdist(pos, pos)
-    fourth_true, fourth, sixth = np.sort(far, 1)[:, 4], np.sort(on_map, 1)[:, 4], np.sort(on_map, 1)[:, 6]
+    fourth_true, eighth_true = np.sort(far, 1)[:, [4, 8]].T
+    fourth, sixth, eighth = np.sort(on_map, 1)[:, [4, 6, 8]].T
     found = []
     for i in range(60):
         for j in range(i + 1, 60):
-            if on_map[i, j] <= min(sixth[i], sixth[j]):
-                units = far[i, j] / max(fourth_true[i], fourth_true[j]), on_map[i, j] / max(fourth[i], fourth[j])
-                found.append((max(units), i, j))
-    expected = {(i, j) for _, i, j in sorted(found)[:120]}
+            units = far[i, j] / max(fourth_true[i], fourth_true[j]), on_map[i, j] / max(fourth[i], fourth[j])
+            alike = far[i, j] <= min(eighth_true[i], eighth_true[j])
+            around = on_map[i, j] <= min(eighth[i], eighth[j]) and max(units) < 1
+            if on_map[i, j] <= min(sixth[i], sixth[j]) or (around and alike):
+                found.append((not alike, max(units), i, j))
+    expected = {(i, j) for *_, i, j in sorted(found)[:120]}
     got = list(map(tuple, edges.T.tolist()))
     assert expected <= set(got)
     joins = [w for pair, w in zip(got, weight, strict=True) if pair not in expected]
