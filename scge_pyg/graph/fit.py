@@ -18,7 +18,7 @@ class Fit:
     r"""Held-out gain of a map beside that of the best partners which no map restricts.
 
     Gains are in nats a node: how much better the nearest nodes predict a node than its own distribution does. Those of
-    counts and similarities are in nats a count or pair: how much better places predict it than the margins do. The ratio
+    counts and similarities are in nats a count or pair: how much better places predict it than margins do. The ratio
 
     .. math::
         \frac{\text{gain} - \text{chance}}{\text{ceiling} - \text{chance}}
