@@ -17,6 +17,8 @@ _COMMON = 0.7  # genomes of 50,000 contacts: with half, one row in four falls in
 _MANY_PAIRS = 6
 _MOST_PIECES = 256  # the largest are joined; rows of others move
 _APART = 2.0
+_BY_COUNT = 4.5  # nats, three deviations: chains of one kind meet each other more than others do, but evenly
+_TWICE = np.log(2.0)  # deviations are small where counts are many, and strangers differ by chance and kind
 _ODDS = 10.0  # of a joint against each pair that could be one
 _ROUNDS = 2
 _MOVES = 3
@@ -80,8 +82,10 @@ def _evident_links(alike: Alike, num_rows: int, shared: bool) -> tuple[np.ndarra
 def _joined(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
     """Labels with pieces joined that meet by two deviations more often than pairs of pieces do.
 
-    Deviations are those of the logarithm over all pairs and of the counts. Half their square and the nats by which the
-    two lie rather end to end (:class:`scge_pyg.discovery.counts.joints.Joints`) must outweigh ten times all pairs.
+    Deviations are those of the logarithm over all pairs and of the counts, where these exceed the middle twofold. Half
+    their square and the nats by which the two lie rather end to end
+    (:class:`scge_pyg.discovery.counts.joints.Joints`) must outweigh ten times all pairs; where the order of both is
+    known, counts alone do not suffice.
     """
     joints = Joints(counts)
     while True:
@@ -94,7 +98,9 @@ def _joined(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:
         evidence = np.where(deviations > _APART, deviations**2 / 2, 0.0)
         rows = [np.flatnonzero(label == part) for part in large.tolist()]
         for pair in np.flatnonzero(evidence).tolist():
-            evidence[pair] += joints.evidence(rows[one[pair]], rows[other[pair]])
+            along = joints.evidence(rows[one[pair]], rows[other[pair]])
+            if along:
+                evidence[pair] = min(evidence[pair], _BY_COUNT) + along
         best = int(evidence.argmax())
         if evidence[best] < np.log(_ODDS * len(one)):
             return label
@@ -110,7 +116,8 @@ def _deviations(counts: sp.csr_matrix, member: sp.csr_matrix, one: np.ndarray, o
     excess = np.log((met + 1) / (expected + 1))
     middle = _weighted_median(excess, expected)
     spread = 1.48 * _weighted_median(np.abs(excess - middle), expected)
-    return np.asarray((excess - middle) / np.sqrt(spread**2 + 1 / (expected * np.exp(middle) + 1)))
+    deviations = (excess - middle) / np.sqrt(spread**2 + 1 / (expected * np.exp(middle) + 1))
+    return np.asarray(np.where(excess - middle > _TWICE, deviations, 0.0))
 
 
 def _moved(counts: sp.csr_matrix, label: np.ndarray) -> np.ndarray:

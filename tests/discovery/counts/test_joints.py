@@ -43,16 +43,28 @@ def test_arms_of_a_chain_go_on_in_each_other_and_chains_do_not():
 
 def test_arms_that_hardly_meet_are_one_part():
     rng = np.random.default_rng(7000)
-    chain, place = np.repeat(np.arange(8), 60), np.tile(np.arange(60), 8)
-    affinity = np.exp(0.25 * rng.standard_normal((8, 8)))
+    chain, place = np.repeat(np.arange(12), 60), np.tile(np.arange(60), 12)
+    affinity = np.exp(0.25 * rng.standard_normal((12, 12)))
     affinity = np.sqrt(affinity * affinity.T)
-    arm = np.where((place[:, None] < 25) == (place < 25), 1.0, 0.6)
+    arm = np.where((place[:, None] < 25) == (place < 25), 1.0, 0.5)
     near = 8 * arm / np.maximum(np.abs(place[:, None] - place), 1)
-    counts = _contacts(rng, np.where(chain[:, None] == chain, near, 0.12 * affinity[chain][:, chain]))
-    order = rng.permutation(480)
+    counts = _contacts(rng, np.where(chain[:, None] == chain, near, 0.08 * affinity[chain][:, chain]))
+    order = rng.permutation(720)
     parts = rows_and_columns(sp.csr_matrix(counts[order][:, order]), shared=True)
-    assert [len(rows) for rows, _ in parts] == [60] * 8
+    assert [len(rows) for rows, _ in parts] == [60] * 12
     assert all(len(set(chain[order[rows]])) == 1 for rows, _ in parts)
+
+
+def test_chains_of_one_kind_are_not_joined():
+    """Twelve chains of which four meet each other four times as often as others, everywhere alike."""
+    rng = np.random.default_rng(7024)
+    chain, place = np.repeat(np.arange(12), 40), np.tile(np.arange(40), 12)
+    kind = np.where((chain[:, None] < 4) & (chain < 4), 4.0, 1.0)
+    near = 8 / np.maximum(np.abs(place[:, None] - place), 1)
+    counts = _contacts(rng, np.where(chain[:, None] == chain, near, 0.15 * kind))
+    parts = rows_and_columns(counts, shared=True)
+    assert len(parts) == 12
+    assert all(np.bincount(chain[rows]).max() > 0.75 * len(rows) for rows, _ in parts)
 
 
 def test_many_rows_that_meet_nobody_alike_need_no_table_of_pairs():
