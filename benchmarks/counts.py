@@ -39,6 +39,7 @@ _GENOMES: dict[str, dict[str, float]] = {
         "compartments": 0.5,
         "arms": 0.6,
     },
+    "genome with kin": {"affinities": 0.1, "kin": 0.7, "decay": 0.9, "floor": 0.004},
 }
 
 

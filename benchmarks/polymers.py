@@ -33,6 +33,7 @@ def genome(
     floor: float = 0.0,
     compartments: float = 0.3,
     affinities: float = 0.3,
+    kin: float = 0.0,
     arms: float = 0.7,
     poor: float = 0.0,
 ) -> Genome:
@@ -50,6 +51,7 @@ def genome(
         floor: Contact of all bins of a chain, next to that of neighbours.
         compartments: Logarithm by which bins of one compartment prefer each other; runs are 5 bins long on average.
         affinities: Standard deviation of the logarithm of contact between two chains.
+        kin: Logarithm by which the shorter half of the chains meet each other more.
         arms: Factor on contacts across the centromere, a gap of up to a tenth of the chain.
         poor: Share of bins with a tenth of the yield.
     """
@@ -66,7 +68,8 @@ def genome(
     steps = np.maximum(apart, 1)
     cis = np.where(same, steps**-decay * (1 + (steps / knee) ** 2) ** -0.4 + floor, 0.0)
     cis *= np.where(arm[:, None] == arm[None], 1.0, arms)
-    pair = np.exp(affinities * rng.standard_normal((chains, chains)))
+    short = np.arange(chains) >= chains // 2
+    pair = np.exp(affinities * rng.standard_normal((chains, chains)) + kin * np.outer(short, short))
     trans = np.where(same, 0.0, np.minimum(pair, pair.T)[chain][:, chain])
     alike = np.exp(compartments * np.where(kind[:, None] == kind[None], 1.0, -1.0))
     yields = np.exp(0.3 * rng.standard_normal(len(chain))) * live

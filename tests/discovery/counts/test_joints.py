@@ -56,15 +56,15 @@ def test_arms_that_hardly_meet_are_one_part():
 
 
 def test_chains_of_one_kind_are_not_joined():
-    """Twelve chains of which four meet each other four times as often as others, everywhere alike."""
+    """Twelve chains of which four meet each other 3.6 times as often as others, everywhere alike."""
     rng = np.random.default_rng(7024)
     chain, place = np.repeat(np.arange(12), 40), np.tile(np.arange(40), 12)
-    kind = np.where((chain[:, None] < 4) & (chain < 4), 4.0, 1.0)
+    kind = np.where((chain[:, None] < 4) & (chain < 4), 3.6, 1.0)
     near = 8 / np.maximum(np.abs(place[:, None] - place), 1)
     counts = _contacts(rng, np.where(chain[:, None] == chain, near, 0.15 * kind))
     parts = rows_and_columns(counts, shared=True)
     assert len(parts) == 12
-    assert all(np.bincount(chain[rows]).max() > 0.75 * len(rows) for rows, _ in parts)
+    assert all(np.bincount(chain[rows]).max() > 0.95 * len(rows) for rows, _ in parts)
 
 
 def test_many_rows_that_meet_nobody_alike_need_no_table_of_pairs():
