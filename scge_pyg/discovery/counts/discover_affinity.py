@@ -23,6 +23,10 @@ __all__ = ["discover_affinity"]
 
 _SYMMETRIC = 1e-6  # of the largest value
 _LINKS = 8
+_EDGES = (
+    "affinity holds nothing but 0 and 1: whether two nodes are joined hardly tells a plane from a line; "
+    "SharedGraph.from_edge_index lays out a known graph"
+)
 
 
 def discover_affinity(
@@ -59,7 +63,7 @@ def discover_affinity(
             where they are to be balanced, or names don't fit.
 
     Warns:
-        UserWarning: If nodes have no contacts, or there is no geometry.
+        UserWarning: If nodes have no contacts, values are 0 and 1 alone, or there is no geometry.
     """
     clock = Clock()
     _check_names(affinity)
@@ -75,7 +79,8 @@ def discover_affinity(
     parts = found_parts(own, groups, dim, seed, progress, clock, True, log_yield if counted else None)
     found = Table(own, table.rows, table.cols, table.shape)
     graph = graph_of_counts(found, parts, names, clock.seconds, "contacts" if counted else "similarities", shared=True)
-    for text in advice_of_counts(graph, found, dim, "affinity"):
+    edges = [] if (table.counts.data != 1).any() else [_EDGES]
+    for text in [*edges, *advice_of_counts(graph, found, dim, "affinity")]:
         warnings.warn(f"discover: {text}", UserWarning, stacklevel=stacklevel + 1)
     return graph
 

@@ -206,6 +206,15 @@ def test_what_does_not_fit_is_named(source, error, message):
         discover(**source)
 
 
+def test_a_graph_is_told_what_lays_it_out():
+    place = np.random.default_rng(7025).random(60)
+    joined = (np.abs(place[:, None] - place) < 0.12) & ~np.eye(60, dtype=bool)
+    with pytest.warns(UserWarning, match=r"nothing but 0 and 1.*from_edge_index lays out a known graph"):
+        graph = discover(affinity=joined)
+    assert graph.dim == 1
+    assert abs(np.corrcoef(graph.pos[:, 0].argsort().argsort(), place.argsort().argsort())[0, 1]) > 0.98
+
+
 def test_rows_have_names(graph):
     names = [f"bead {i}" for i in range(70)]
     named = discover(counts=SMALL.counts, names=names, dim=2)
