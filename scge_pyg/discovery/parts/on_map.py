@@ -56,8 +56,8 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
         plain = _plain(views, court, choice, columns, noise, line)
         drawn = plain + drawn if reached < (1 - _TIED) * wanted else drawn + plain  # the first win a tie
     best = _truest(drawn)
-    rows = None if line else max(wired, key=_first, default=None)  # about as good, it knows of rows
-    on_grid = rows is not None and rows[0] >= _ABOUT * best[0]
+    rows = None if line else max(wired, key=_first, default=None)  # as good, it knows of rows
+    on_grid = rows is not None and rows[0] >= (1 - _TIED) * best[0]
     _, coupling, pos, view = rows if rows is not None and on_grid else best
     pos = pos / spacing(pos)
     own = dim if dim is not None else choice.dim if columns <= 2 else tangent_dimension(pos)

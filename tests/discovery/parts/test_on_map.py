@@ -79,3 +79,35 @@ def test_a_calibrated_map_that_falls_short_gives_way_on_a_tie(judged, places, ma
         monkeypatch.setattr(on_map, "_plain", lambda *_, entry=second: [entry])
         pos, expected = on_map.on_map(views, court, choice, None, False, 0).pos, pair[winner]
         np.testing.assert_allclose(pos * np.linalg.norm(expected[0]) / np.linalg.norm(pos[0]), expected)
+
+
+def electrodes(seed, count=30, sources=100):
+    """Potentials of dipoles below electrodes on a cap, average reference; samples ``[S, N]`` and places ``[N, 3]``."""
+    rng = np.random.default_rng(seed)
+
+    def sphere(number):
+        point = rng.standard_normal((number, 3))
+        return point / np.linalg.norm(point, axis=1, keepdims=True)
+
+    cap = sphere(2000)
+    cap = cap[cap[:, 2] > -0.25]
+    chosen, far = [0], np.linalg.norm(cap - cap[0], axis=1)
+    for _ in range(count - 1):
+        chosen.append(int(far.argmax()))
+        far = np.minimum(far, np.linalg.norm(cap - cap[chosen[-1]], axis=1))
+    places, below = cap[chosen], sphere(sources)
+    moment = 0.7 * sphere(sources) + below
+    below *= rng.uniform(0.5, 0.85, (sources, 1))
+    offset = places[:, None] - below
+    lead = (offset * moment).sum(2) / np.linalg.norm(offset, axis=2) ** 3
+    strength = np.exp(0.8 * rng.standard_normal(sources))
+    x = rng.standard_normal((3000, sources)) * strength @ lead.T
+    x = x / x.std() + 0.1 * rng.standard_normal(x.shape)
+    return torch.from_numpy(x - x.mean(1, keepdims=True)), torch.from_numpy(places)
+
+
+def test_a_wired_map_that_predicts_less_is_none_of_a_grid():
+    x, places = electrodes(7007)
+    with pytest.warns(UserWarning, match="1 node is predicted no better"):
+        graph = discover(x)
+    assert trustworthiness(graph.pos, places, 5) > 0.92  # 0.888 on the map of a wiring, 1.5 % short
