@@ -7,7 +7,7 @@ import torch
 
 from scge_pyg.discovery.parts.part import FEWEST
 from scge_pyg.discovery.signals.lags import LONGEST_LAG
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["advice"]

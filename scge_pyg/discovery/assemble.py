@@ -8,7 +8,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.parts.part import Part
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.edges import connected_parts
 from scge_pyg.graph.fit import Fit
 from scge_pyg.graph.lattice import Lattice

@@ -21,8 +21,9 @@ from scge_pyg.discovery.parts.part import FEWEST, Part
 from scge_pyg.discovery.progress import showing
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
-from scge_pyg.discovery.signals.prepare import Signals, prepare
+from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.discovery.signals.twins import without_near_twins
 from scge_pyg.graph.checks import checked_names
 from scge_pyg.graph.shared_graph import SharedGraph

@@ -8,7 +8,7 @@ import torch
 from scge_pyg.discovery.coupling.direct import Coupling, direct_coupling, sparse_coupling
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, most_similar
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["correlation_coupling", "partial_couplings"]
 

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 
 from scge_pyg.discovery.maps.sketch import signal_distance
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["DENSE_NODES", "beyond_noise", "connected_rows", "evident", "evident_links", "most_similar"]
 

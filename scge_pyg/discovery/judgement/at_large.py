@@ -14,7 +14,7 @@ from scge_pyg.discovery.coupling.similar import evident_links
 from scge_pyg.discovery.judgement.judge import MAX_COLUMNS, Choice
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.maps.sketch import Links, scale_geodesics
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["unfolded"]
 

@@ -17,7 +17,7 @@ from scge_pyg.discovery.judgement.prediction import (
     regression,
 )
 from scge_pyg.discovery.signals.moments_of_scores import correlation_of, second_moments
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["Court", "Side", "Verdict"]
 

@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident_links
 from scge_pyg.discovery.judgement.prediction import num_partners
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["jurors"]
 

@@ -20,7 +20,7 @@ from scge_pyg.discovery.parts.on_lattice import on_lattice
 from scge_pyg.discovery.parts.on_map import on_map
 from scge_pyg.discovery.parts.part import FEWEST, UNJUDGED, Part
 from scge_pyg.discovery.parts.views import View, views_of
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 

@@ -12,7 +12,7 @@ from scge_pyg.discovery.maps.joining import forest, join_pieces
 from scge_pyg.discovery.maps.places import without_noise
 from scge_pyg.discovery.maps.sketch import Links, bridges, spanning_tree
 from scge_pyg.discovery.maps.wiring import mutual_top, partners
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.layout import side_by_side
 from scge_pyg.graph.drawing.wiring import edges_of, strength_of
 

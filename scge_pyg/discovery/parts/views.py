@@ -11,7 +11,7 @@ from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.signs import align_signs
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident
 from scge_pyg.discovery.judgement.judge import Choice
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["View", "views_of"]
 

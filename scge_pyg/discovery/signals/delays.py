@@ -14,7 +14,7 @@ from scge_pyg.discovery.coupling.similar import evident
 from scge_pyg.discovery.maps.joining import forest
 from scge_pyg.discovery.signals.blocks import split_blocks
 from scge_pyg.discovery.signals.lags import Links, strongest_links_over_lags
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["aligned_in_time", "node_delays"]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from scge_pyg.discovery.signals.prepare import Signals
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.discovery.signals.sites import site_of
 
 __all__ = ["without_near_twins"]
