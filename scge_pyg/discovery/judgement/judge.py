@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from scge_pyg.discovery.coupling.direct import choose_ridge
 from scge_pyg.discovery.coupling.similar import beyond_noise
 from scge_pyg.discovery.judgement.closing import chain_order, closes, follows, nearest_along
 from scge_pyg.discovery.judgement.court import Court, Verdict
+from scge_pyg.discovery.judgement.few_factors import few_factors
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_places
 from scge_pyg.discovery.maps.places import draw_places, unexplained, without_noise
@@ -85,7 +86,9 @@ def choose(court: Court) -> Choice:
     samples, from few and many links a node, in 1 to 4 columns. The coupling whose sketches predict best wins; the
     number of columns is the smallest within two standard errors over nodes of the best. Chains and rings are tried
     apart (:mod:`scge_pyg.discovery.judgement.closing`). Full maps, with their local stress, have the last word: columns
-    beyond two go as long as a full map does without, and what is judged in the end is a map as it will be drawn.
+    beyond two go as long as a full map does without, and what is judged in the end is a map as it will be drawn. Where
+    that predicts well but a few factors explain all (:mod:`scge_pyg.discovery.judgement.few_factors`), there is no
+    geometry either.
 
     Cost: :math:`O(S n^2)` for the moments of the n rows of the court, and :math:`O(n^3)` a partial correlation.
     """
@@ -113,6 +116,9 @@ def choose(court: Court) -> Choice:
         if not _as_good(lower, gain):
             break
         dim, columns, near, gain = dim - 1, columns - 1, fewer, lower
+    verdict = court.verdict([rows[:, : court.few] for rows in near])
+    if verdict.verdict == "geometry" and few_factors(court, near):
+        verdict = replace(verdict, verdict="no geometry")
     return Choice(
         coupling=chosen.name,
         direct=chosen.pair[0].direct,
@@ -122,7 +128,7 @@ def choose(court: Court) -> Choice:
         dim=dim,
         gain_by_columns=tuple(best[d].total for d in sorted(best)),
         near=near,
-        verdict=court.verdict([rows[:, : court.few] for rows in near]),
+        verdict=verdict,
     )
 
 
