@@ -63,7 +63,7 @@ def discover_affinity(
             where they are to be balanced, or names don't fit.
 
     Warns:
-        UserWarning: If nodes have no contacts, values are 0 and 1 alone, or there is no geometry.
+        UserWarning: If nodes have no contacts, values are negative, or 0 and 1 alone, or there is no geometry.
     """
     clock = Clock()
     _check_names(affinity)
@@ -79,8 +79,10 @@ def discover_affinity(
     parts = found_parts(own, groups, dim, seed, progress, clock, True, log_yield if counted else None)
     found = Table(own, table.rows, table.cols, table.shape)
     graph = graph_of_counts(found, parts, names, clock.seconds, "contacts" if counted else "similarities", shared=True)
-    edges = [] if (table.counts.data != 1).any() else [_EDGES]
-    for text in [*edges, *advice_of_counts(graph, found, dim, "affinity")]:
+    below = int((matrix.data < -_SYMMETRIC * np.abs(matrix.data).max()).sum())  # others are rounding
+    said = [f"{below} of {matrix.nnz} values of affinity are negative and count as 0"] if below else []
+    said += [] if (table.counts.data != 1).any() else [_EDGES]
+    for text in [*said, *advice_of_counts(graph, found, dim, "affinity")]:
         warnings.warn(f"discover: {text}", UserWarning, stacklevel=stacklevel + 1)
     return graph
 
@@ -119,6 +121,11 @@ def _table(matrix: sp.csr_matrix, balance: bool) -> Table:
     matrix.setdiag(0.0)
     matrix.data = np.maximum(matrix.data, 0.0)
     matrix.eliminate_zeros()
+    if below and not matrix.nnz:
+        raise ValueError(
+            f"discover: affinity must have values above 0, got {below} below alone; numpy.exp(w) makes similarities of "
+            f"distances with a minus"
+        )
     return canonical_table("affinity", matrix, shared=True)
 
 

@@ -20,6 +20,10 @@ from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["advice_of_counts", "discover_counts", "found_parts"]
 
+_MET = (
+    "counts holds nothing but 0 and 1: which rows and columns met at all hardly tells a plane from a line, and less "
+    "what hangs together; pass how often they met, or dim="
+)
 _LONG = 2**20  # counts that are not zero, above which a progress bar is shown on a terminal
 
 
@@ -61,7 +65,7 @@ def discover_counts(
             don't fit.
 
     Warns:
-        UserWarning: If rows or columns have no counts, or there is no geometry.
+        UserWarning: If rows or columns have no counts, counts are 0 and 1 alone, or there is no geometry.
     """
     clock = Clock()
     matrix, labels = read_matrix("counts", counts)
@@ -72,7 +76,8 @@ def discover_counts(
     clock("parts")
     parts = found_parts(table.counts, groups, dim, seed, progress, clock)
     graph = graph_of_counts(table, parts, names, clock.seconds)
-    for text in advice_of_counts(graph, table, dim, "counts"):
+    said = [] if (table.counts.data != 1).any() else [_MET]
+    for text in [*said, *advice_of_counts(graph, table, dim, "counts")]:
         warnings.warn(f"discover: {text}", UserWarning, stacklevel=stacklevel + 1)
     return graph
 

@@ -1,5 +1,7 @@
 """`discover(counts=...)` and `discover(affinity=...)` from matrix to graph."""
 
+import warnings
+
 import numpy as np
 import pandas
 import pytest
@@ -213,6 +215,29 @@ def test_a_graph_is_told_what_lays_it_out():
         graph = discover(affinity=joined)
     assert graph.dim == 1
     assert abs(np.corrcoef(graph.pos[:, 0].argsort().argsort(), place.argsort().argsort())[0, 1]) > 0.98
+
+
+def test_counts_of_0_and_1_say_little():
+    rng = np.random.default_rng(7026)
+    rows, partners = rng.random(60), rng.random(80)
+    met = np.abs(rows[:, None] - partners) < 0.15
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        discover(counts=met)
+    assert "counts holds nothing but 0 and 1" in str(told[0].message)
+    assert "no low-dimensional geometry" in str(told[1].message)
+
+
+def test_negative_similarities_are_told():
+    place = np.random.default_rng(7025).random(60)
+    kernel = np.exp(-np.abs(place[:, None] - place) / 0.3)
+    expected = discover(affinity=np.where(kernel < 0.1, 0.0, kernel), dim=1)
+    low = int((kernel < 0.1).sum())
+    with pytest.warns(UserWarning, match=f"{low} of 3600 values of affinity are negative and count as 0"):
+        graph = discover(affinity=np.where(kernel < 0.1, -0.5, kernel), dim=1)
+    assert torch.equal(graph.pos, expected.pos)
+    with pytest.raises(ValueError, match=r"affinity must have values above 0, got 3540 below alone; numpy\.exp"):
+        discover(affinity=np.triu(-kernel, 1) + np.tril(-kernel, -1))
 
 
 def test_rows_have_names(graph):
