@@ -13,9 +13,10 @@ from scge_pyg.discovery.lattices.snapping import Cells, find_cells
 from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.sketch import signal_distance
 from scge_pyg.discovery.maps.wiring import mutual_top
+from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.wiring import Wiring, edges_of, strength_of
 
-__all__ = ["are_moved", "beside", "edges_on_lattice", "grow_lattice", "snap_lattice", "unevenness"]
+__all__ = ["are_moved", "beside", "differ_alike", "edges_on_lattice", "grow_lattice", "snap_lattice", "unevenness"]
 
 _OWN_EDGES = 0.9  # share of the wiring that joins neighbouring cells: 1.0 on true lattices, 0.6 to 0.8 on false ones
 _NO_JUMPS = 0.95
@@ -104,6 +105,42 @@ def are_moved(coupling: Coupling, cells: Cells, effective: float) -> bool:
         effective: Effective number of samples S.
     """
     return unevenness(coupling, cells) > math.hypot(_EVEN, _SAMPLED / math.sqrt(max(effective, 1.0)))
+
+
+def differ_alike(signals: Signals, cells: Cells) -> bool:
+    r"""Whether the gaps along a chain differ on both sides of the samples alike, by more than a regular chain's do.
+
+    Noise of each sensor's own adds to all gaps and hides their differences, and few samples make some; only true ones
+    are shared by both sides. With the variogram :math:`\gamma = 1 - r`, refused are
+
+    .. math::
+        \operatorname{cov}(l_1, l_2) - 2 \sigma > \Bigl(0.065\, \frac{\gamma_2 - \gamma_1}{\gamma_1}\Bigr)^2, \qquad
+        l = \tfrac12 \log \frac{\gamma(i + 1, i + 2)}{\gamma(i, i + 1)}
+
+    over the N nodes, with :math:`\sigma` the standard error of that covariance. Noise of its own leaves
+    :math:`\gamma_2 - \gamma_1`, two steps less one, but adds to :math:`\gamma_1`; the factor is at most 1.
+
+    Args:
+        signals: Signals of the nodes.
+        cells: Cells with one axis.
+    """
+    order = np.argsort(cells.cell[:, 0], kind="stable")
+    steps = [np.stack([order[:-k], order[k:]]) for k in (1, 2)]
+    sides = [signals.score[:, signals.split.side(which)] for which in (0, 1)]
+    one, two = (np.stack([_variogram(side, pairs) for side in sides]) for pairs in steps)
+    ratio = np.log(one[:, 1:] / one[:, :-1]) / 2
+    ratio -= ratio.mean(1, keepdims=True)
+    shared = ratio[0] * ratio[1]
+    error = float(shared.std()) / math.sqrt(max(1, len(shared)))
+    clear = min(1.0, max(0.0, float(two.mean() / one.mean()) - 1))
+    return float(shared.mean()) - 2 * error > (_EVEN * clear) ** 2
+
+
+def _variogram(score: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """One minus the correlation of pairs ``[2, E]`` of scores, ``[E]``."""
+    length = np.sqrt((score**2).sum(1))
+    product = np.einsum("es,es->e", score[pairs[0]], score[pairs[1]])
+    return np.asarray(np.maximum(1 - product / (length[pairs[0]] * length[pairs[1]]), 1e-4))
 
 
 def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:

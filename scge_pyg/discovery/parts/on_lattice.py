@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.judgement.confidence import place_confidence
-from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.judge import Choice
 from scge_pyg.discovery.judgement.prediction import nearest
-from scge_pyg.discovery.lattices.fitting import are_moved, edges_on_lattice, grow_lattice
+from scge_pyg.discovery.lattices.fitting import are_moved, differ_alike, edges_on_lattice, grow_lattice
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.wiring import strong_edges, wire
 from scge_pyg.discovery.parts.edges import WEAKEST
@@ -62,9 +64,13 @@ def as_part(view: View, direct: Coupling, court: Court, choice: Choice, cells: C
     """The part on these cells, or ``None`` if neighbours on them predict less than those on the best map."""
     if view.signals.rooted is None and are_moved(direct, cells, view.signals.effective):
         return None
+    if cells.cell.shape[1] == 1:
+        if differ_alike(view.signals, cells):
+            return None
+        if (choice.dim, choice.columns) == (1, 2):  # it closes, though the one link across its end may be weak
+            cells = max(cells, replace(cells, periodic=(True,)), key=lambda way: _on_cells(court, way).gain)
     pos = lattice_places(cells)
-    near = nearest(pos[court.rows], court.few)
-    verdict = court.verdict([near, near])
+    verdict = _on_cells(court, cells)
     limit = _AS_GOOD if choice.columns <= pos.shape[1] else _NEARLY
     if verdict.gain < limit * choice.verdict.gain:
         return None
@@ -73,6 +79,11 @@ def as_part(view: View, direct: Coupling, court: Court, choice: Choice, cells: C
     confidence = place_confidence(court, choice.near, pos)
     own = cells.cell.shape[1]
     return Part(pos, edges, weight, own, confidence, view.sign, cells, choice, verdict, court.rows, direct.name)
+
+
+def _on_cells(court: Court, cells: Cells) -> Verdict:
+    near = nearest(lattice_places(cells)[court.rows], court.few)
+    return court.verdict([near, near])
 
 
 def lattice_places(cells: Cells) -> np.ndarray:

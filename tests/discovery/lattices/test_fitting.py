@@ -1,11 +1,21 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from scge_pyg.discovery.coupling.direct import Coupling
-from scge_pyg.discovery.lattices.fitting import are_moved, beside, edges_on_lattice, grow_lattice, snap_lattice
+from scge_pyg.discovery.lattices.fitting import (
+    are_moved,
+    beside,
+    differ_alike,
+    edges_on_lattice,
+    grow_lattice,
+    snap_lattice,
+)
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.maps.wiring import wire
+from scge_pyg.discovery.signals.prepare import prepare
+from scge_pyg.discovery.signals.samples import read
 
 
 def grid(*shape):
@@ -152,3 +162,25 @@ def test_moved_places_are_no_lattice(seed):
         assert not are_moved(gaps_of(exact[kept]), found, 10_000)
         assert are_moved(gaps_of(moved[kept]), found, 5000)
         assert not are_moved(gaps_of(moved[kept]), found, 100)
+
+
+def test_true_differences_of_gaps_are_shared_by_both_sides():
+    """Against the correlations of the samples by numpy, node by node."""
+    rng = np.random.default_rng(7310)
+    gaps = rng.uniform(0.3, 1.7, 40)
+    for own, differ in ((gaps, True), (np.ones(40), False)):
+        place = np.cumsum(own)
+        root = np.linalg.cholesky(np.exp(-np.abs(place[:, None] - place) / 3) + 1e-9 * np.eye(40))
+        x = rng.standard_normal((1500, 40)) @ root.T + 0.5 * rng.standard_normal((1500, 40))
+        signals = prepare(read(torch.from_numpy(x)))
+        cells = Cells(signals.order[:, None], (40,), (False,), np.ones(40), 0.0)
+        assert differ_alike(signals, cells) == differ
+        sides = [signals.score[:, signals.split.side(which)].astype(float) for which in (0, 1)]
+        in_order = [np.corrcoef(side[np.argsort(signals.order)]) for side in sides]
+        ratios = [np.diff(np.log(1 - np.diag(r, 1))) / 2 for r in in_order]
+        shared = (ratios[0] - ratios[0].mean()) * (ratios[1] - ratios[1].mean())
+        one, two = (np.mean([1 - np.diag(r, k).mean() for r in in_order]) for k in (1, 2))
+        clear = two / one - 1
+        beyond = shared.mean() - 2 * shared.std() / np.sqrt(len(shared))
+        assert (beyond > (0.065 * clear) ** 2) == differ
+        assert 0.05 < clear < 1

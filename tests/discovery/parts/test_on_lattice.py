@@ -15,3 +15,20 @@ def test_nodes_beside_their_cells_have_no_lattice(matern, seed, sd, is_lattice):
     graph = discover(matern(points, 3000, seed))
     assert (graph.lattice is not None) == is_lattice
     assert not is_lattice or cell_accuracy(graph, torch.from_numpy(cells)) == 1.0
+
+
+def ring(gaps):
+    """Places on a circle with these gaps along it."""
+    along = np.cumsum(gaps) * 2 * np.pi / gaps.sum()
+    return gaps.sum() / (2 * np.pi) * np.stack([np.cos(along), np.sin(along)], 1)
+
+
+@pytest.mark.parametrize("seed", [7300, 7301, 7302, 7303])
+def test_noise_neither_evens_the_gaps_of_a_ring_nor_opens_a_regular_one(matern, seed):
+    rng = np.random.default_rng(seed)
+    for gaps, cells in ((rng.uniform(0.3, 1.7, 50), None), (np.ones(50), (50,))):
+        x = matern(ring(gaps), 1000, seed)
+        graph = discover(x.numpy() + 0.7 * rng.standard_normal(x.shape))
+        assert (graph.dim, graph.pos.shape[1]) == (1, 2)
+        assert (None if graph.lattice is None else graph.lattice.shape) == cells
+        assert graph.lattice is None or graph.lattice.periodic == (True,)
