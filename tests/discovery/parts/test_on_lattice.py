@@ -24,11 +24,12 @@ def ring(gaps):
 
 
 @pytest.mark.parametrize("seed", [7300, 7301, 7302, 7303])
-def test_noise_neither_evens_the_gaps_of_a_ring_nor_opens_a_regular_one(matern, seed):
+@pytest.mark.parametrize(("count", "regular"), [(50, False), (60, True)])
+def test_noise_neither_evens_the_gaps_of_a_ring_nor_opens_a_regular_one(matern, seed, count, regular):
     rng = np.random.default_rng(seed)
-    for gaps, cells in ((rng.uniform(0.3, 1.7, 50), None), (np.ones(50), (50,))):
-        x = matern(ring(gaps), 1000, seed)
-        graph = discover(x.numpy() + 0.7 * rng.standard_normal(x.shape))
-        assert (graph.dim, graph.pos.shape[1]) == (1, 2)
-        assert (None if graph.lattice is None else graph.lattice.shape) == cells
-        assert graph.lattice is None or graph.lattice.periodic == (True,)
+    gaps = np.ones(count) if regular else rng.uniform(0.3, 1.7, count)
+    x = matern(ring(gaps), 4000 if regular else 1000, seed, length=4.0 if regular else 2.5)
+    graph = discover(x.numpy() + 0.7 * rng.standard_normal(x.shape))
+    assert (graph.dim, graph.pos.shape[1]) == (1, 2)
+    assert (graph.lattice is not None) == regular
+    assert not regular or (graph.lattice.shape, graph.lattice.periodic) == ((60,), (True,))
