@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -160,8 +161,10 @@ def test_dimension_and_fit_are_those_of_the_same_part():
     """Blocks of which edges hold one together, and not the first."""
     rng = np.random.default_rng(5063)
     block = np.repeat(range(5), 12)
-    with pytest.warns(UserWarning, match="so that their ratio is not defined") as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         graph = discover(rng.standard_normal((2000, 60)) + rng.standard_normal((2000, 5))[:, block])
+    assert sorted(np.bincount(graph.component).tolist()) == [12] * 5
     assert graph.fit.verdict == ("geometry" if graph.dim else "no geometry")
     for part, whole in zip(graph.parts(), graph.part_fit, strict=True):
         assert (part.dim, part.fit.ratio) == (whole.verdict == "geometry" and part.dim, whole.ratio)
@@ -169,6 +172,9 @@ def test_dimension_and_fit_are_those_of_the_same_part():
     texts = [str(warning.message) for warning in caught]
     assert any("no low-dimensional geometry:" in text for text in texts) == (graph.dim == 0)
     assert any("too little is known to choose partners" in text for text in texts)
+    assert any("so that their ratio is not defined" in text for text in texts)
+    refused = sum(fit.verdict == "no geometry" for fit in graph.part_fit[1:])
+    assert any(f"no low-dimensional geometry in {refused} further parts" in text for text in texts)
 
 
 def test_sensors_of_noise_that_share_a_reference_are_named(grid_field):

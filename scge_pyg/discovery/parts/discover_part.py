@@ -9,7 +9,7 @@ import numpy as np
 from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.coupling.choice import partial_couplings
 from scge_pyg.discovery.coupling.signs import align_signs
-from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident
+from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident, evident_links
 from scge_pyg.discovery.judgement.at_large import unfolded
 from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import Choice, choose
@@ -76,12 +76,20 @@ def _small(signals: Signals, dim: int | None, clock: Clock) -> Part:
 
 
 def _edges_alone(view: View, choice: Choice) -> Part:
-    """Couplings that stand out from the noise, without a map; none where too little is known to tell."""
+    """Couplings that stand out from the noise, without a map; none where too little is known to tell.
+
+    Among nodes that are all alike, such as those of a cluster, each pair has little to say that others don't. What
+    couplings leave apart is joined by its most evident correlations.
+    """
     coupling = (view.direct or partial_couplings(view.signals))[0]
-    edges = significant_edges(coupling) if choice.verdict.verdict == "no geometry" else np.zeros((2, 0), dtype=np.int64)
     count = view.signals.num_nodes
+    edges = np.zeros((2, 0), dtype=np.int64)
+    if choice.verdict.verdict == "no geometry":
+        links = evident_links(view.signals).tocoo()
+        edges = join_pieces(significant_edges(coupling), np.stack([links.row, links.col]), -links.data, count)
+    weight = np.maximum(strength_of(coupling.matrix, edges), WEAKEST)
     rows = np.zeros(0, dtype=np.int64)
     return Part(
-        *(np.zeros((count, 0)), edges, strength_of(coupling.matrix, edges), 0, np.zeros(count), view.sign, None),
+        *(np.zeros((count, 0)), edges, weight, 0, np.zeros(count), view.sign, None),
         *(choice, choice.verdict, rows, coupling.name),
     )

@@ -1,6 +1,7 @@
 import importlib
 import pkgutil
 
+import networkx
 import numpy as np
 import pytest
 import torch
@@ -85,3 +86,16 @@ def test_without_map_leaves_the_edges(grid_field, signals_of):
     assert (bare.dim, bare.pos.shape, bare.cells) == (0, (36, 0), None)
     assert not bare.confidence.any()
     assert np.array_equal(bare.edges, part.edges)
+
+
+@pytest.mark.parametrize("seed", [7000, 7001])
+def test_nodes_that_are_all_alike_hang_together(signals_of, seed):
+    """The twenty nodes of a cluster correlate by 0.74, and none of them says what the other eighteen don't."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((1000, 1)) + 0.6 * rng.standard_normal((1000, 20))
+    part = discover_part(signals_of(x), None, snap=True, seed=0)
+    assert part.verdict.verdict == "no geometry"
+    graph = networkx.Graph(part.edges.T.tolist())
+    assert networkx.is_connected(graph)
+    assert graph.number_of_nodes() == 20
+    assert (part.weight > 0).all()
