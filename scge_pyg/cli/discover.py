@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -23,13 +22,12 @@ from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.cli.pictures import draw
-from scge_pyg.cli.report import describe, judged, score, told
+from scge_pyg.cli.report import describe, judged, log_seconds, score, told
 from scge_pyg.discovery import discover
 from scge_pyg.transforms import ShuffleNodes
 
 __all__ = ["add_parser", "run"]
 
-_logger = logging.getLogger(__name__)
 _FILES = ("graph.safetensors", "nodes.csv", "partners.csv", "summary.json", "graph.png", "samples.png")
 _EXAMPLES = """\
 examples:
@@ -135,8 +133,7 @@ def run(args: argparse.Namespace) -> None:
         except (ValueError, TypeError) as error:
             raise UsageError(f"{args.input}: {error}") from error
     graph.names = None if data.names is None else _in_order(data.names, order)
-    if graph.fit is not None:
-        _logger.info("seconds: %s", ", ".join(f"{stage} {took:.2f}" for stage, took in graph.fit.seconds.items()))
+    log_seconds(graph.fit)
     cells = data.cells if order is None or data.cells is None else data.cells[order]
     summary = {
         "input": str(args.input),

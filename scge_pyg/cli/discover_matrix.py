@@ -15,7 +15,7 @@ from scge_pyg.cli.matrices import Matrix, read_matrix
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
 from scge_pyg.cli.pictures import draw
-from scge_pyg.cli.report import describe, judged, shown
+from scge_pyg.cli.report import describe, judged, log_seconds, shown
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
 
@@ -40,6 +40,7 @@ def run_matrix(args: argparse.Namespace) -> None:
             graph = discover(**{kind: matrix.values}, **options)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{path}: {error}") from error
+    log_seconds(graph.fit)
     seconds = round(time.perf_counter() - start, 3)
     summary: dict[str, Any] = {
         "input": str(path),

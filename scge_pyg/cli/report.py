@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from torch import Tensor
 from scge_pyg.graph import Fit, SharedGraph
 from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges
 
-__all__ = ["describe", "judged", "score", "shown", "told"]
+__all__ = ["describe", "judged", "log_seconds", "score", "shown", "told"]
+
+_logger = logging.getLogger(__name__)
 
 
 def describe(graph: SharedGraph) -> dict[str, Any]:
@@ -31,6 +34,12 @@ def describe(graph: SharedGraph) -> dict[str, Any]:
             "placed": int(lattice.placed.sum()),
         },
     }
+
+
+def log_seconds(fit: Fit | None) -> None:
+    """Time of each stage, for ``-v``."""
+    if fit is not None:
+        _logger.info("seconds: %s", ", ".join(f"{stage} {took:.2f}" for stage, took in fit.seconds.items()))
 
 
 def judged(fit: Fit | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -100,3 +101,9 @@ def test_one_source_is_needed(tmp_path, run):
         code, _, err = run(*args)
         assert code == 2
         assert "one of INPUT, --counts and --affinity" in err
+
+
+def test_stages_are_timed(tmp_path, run):
+    np.save(tmp_path / "a.npy", COUNTS)
+    _, _, err = run("--counts", tmp_path / "a.npy", "-v")
+    assert re.search(r"seconds: reading \d+\.\d\d, parts \d+\.\d\d, .*judgement \d+\.\d\d", err)

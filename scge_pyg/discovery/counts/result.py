@@ -10,6 +10,7 @@ from scge_pyg.discovery.counts.part import CountPart
 from scge_pyg.discovery.counts.reading import Table
 from scge_pyg.graph.edges import connected_parts
 from scge_pyg.graph.fit import Fit
+from scge_pyg.graph.part_fits import of_nodes
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["graph_of_counts"]
@@ -28,8 +29,8 @@ def graph_of_counts(
 ) -> SharedGraph:
     """Put the parts side by side along the first axis and back into the order of the input.
 
-    ``dim`` and ``fit`` are those of the largest part. Where rows do not meet rows, ``partner_pos`` holds the places of
-    the columns, NaN where they have no counts.
+    ``dim`` and ``fit`` are those of the largest part, ``part_fit`` has one for each. Where rows do not meet rows,
+    ``partner_pos`` holds the places of the columns, NaN where they have no counts.
 
     Args:
         table: Counts in canonical order.
@@ -43,9 +44,11 @@ def graph_of_counts(
     columns = max(part.pos.shape[1] for _, _, part in parts)
     pos, partner = np.zeros((num_rows, columns)), np.zeros((num_cols, columns))
     confidence, own_dim = np.zeros(num_rows), np.zeros(num_rows, dtype=np.int64)
+    part_of = np.zeros(num_rows, dtype=np.int64)
     edges, weights = [], []
     right = -_GAP
-    for rows, cols, part in parts:
+    for number, (rows, cols, part) in enumerate(parts):
+        part_of[rows] = number
         own = part.pos.shape[1]
         left = np.r_[part.pos[:, 0], part.partner_pos[:, 0]].min() if own else 0.0
         pos[rows, :own], partner[cols, :own] = part.pos, part.partner_pos
@@ -69,6 +72,8 @@ def graph_of_counts(
     component = connected_parts(edge_index, live)
     part_dim = _of_each_part(scatter(own_dim, table.rows, table.shape[0], 0), component)
     placed = bool(columns and part_dim)
+    fits = _fits(table, parts, kind, seconds)
+    part_fit = [fits[number] for number in _of_each_part(scatter(part_of, table.rows, table.shape[0], 0), component)]
     return SharedGraph(
         scatter(pos, table.rows, table.shape[0], np.nan).float()[:, : columns if placed else 0],
         edge_index,
@@ -78,7 +83,8 @@ def graph_of_counts(
         live=live,
         confidence=scatter(confidence, table.rows, table.shape[0], 0.0).float(),
         names=names,
-        fit=_fit(table, parts, kind, seconds),
+        fit=fits[0],
+        part_fit=[fit and of_nodes(fit, component == number) for number, fit in enumerate(part_fit)],
         partner_pos=scatter(partner, table.cols, table.shape[1], np.nan).float() if placed and not shared else None,
     )
 
@@ -91,29 +97,31 @@ def _of_each_part(values: Tensor, component: Tensor) -> list[int]:
     return [int(value) for value in found[count > 1]]
 
 
-def _fit(
+def _fits(
     table: Table, parts: list[tuple[np.ndarray, np.ndarray, CountPart]], kind: str, seconds: dict[str, float]
-) -> Fit | None:
-    """What the largest part was judged by, with the gains of all judged rows."""
-    judged = parts[0][2].judged
-    if judged is None:
-        return None
+) -> list[Fit | None]:
+    """What each part was judged by, all with the gains of all judged rows and the time of all parts together."""
     gain = np.full(table.shape[0], np.nan)
     for rows, _, part in parts:
         gain[table.rows[rows]] = part.row_gain
     total = float(table.counts.sum())
-    return Fit(
-        coupling=f"{kind}, {judged.kernel.name} kernel",
-        gain=judged.gain,
-        ceiling=judged.ceiling,
-        chance=0.0,
-        ratio=judged.ratio,
-        error=judged.error,
-        verdict=judged.verdict,
-        columns=parts[0][2].pos.shape[1],
-        gain_by_columns=judged.gain_by_columns,
-        node_gain=torch.from_numpy(gain),
-        num_samples=int(total),
-        effective_samples=total / table.counts.shape[0],
-        seconds=seconds,
-    )
+    return [
+        None
+        if part.judged is None
+        else Fit(
+            coupling=f"{kind}, {part.judged.kernel.name} kernel",
+            gain=part.judged.gain,
+            ceiling=part.judged.ceiling,
+            chance=0.0,
+            ratio=part.judged.ratio,
+            error=part.judged.error,
+            verdict=part.judged.verdict,
+            columns=part.pos.shape[1],
+            gain_by_columns=part.judged.gain_by_columns,
+            node_gain=torch.from_numpy(gain),
+            num_samples=int(total),
+            effective_samples=total / table.counts.shape[0],
+            seconds=seconds,
+        )
+        for _, _, part in parts
+    ]

@@ -275,3 +275,17 @@ def test_a_row_that_meets_nothing_of_its_part_stands_alone():
     groups = [(np.array([0, 1, 2]), np.array([0, 1])), (np.arange(0), np.array([2]))]
     found = found_parts(counts, groups, None, 0, False, Clock())
     assert [rows.tolist() for rows, _, _ in found] == [[0, 1], [2]]
+
+
+def test_each_part_has_a_fit_of_its_own():
+    tables = [beads(seed, count=70, partners=60, a_bead=60, width=0.25).counts for seed in (3820, 3821)]
+    graph = discover(counts=sp.block_diag(tables).tocsr(), dim=2)
+    assert graph.component.unique().tolist() == [0, 1]
+    for own, fit in zip(graph.parts(), graph.part_fit, strict=True):
+        table = tables[0 if bool((graph.component[:70] == 0).all()) == (fit is graph.part_fit[0]) else 1]
+        assert own.fit.gain == fit.gain
+        assert fit.gain == pytest.approx(discover(counts=table, dim=2).fit.gain, rel=0.1)
+        assert fit.verdict == "geometry"
+        assert fit.node_gain.shape == (70,)
+        assert fit.node_gain.isfinite().all()
+    assert graph.part_fit[0].gain == graph.fit.gain != graph.part_fit[1].gain
