@@ -2,7 +2,8 @@
 
 Photograph patches of 64x64, 128x128 and 256x256 pixels, and Matern fields over the places of real beads (those nearest
 to the centre of an array, scaled to unit spacing, in the file that SCGE_DATA names). Each run has a process of its own,
-so that its peak memory is its own; the truth is used for scoring afterwards.
+so that its peak memory is its own; the truth is used for scoring afterwards. With umap-learn (extra `bench`) and `--umap`,
+UMAP maps the same samples afterwards, by correlation and told that there are two columns.
 
     python benchmarks/large.py                         # everything; --resume goes on after an interruption
     python benchmarks/large.py --rows patches-4096 beads-4096 --first-seed 100
@@ -113,7 +114,17 @@ def _score(graph: SharedGraph, kind: str, truth: Array) -> dict[str, Any]:
     return record
 
 
-def _run(name: str, seed: int) -> dict[str, Any]:
+def _umap(x: Array, truth: Array, seed: int) -> dict[str, float]:
+    """Seconds and trustworthiness of umap-learn's map by the correlation of the nodes' signals."""
+    from umap import UMAP
+
+    start = time.perf_counter()
+    pos = UMAP(metric="correlation", random_state=seed).fit_transform(np.ascontiguousarray(x.T))
+    seconds = round(time.perf_counter() - start, 1)
+    return {"umap_seconds": seconds, "umap_trust": sampled_trustworthiness(pos, truth)}
+
+
+def _run(name: str, seed: int, with_umap: bool) -> dict[str, Any]:
     """One run in a process of its own."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     kind, nodes = ROWS[name]
@@ -128,16 +139,29 @@ def _run(name: str, seed: int) -> dict[str, Any]:
         graph = discover(x, progress=False)
         seconds = time.perf_counter() - start
         peak = peak_gigabytes() - before
+        beside = _umap(x, truth, seed) if with_umap else {}
     record: dict[str, Any] = {"row": name, "run": seed, "seconds": round(seconds, 1), "gigabytes": round(peak, 2)}
     record["stages"] = {} if graph.fit is None else {k: round(v, 2) for k, v in graph.fit.seconds.items()}
-    return record | _score(graph, kind, truth)
+    return record | _score(graph, kind, truth) | beside
 
 
 def _table(records: list[dict[str, Any]]) -> str:
-    head = ["row", "run", "seconds", "GB above the import", "cells", "trustworthiness", "placed", "stages"]
+    head = [
+        "row",
+        "run",
+        "seconds",
+        "GB above the import",
+        "cells",
+        "trustworthiness",
+        "placed",
+        "UMAP seconds",
+        "UMAP trust",
+        "stages",
+    ]
     lines = []
     for r in records:
         figures = [f"{r[key]:.4f}" if key in r else "" for key in ("cells", "trust", "placed")]
+        figures += [f"{r[key]:.4g}" if key in r else "" for key in ("umap_seconds", "umap_trust")]
         stages = ", ".join(f"{key} {value:g}" for key, value in r["stages"].items())
         lines.append([r["row"], str(r["run"]), f"{r['seconds']:g}", f"{r['gigabytes']:g}", *figures, stages])
     return markdown_table(head, lines)
@@ -149,10 +173,11 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
     parser.add_argument("--runs", type=int, default=1, help="runs a row")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of the first run; tune with 100 and above only")
+    parser.add_argument("--umap", action="store_true", help="UMAP beside it, from all samples in memory")
     parser.add_argument("--resume", action="store_true", help="go on with the records that are there")
     parser.add_argument("--output", type=Path, default=Path("results/large.json"))
     args = parser.parse_args()
-    records = Records(args.output, {"first_seed": args.first_seed}, resume=args.resume)
+    records = Records(args.output, {"first_seed": args.first_seed, "umap": args.umap}, resume=args.resume)
     data = os.environ.get("SCGE_DATA")
     for name in args.rows:
         if name.startswith("beads") and (data is None or not (Path(data) / _BEADS).exists()):
@@ -161,7 +186,7 @@ def main() -> int:
         for seed in range(args.first_seed, args.first_seed + args.runs):
             if not records.find(row=name, run=seed):
                 with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                    records.add(pool.submit(_run, name, seed).result())
+                    records.add(pool.submit(_run, name, seed, args.umap).result())
                 print(_table(records.items[-1:]), flush=True)
     print(_table(records.items))
     return 0
