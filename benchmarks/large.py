@@ -2,8 +2,8 @@
 
 Photograph patches of 64x64, 128x128 and 256x256 pixels, and Matern fields over the places of real beads (those nearest
 to the centre of an array, scaled to unit spacing, in the file that SCGE_DATA names). Each run has a process of its own,
-so that its peak memory is its own; the truth is used for scoring afterwards. With `--umap`, umap-learn (extra `bench`) maps
-the same samples afterwards, by correlation and told that there are two columns.
+so that its peak memory is its own; the truth is used for scoring afterwards. With `--umap`, umap-learn (extra `bench`)
+maps the same samples afterwards, by correlation and told that there are two columns.
 
     python benchmarks/large.py                         # everything; --resume goes on after an interruption
     python benchmarks/large.py --rows patches-4096 beads-4096 --first-seed 100

@@ -55,6 +55,7 @@ def judged(fit: Fit | None) -> dict[str, Any] | None:
         **dict(zip(("ratio", "error"), map(_rounded, ratio), strict=True)),
         "columns": fit.columns,
         "gain_by_columns": list(map(_rounded, fit.gain_by_columns)),
+        "factors": fit.factors,
         "num_samples": fit.num_samples,
         "seconds": {stage: _rounded(seconds) for stage, seconds in fit.seconds.items()},
     }

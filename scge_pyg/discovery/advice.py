@@ -19,7 +19,6 @@ _LOOKED_AT = 1001  # samples that the usual value is read off
 _SLOW = 0.25
 _AT_LIMIT = 0.05  # share of edges with the longest lag that is worth a word
 _BEYOND = 0.1, 3.0  # what a ratio may exceed 1 by, itself and in errors
-_PREDICTS = 0.8, 0.05, 0.005  # ratio, its error and nats beyond chance of a map that predicts though it is refused
 _STRANGE = 0.3, 0.1  # gain over that of the middle node of its part, and in nats: strangers at most 0.26 and 0.07
 _NAMED = 8
 
@@ -92,9 +91,8 @@ def _of_verdicts(graph: SharedGraph, signals: Signals, count: int, dim: int | No
         ]
     if fit is not None and fit.verdict == "no geometry":
         ratio = f"ratio {fit.ratio:.2f} +- {fit.error:.2f}"
-        ratio_least, error_most, beyond = _PREDICTS
-        if fit.ratio >= ratio_least and fit.error < error_most and fit.gain > max(0.0, fit.chance) + beyond:
-            ratio += ", but few factors explain as much"
+        if fit.factors:
+            ratio += f", but {fit.factors} factor{'s' if fit.factors > 1 else ''} without places explain as much"
         if not fit.ratio_known:
             ratio = "the best hardly differ from random ones, so that their ratio is not defined"
         lacks = "" if dim else f"; the graph is edges without a map{call}"

@@ -159,4 +159,5 @@ def _fit(part: Part, node_gain: Tensor, num_samples: int, effective: float, seco
         num_samples=num_samples,
         effective_samples=effective,
         seconds=seconds,
+        factors=verdict.factors,
     )

@@ -40,6 +40,7 @@ class Fit:
         num_samples: Samples that were used.
         effective_samples: Independent samples that they are worth.
         seconds: Time of each stage.
+        factors: Factors without any geometry that explain as much as the map, which is refused for that; else 0.
 
     Raises:
         ValueError: If the verdict is none of the three.
@@ -63,6 +64,7 @@ class Fit:
     num_samples: int
     effective_samples: float
     seconds: dict[str, float]
+    factors: int = 0
 
     def __post_init__(self) -> None:
         if self.verdict not in _VERDICTS:

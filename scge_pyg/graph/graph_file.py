@@ -31,6 +31,7 @@ _FIT: dict[str, Callable[[Any], Any]] = {
     "num_samples": int,
     "effective_samples": float,
     "seconds": lambda stages: {str(stage): float(time) for stage, time in dict(stages).items()},
+    "factors": int,
 }
 
 
@@ -53,6 +54,7 @@ def _fit(figures: dict[str, Any] | None, gains: str, options: dict[str, Any]) ->
     """A fit of figures in the header; takes its gains out of ``options``."""
     if figures is None:
         return None
+    figures = {"factors": 0} | figures
     return Fit(**{key: cast(figures[key]) for key, cast in _FIT.items()}, node_gain=options.pop(gains))
 
 
@@ -74,7 +76,8 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     """Arguments of :class:`SharedGraph` from the content of a file.
 
     Version 1 stored the parts, which follow from the edges, and had no names, signs, lags, dimensions of parts or fit.
-    Without ``other_lattices`` a header of version 2 has none, without ``part_fit`` only the largest part has a fit.
+    Without ``other_lattices`` a header of version 2 has none, without ``part_fit`` only the largest part has a fit; a
+    fit without ``factors`` has none.
 
     Raises:
         KeyError, TypeError or ValueError: If something is missing or is not what it should be.

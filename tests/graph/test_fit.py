@@ -19,6 +19,7 @@ OPTIONS = {
     "num_samples": 900,
     "effective_samples": 412.5,
     "seconds": {"coupling": 0.5, "maps": 2.0},
+    "factors": 3,
 }
 
 

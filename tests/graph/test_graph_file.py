@@ -133,6 +133,17 @@ def test_files_of_version_2_without_fits_of_parts_are_read(tmp_path):
     assert_same(SharedGraph.load(tmp_path / "old"), full_graph())
 
 
+def test_a_fit_of_older_files_has_no_factors(tmp_path):
+    full_graph().save(tmp_path / "g")
+    with safe_open(tmp_path / "g", framework="pt") as file:
+        header = json.loads(file.metadata()["header"])
+        tensors = {name: file.get_tensor(name) for name in set(file.keys())}
+    for fit in (header["fit"], header["part_fit"][0]):
+        assert fit.pop("factors") == 0
+    write_tensors(tmp_path / "old", FORMAT, tensors, header)
+    assert_same(SharedGraph.load(tmp_path / "old"), full_graph())
+
+
 def test_damaged_files_are_refused(tmp_path):
     full_graph().save(tmp_path / "g")
     with safe_open(tmp_path / "g", framework="pt") as file:

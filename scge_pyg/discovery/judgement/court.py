@@ -56,6 +56,7 @@ class Verdict:
         error: Standard error of the ratio over blocks.
         verdict: ``"geometry"``, ``"no geometry"`` or ``"undecided"``.
         node_gain: Gain of each row, ``[n]``.
+        factors: Factors that explain as much without any geometry, else 0.
     """
 
     gain: float
@@ -65,6 +66,7 @@ class Verdict:
     error: float
     verdict: str
     node_gain: np.ndarray
+    factors: int = 0
 
 
 class Court:

@@ -117,8 +117,9 @@ def choose(court: Court) -> Choice:
             break
         dim, columns, near, gain = dim - 1, columns - 1, fewer, lower
     verdict = court.verdict([rows[:, : court.few] for rows in near])
-    if verdict.verdict == "geometry" and few_factors(court, near):
-        verdict = replace(verdict, verdict="no geometry")
+    if verdict.verdict == "geometry":
+        factors = few_factors(court, near)
+        verdict = replace(verdict, verdict="no geometry", factors=factors) if factors else verdict
     return Choice(
         coupling=chosen.name,
         direct=chosen.pair[0].direct,
