@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from scge_pyg.nn.fixed.tap_function import signed
 
 __all__ = ["blended_weights", "neighbor_product"]
 
@@ -16,7 +19,7 @@ _BLOCK, _CUDA_BLOCK = 2**19, 2**26  # values gathered at once: to stay in the ca
 def neighbor_product(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
     r"""Node-major :math:`\mathbf{Y}_i = \sum_p \bigl(\sum_k m_{ikp} \mathbf{X}_{n(i,k)}\bigr) \mathbf{W}_p`.
 
-    Differentiable in ``columns``, ``mix`` and ``weight``, any number of times.
+    Differentiable in ``columns``, ``mix`` and ``weight``, any number of times, also under ``torch.func``.
 
     Cost: :math:`O(N B (K P C + P C C'))` time; memory for input, output and one block of gathered neighbours, where
     plain indexing would hold :math:`N K B C` values until the backward pass. One tap needs no gathered neighbours at
@@ -97,8 +100,8 @@ def _one_tap_backward(
 
 class _NeighborProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(columns, index, mix, weight)
+    @signed
+    def forward(columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor) -> Tensor:
         channels = weight.shape[0] // mix.shape[2]
         if mix.shape[2] == 1:
             return (_summed(columns, index, mix).view(-1, channels) @ weight).view(len(index), -1, weight.shape[1])
@@ -109,35 +112,76 @@ class _NeighborProduct(torch.autograd.Function):
         return y
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         columns, index, mix, weight = ctx.saved_tensors
-        upstream = grads[0]
         if torch.is_grad_enabled():  # the gradient itself is to be differentiated
-            wanted = [t for t in (columns, mix, weight) if t.requires_grad]
-            found = iter(torch.autograd.grad(_plain(columns, index, mix, weight), wanted, upstream, create_graph=True))
-            one, two, three = (next(found) if t.requires_grad else None for t in (columns, mix, weight))
-            return one, None, two, three
+            return _plain_backward(columns, index, mix, weight, grads[0], ctx.needs_input_grad)
         if mix.shape[2] == 1:
-            return _one_tap_backward(columns, index, mix, weight, upstream, ctx.needs_input_grad)
-        channels, taps = weight.shape[0] // mix.shape[2], mix.shape[2]
-        needs_columns, _, needs_mix, needs_weight = ctx.needs_input_grad
-        grad_columns = torch.zeros_like(columns) if needs_columns else None
-        grad_mix = torch.empty_like(mix) if needs_mix else None
-        grad_weight = torch.zeros_like(weight) if needs_weight else None
-        for rows in _blocks(columns, index):
-            up = upstream[rows].flatten(0, 1)
-            if grad_weight is not None or grad_mix is not None:
-                near, met = _met(columns, index[rows], mix[rows], channels)
-            if grad_weight is not None:
-                grad_weight.addmm_(met.t(), up)
-            if grad_columns is None and grad_mix is None:
-                continue
-            back = (up @ weight.t()).view(len(mix[rows]), -1, taps, channels).transpose(1, 2).flatten(2)
-            if grad_mix is not None:
-                torch.bmm(near, back.transpose(1, 2), out=grad_mix[rows])
-            if grad_columns is not None:
-                grad_columns.index_add_(0, index[rows].flatten(), (mix[rows] @ back).flatten(0, 1))
-        return grad_columns, None, grad_mix, grad_weight
+            return _one_tap_backward(columns, index, mix, weight, grads[0], ctx.needs_input_grad)
+        return _blockwise_backward(columns, index, mix, weight, grads[0], ctx.needs_input_grad)
+
+    @staticmethod
+    def jvp(ctx: Any, columns: Tensor | None, _: None, mix: Tensor | None, weight: Tensor | None) -> Tensor:
+        own_columns, index, own_mix, own_weight = ctx.saved_tensors
+        parts = [(columns, own_mix, own_weight), (own_columns, mix, own_weight), (own_columns, own_mix, weight)]
+        known = [(x, m, w) for x, m, w in parts if not (x is None or m is None or w is None)]
+        return functools.reduce(torch.add, [_NeighborProduct.apply(x, index, m, w) for x, m, w in known])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Tensor) -> tuple[Tensor, int]:
+        """More samples are more columns, more matrices wider ones; anything else goes the plain way."""
+        columns, index, mix, weight = inputs
+        match in_dims:
+            case (int(dim), None, None, None):
+                y = _NeighborProduct.apply(columns.movedim(dim, 1).flatten(1), index, mix, weight)
+                return y.unflatten(1, (info.batch_size, -1)), 1
+            case (None, None, None, int(dim)):
+                y = _NeighborProduct.apply(columns, index, mix, weight.movedim(dim, 1).flatten(1))
+                return y.unflatten(2, (info.batch_size, -1)), 2
+        return torch.vmap(_plain, in_dims)(*inputs), 0
+
+
+def _plain_backward(
+    columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor, upstream: Tensor, needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    """In operators that have derivatives themselves."""
+    taps, up = mix.shape[2], upstream.flatten(0, 1)
+    near, met = _met(columns, index, mix, weight.shape[0] // taps)
+    back = (up @ weight.t()).view(len(index), -1, taps, weight.shape[0] // taps).transpose(1, 2).flatten(2)
+    grad_columns = grad_mix = None
+    if needs[0]:
+        grad_columns = torch.zeros_like(columns).index_add(0, index.flatten(), (mix @ back).flatten(0, 1))
+    if needs[2]:
+        grad_mix = near @ back.transpose(1, 2)
+    return grad_columns, None, grad_mix, met.t() @ up if needs[3] else None
+
+
+def _blockwise_backward(
+    columns: Tensor, index: Tensor, mix: Tensor, weight: Tensor, upstream: Tensor, needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    channels, taps = weight.shape[0] // mix.shape[2], mix.shape[2]
+    grad_columns = torch.zeros_like(columns) if needs[0] else None
+    grad_mix = torch.empty_like(mix) if needs[2] else None
+    grad_weight = torch.zeros_like(weight) if needs[3] else None
+    for rows in _blocks(columns, index):
+        up = upstream[rows].flatten(0, 1)
+        if grad_weight is not None or grad_mix is not None:
+            near, met = _met(columns, index[rows], mix[rows], channels)
+        if grad_weight is not None:
+            grad_weight.addmm_(met.t(), up)
+        if grad_columns is None and grad_mix is None:
+            continue
+        back = (up @ weight.t()).view(len(mix[rows]), -1, taps, channels).transpose(1, 2).flatten(2)
+        if grad_mix is not None:
+            torch.bmm(near, back.transpose(1, 2), out=grad_mix[rows])
+        if grad_columns is not None:
+            grad_columns.index_add_(0, index[rows].flatten(), (mix[rows] @ back).flatten(0, 1))
+    return grad_columns, None, grad_mix, grad_weight
 
 
 def _blocks(columns: Tensor, index: Tensor) -> list[slice]:

@@ -2,17 +2,16 @@ r"""The linear map behind the layers: one sparse gather and one accumulating mat
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from scge_pyg.nn.fixed.tap_function import Block, tap_values
 from scge_pyg.nn.fixed.tap_table import TapTable
 
 __all__ = ["TapProduct", "Wiring"]
 
-_MIN_INNER = 64
 _NUM_BLOCKS = 8
 _MIN_BLOCK = 64
 
@@ -67,7 +66,7 @@ class TapProduct(torch.nn.Module):
         back = (self.back_index, self.back_pointer, self.back_phi.to(x.dtype))
         # blocks serve a processor's cache; a compiled graph would unroll the loop, a GPU has kernels to launch
         blocks = self.whole if torch.compiler.is_compiling() or x.is_cuda else self.blocks
-        y = _Taps.apply(columns, weight, *forth, *back, *blocks, self.targets).view(-1, weight.shape[2])
+        y = tap_values(columns, weight, *forth, *back, *blocks, self.targets).reshape(-1, weight.shape[2])
         if bias is not None:
             y = y.add_(bias)
         return y.view(self.targets, x.shape[0], weight.shape[2]).transpose(0, 1)
@@ -101,16 +100,7 @@ def _entries(table: TapTable) -> tuple[Tensor, Tensor, Tensor]:
     return rows, torch.cat([count.new_zeros(1), count.cumsum(0)]), phi[order]
 
 
-class _Block(NamedTuple):
-    """Targets ``first`` to ``last - 1``, and where their entries of each tap begin and end."""
-
-    first: int
-    last: int
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
-
-
-def _blocks(table: TapTable, step: int) -> tuple[_Block, ...]:
+def _blocks(table: TapTable, step: int) -> tuple[Block, ...]:
     """Ranges of ``step`` targets: small ones keep what a tap gathers in the cache, and out of fresh memory."""
     taps, targets, _ = table.size
     pointer = table.pointer.tolist()
@@ -119,104 +109,5 @@ def _blocks(table: TapTable, step: int) -> tuple[_Block, ...]:
         last = min(first + step, targets)
         rows = range(0, taps * targets, targets)
         begin, end = (tuple(pointer[row + edge] for row in rows) for edge in (first, last))
-        blocks.append(_Block(first, last, begin, end))
+        blocks.append(Block(first, last, begin, end))
     return tuple(blocks)
-
-
-def _gather(
-    columns: Tensor, channels: int, index: Tensor, pointer: Tensor, phi: Tensor, block: _Block, taps: range
-) -> Tensor:
-    """Tap values ``[targets * B, len(taps) * C]`` of the targets of a block."""
-    if columns.shape[1] == 0:
-        return columns.new_zeros(0, channels * len(taps))
-    targets = (pointer.numel() - 1) // len(block.begin)
-    found = []
-    for tap in taps:
-        entries = slice(block.begin[tap], block.end[tap])
-        offsets = pointer[tap * targets + block.first : tap * targets + block.last + 1] - block.begin[tap]
-        found.append(_sums(columns, index[entries], offsets, phi[entries]).view(-1, channels))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
-
-
-def _sums(rows: Tensor, index: Tensor, pointer: Tensor, phi: Tensor) -> Tensor:
-    return F.embedding_bag(index, rows, pointer, mode="sum", per_sample_weights=phi, include_last_offset=True)
-
-
-def _taps_per_product(channels: int, taps: int) -> list[range]:
-    step = max(1, _MIN_INNER // max(1, channels))
-    return [range(first, min(first + step, taps)) for first in range(0, taps, step)]
-
-
-class _Taps(torch.autograd.Function):
-    """``[M, B C]`` to ``[N, B C']``; its backward is the same map with the adjoint tables."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        columns: Tensor,
-        weight: Tensor,
-        index: Tensor,
-        pointer: Tensor,
-        phi: Tensor,
-        back_index: Tensor,
-        back_pointer: Tensor,
-        back_phi: Tensor,
-        blocks: tuple[_Block, ...],
-        back_blocks: tuple[_Block, ...],
-        targets: int,
-    ) -> Tensor:
-        ctx.save_for_backward(columns, weight, index, pointer, phi, back_index, back_pointer, back_phi)
-        ctx.blocks = (blocks, back_blocks)
-        taps, channels, out_channels = weight.shape
-        batch = columns.shape[1] // channels
-        if columns.shape[0] < targets:
-            products = (columns.reshape(-1, channels) @ weight).view(taps * len(columns), -1)
-            return _sums(products, index, pointer, phi)
-        y = columns.new_zeros(targets, batch * out_channels)
-        for block in blocks:
-            rows = y[block.first : block.last].view(-1, out_channels)
-            for part in _taps_per_product(channels, taps):
-                z = _gather(columns, channels, index, pointer, phi, block, part)
-                rows.addmm_(z, weight[part.start : part.stop].reshape(-1, out_channels))
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        columns, weight, index, pointer, phi, back_index, back_pointer, back_phi = ctx.saved_tensors
-        blocks, back_blocks = ctx.blocks
-        forth, back = (index, pointer, phi), (back_index, back_pointer, back_phi)
-        rows = grads[0].contiguous()
-        grad_columns = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            adjoint = weight.transpose(1, 2)
-            grad_columns = _Taps.apply(rows, adjoint, *back, *forth, back_blocks, blocks, len(columns))
-        if ctx.needs_input_grad[1]:
-            if len(columns) < len(rows):
-                grad_weight = _weight_gradient(rows, columns, weight.transpose(1, 2).shape, *back, back_blocks)
-                grad_weight = grad_weight.transpose(1, 2)
-            else:
-                grad_weight = _weight_gradient(columns, rows, weight.shape, *forth, blocks)
-        return grad_columns, grad_weight, *[None] * 9
-
-
-def _weight_gradient(
-    columns: Tensor,
-    grad: Tensor,
-    size: torch.Size,
-    index: Tensor,
-    pointer: Tensor,
-    phi: Tensor,
-    blocks: tuple[_Block, ...],
-) -> Tensor:
-    """What the taps gather from ``columns [M, B C]`` times ``grad [N, B C']``, summed over targets and samples."""
-    taps, channels, out_channels = size
-    parts: list[Tensor] = []
-    for number, part in enumerate(_taps_per_product(channels, taps)):
-        for block in blocks:
-            z = _gather(columns, channels, index, pointer, phi, block, part)
-            product = z.t() @ grad[block.first : block.last].reshape(-1, out_channels)
-            if number == len(parts):
-                parts.append(product)
-            else:
-                parts[number] = parts[number] + product
-    return torch.cat(parts).view(taps, channels, out_channels)
