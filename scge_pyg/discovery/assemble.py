@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from scge_pyg.discovery.lattices.snapping import Cells
 from scge_pyg.discovery.parts.part import Part
-from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.edges import connected_parts
 from scge_pyg.graph.fit import Fit
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.part_fits import of_nodes
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["assemble"]
+__all__ = ["Rows", "assemble"]
 
 _GAP = 64.0  # spacings between parts: further than any kernel reaches
 
 
+class Rows(Protocol):
+    """Which node each row of the parts is, as signals say it (:class:`scge_pyg.discovery.signals.signals.Signals`)."""
+
+    @property
+    def num_nodes(self) -> int: ...
+    @property
+    def order(self) -> np.ndarray: ...
+    @property
+    def twins(self) -> np.ndarray: ...
+    @property
+    def twin_sign(self) -> np.ndarray: ...
+    @property
+    def delay(self) -> np.ndarray: ...
+    @property
+    def effective(self) -> float: ...
+
+
 def assemble(
-    signals: Signals,
+    signals: Rows,
     parts: list[tuple[np.ndarray, Part]],
     num_nodes: int,
     names: tuple[str, ...] | None,
@@ -127,7 +145,7 @@ def _lattice(nodes: np.ndarray, cells: Cells, num_nodes: int, shift: float) -> L
 
 
 def _fits(
-    signals: Signals, parts: list[tuple[np.ndarray, Part]], num_nodes: int, num_samples: int, seconds: dict[str, float]
+    signals: Rows, parts: list[tuple[np.ndarray, Part]], num_nodes: int, num_samples: int, seconds: dict[str, float]
 ) -> list[Fit | None]:
     """What each part was judged by, all with the gains of all judged nodes and the time of all parts together."""
     gain = np.full(num_nodes, np.nan)

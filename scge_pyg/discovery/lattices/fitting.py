@@ -9,14 +9,26 @@ import numpy as np
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT
 from scge_pyg.discovery.lattices.from_map import cells_of_map
-from scge_pyg.discovery.lattices.snapping import Cells, find_cells
+from scge_pyg.discovery.lattices.settling import Cells, mend_cells
+from scge_pyg.discovery.lattices.snapping import find_cells
 from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.sketch import signal_distance
 from scge_pyg.discovery.maps.wiring import mutual_top
 from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.wiring import Wiring, edges_of, strength_of
 
-__all__ = ["are_moved", "beside", "differ_alike", "edges_on_lattice", "grow_lattice", "snap_lattice", "unevenness"]
+__all__ = [
+    "are_moved",
+    "beside",
+    "compact",
+    "differ_alike",
+    "edges_on_lattice",
+    "grow_lattice",
+    "mend_lattice",
+    "side_by_side_cells",
+    "snap_lattice",
+    "unevenness",
+]
 
 _OWN_EDGES = 0.9  # share of the wiring that joins neighbouring cells: 1.0 on true lattices, 0.6 to 0.8 on false ones
 _NO_JUMPS = 0.95
@@ -38,10 +50,21 @@ def grow_lattice(coupling: Coupling, wiring: Wiring, dim: int, generator: np.ran
         generator: Source of randomness.
     """
     cells = find_cells(coupling.matrix, wiring, np.arange(coupling.matrix.shape[0]), dim, generator)
-    if cells is None or not wiring.edges.shape[1] or not _compact(cells):
-        return None
+    return cells if cells is not None and _holds(cells, coupling, wiring) else None
+
+
+def mend_lattice(coupling: Coupling, wiring: Wiring, cells: Cells, generator: np.random.Generator) -> Cells | None:
+    """The same from cells that are mostly right, -1 where a node has none, instead of a search."""
+    mended = mend_cells(coupling.matrix, wiring, cells, generator)
+    return mended if mended is not None and _holds(mended, coupling, wiring) else None
+
+
+def _holds(cells: Cells, coupling: Coupling, wiring: Wiring) -> bool:
+    """Whether cells are solid, the wiring joins neighbouring ones, and the nodes of a chain are evenly spaced."""
+    if not wiring.edges.shape[1] or not compact(cells):
+        return False
     axial = float(beside(cells, wiring.edges).mean()) >= _OWN_EDGES
-    return cells if axial and (dim > 1 or unevenness(coupling, cells) <= _UNEVEN) else None
+    return axial and (len(cells.shape) > 1 or unevenness(coupling, cells) <= _UNEVEN)
 
 
 def snap_lattice(pos: np.ndarray, edges: np.ndarray, coupling: Coupling) -> Cells | None:
@@ -57,10 +80,10 @@ def snap_lattice(pos: np.ndarray, edges: np.ndarray, coupling: Coupling) -> Cell
         return None
     shape = tuple(int(n) for n in cell.max(0) + 1)
     cells = Cells(cell, shape, (False,) * cell.shape[1], np.ones(len(cell)), 0.0)
-    return cells if _compact(cells) and (cell.shape[1] > 1 or unevenness(coupling, cells) <= _UNEVEN) else None
+    return cells if compact(cells) and (cell.shape[1] > 1 or unevenness(coupling, cells) <= _UNEVEN) else None
 
 
-def _compact(cells: Cells) -> bool:
+def compact(cells: Cells) -> bool:
     """Whether occupied cells lie side by side as on a solid board; nodes strung along its lines do not."""
     cell = cells.cell[cells.cell[:, 0] >= 0]
     extent = np.array(cells.shape)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit
 
 from scge_pyg.discovery.lattices.bins import PairBins, bin_pairs
 from scge_pyg.discovery.lattices.board import Board, OutgrownError
 from scge_pyg.discovery.lattices.evidence import Evidence, evidence_from_cells, evidence_from_graph
-from scge_pyg.discovery.lattices.search import ONE_BY_ONE, mend, trim
+from scge_pyg.discovery.lattices.search import ONE_BY_ONE, mend
+from scge_pyg.discovery.lattices.settling import CLEAN, Cells, as_cells, gap_of_chain, settle
 from scge_pyg.graph.drawing.wiring import Wiring, adjacency_of, strength_of
 
 __all__ = ["Cells", "find_cells"]
@@ -20,32 +19,9 @@ __all__ = ["Cells", "find_cells"]
 logger = logging.getLogger("scge_pyg")
 
 _STARTS = 3
-_ROUNDS = 5
 _RESOLUTIONS = (24, 32)  # histogram bins; the second is tried where the first leaves faults
-_CLEAN = 0.01  # share of strong edges off the grid at which the first map is good enough to mend
 _HOPELESS = 0.3  # share at which the first map is given up: an axis of L cells that closes on itself makes 1 / L
 _LOST = 0.12  # the same after the first mending: 0.11 at most on pixel grids, 0.2 and more on most spheres
-_SETTLED = 0.98  # share of the faults that a round leaves above which the next one isn't worth its time, in large maps
-_FAULTY = 0.1  # share of strong edges off the grid: below 0.04 on pixel grids, above 0.12 on hexagons and blue noise
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Cells of the nodes of one grid.
-
-    Attributes:
-        cell: Integer cells ``[N, dim]``, from 0; -1 where a node has none.
-        shape: Extent along each axis.
-        periodic: Whether each axis closes on itself.
-        confidence: Probability that the node fits its cell better than the next best one beside it, ``[N]``.
-        faulty: Share of the strong edges that do not join axis neighbours.
-    """
-
-    cell: np.ndarray
-    shape: tuple[int, ...]
-    periodic: tuple[bool, ...]
-    confidence: np.ndarray
-    faulty: float
 
 
 def find_cells(
@@ -81,7 +57,7 @@ def find_cells(
     if not strong.shape[1]:
         return None
     own = coupling[nodes][:, nodes]
-    split = _gap(own, strong) if dim == 1 else None  # a single error tears a chain
+    split = gap_of_chain(own, strong) if dim == 1 else None  # a single error tears a chain
     best: Board | None = None
     faulty = 1.0
     for count in _RESOLUTIONS if len(nodes) <= ONE_BY_ONE else _RESOLUTIONS[:1]:
@@ -95,29 +71,11 @@ def find_cells(
         share = board.faults(strong).shape[1] / strong.shape[1]
         if best is None or (not _fills_box(board), share) < (not _fills_box(best), faulty):
             best, faulty = board, share
-        if faulty <= _CLEAN or _fills_box(best):
+        if faulty <= CLEAN or _fills_box(best):
             break
     if best is None:
         return None
-    board = best
-    cell, placed = board.cells()
-    if faulty > _FAULTY or placed.mean() < 0.9:
-        return None
-    origin = np.where(board.period > 0, 0, cell[placed].min(0))
-    extent = np.where(board.period > 0, board.period, cell[placed].max(0) - origin + 1)
-    result = np.full((coupling.shape[0], dim), -1)
-    result[nodes[placed]] = cell[placed] - origin
-    confidence = np.zeros(coupling.shape[0])
-    confidence[nodes] = expit(board.margins())
-    shape = tuple(int(n) for n in extent)
-    return Cells(result, shape, tuple(bool(p) for p in board.period), confidence, faulty)
-
-
-def _gap(coupling: sp.csr_matrix, strong: np.ndarray) -> float | None:
-    """The weakest strong edge, where hardly another pair is as strong."""
-    weakest = float(strength_of(coupling, strong).min())
-    others = int((coupling.data >= weakest).sum()) // 2 - strong.shape[1]
-    return weakest if others <= _CLEAN * strong.shape[1] else None
+    return as_cells(best, faulty, nodes, coupling.shape[0])
 
 
 def _search(
@@ -138,16 +96,9 @@ def _search(
         board = _grown_again(board, strong)
     mend(board, strong, generator, budget)
     board = _close_axes(board, strong)
-    left = board.faults(strong).shape[1]
-    if left > _LOST * strong.shape[1]:
+    if board.faults(strong).shape[1] > _LOST * strong.shape[1]:
         return None
-    for turn in range(_ROUNDS):
-        cell, placed = board.cells()
-        board.evidence = evidence_from_cells(bins, cell, placed, board.period)
-        improved = trim(board) + mend(board, strong if turn == 0 else edges, generator, budget)
-        before, left = left, board.faults(strong).shape[1]
-        if turn > 0 and (not improved or (large and left > _SETTLED * before)):
-            break
+    settle(board, strong, edges, generator)
     return board
 
 
@@ -167,7 +118,7 @@ def _grown_again(board: Board, strong: np.ndarray) -> Board:
 
 def _complete(board: Board, edges: np.ndarray) -> bool:
     """Whether the nodes fill a box without a gap and hardly an edge is off it: there is nothing to mend."""
-    return _fills_box(board) and board.faults(edges).shape[1] <= _CLEAN * edges.shape[1]
+    return _fills_box(board) and board.faults(edges).shape[1] <= CLEAN * edges.shape[1]
 
 
 def _fills_box(board: Board) -> bool:
@@ -192,7 +143,7 @@ def _best_start(evidence: Evidence, strong: np.ndarray, dim: int) -> Board | Non
         total = board.total(everyone)
         if total > best_total:
             best, best_total = board, total
-        if board.faults(strong).shape[1] <= _CLEAN * strong.shape[1]:
+        if board.faults(strong).shape[1] <= CLEAN * strong.shape[1]:
             break
     return best
 

@@ -24,7 +24,7 @@ from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 
-__all__ = ["discover_part"]
+__all__ = ["discover_part", "edges_alone"]
 
 
 def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> Part:
@@ -52,7 +52,7 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
         clock("lattice")
         if found is not None:
             return replace(found, seconds=clock.seconds)
-    found = on_map(views, court, choice, dim, snap, seed) if drawn else _edges_alone(views[0], choice)
+    found = on_map(views, court, choice, dim, snap, seed) if drawn else edges_alone(views[0], choice)
     clock("map")
     return replace(found, seconds=clock.seconds)
 
@@ -75,7 +75,7 @@ def _small(signals: Signals, dim: int | None, clock: Clock) -> Part:
     return Part(pos, edges, strength, own, confidence, sign, None, None, None, rows, coupling.name, clock.seconds)
 
 
-def _edges_alone(view: View, choice: Choice) -> Part:
+def edges_alone(view: View, choice: Choice) -> Part:
     """Couplings that stand out from the noise, without a map; none where too little is known to tell.
 
     Among nodes that are all alike, such as those of a cluster, each pair has little to say that others don't. What

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.coarsening import coarsen_points, farthest_points
+from scge_pyg.nn.trained.to_graph import graph_of_places
 
 __all__ = ["NodeEmbedding"]
 
@@ -140,6 +142,55 @@ class NodeEmbedding(torch.nn.Module):
         if method == "farthest":
             return NodeEmbedding.from_points(points[farthest_points(points, num_nodes)])
         raise ValueError(f"coarsen: method must be 'kmeans' or 'farthest', got {method!r}")
+
+    def to_graph(self, x: Any = None) -> SharedGraph:
+        r"""The geometry that the places have learned, as a graph, on a lattice where they form one.
+
+        * *Columns.* A table may have more than the geometry: those with no spread beyond noise fall away, chains and
+          rings get their place along the chain, bent sheets are unrolled; spheres keep their columns. Nodes that stand
+          by themselves, four spacings from all others, are a part of their own.
+        * *Lattice.* Cells are read off the places if these stand in rows: up to noise of a twelfth of the spacing,
+          with holes, with a tenth of the nodes astray, which then have no cell. A ring of even gaps is a periodic one.
+        * *Edges* join neighbouring cells; off lattices the ``N dim`` nearest pairs of those that are among each other's
+          ``2 dim + 2`` nearest, and what holds their pieces together. Weights are :math:`\exp(-(r_{ij}/\bar r)^2)`
+          with :math:`\bar r` the median distance to the nearest node.
+        * *Trust.* Nothing judges places alone: any confidence is 0.5. Random places have no lattice, but are places.
+
+        With samples ``x`` the places are judged as :func:`scge_pyg.discover` judges its own: neighbours on them must
+        predict samples nearly as well as the best partners without a map (:class:`scge_pyg.graph.fit.Fit`), or else
+        the graph has no places (``dim`` is 0, ``graph.fit.verdict`` is not ``"geometry"``). Cells are mended by the
+        coupling of the samples where these contradict the table, from half of the nodes in place; edges and weights are
+        couplings, and confidence that of ``discover``. The places may have been learned from the same samples:
+        coefficients are fitted on one half of them and judged on the other, places are not.
+
+        Cost: :math:`O(N \log N)`; with samples that of ``discover`` but for its search.
+
+        Args:
+            x: Samples as ``discover`` takes them, ``[S, N]`` or ``[S, N, C]``. Default: places alone.
+
+        Returns:
+            A graph over the N nodes, unit spacing. Nodes that are not live here, or constant in ``x``, are not live.
+
+        Raises:
+            ValueError: If fewer than 2 nodes are live, places are not finite, or ``x`` is of another number of nodes.
+
+        Warns:
+            UserWarning: If samples refuse the places.
+
+        Example:
+            >>> import torch
+            >>> turned = NodeEmbedding.from_grid((4, 5))() @ torch.tensor([[0.6, -0.8], [0.8, 0.6]])
+            >>> NodeEmbedding.from_points(0.9 * turned.detach()).to_graph().lattice.shape
+            (4, 5)
+            >>> print(NodeEmbedding(100, 2).to_graph().lattice)
+            None
+        """
+        if self.weight.shape[0] < 2:
+            raise ValueError(f"to_graph: at least 2 nodes must be live, got {self.weight.shape[0]}")
+        if not bool(torch.isfinite(self.weight).all()):
+            raise ValueError("to_graph: the table has NaN or infinite places; its training diverged, try a smaller lr")
+        places = self().detach().double().numpy(force=True)
+        return graph_of_places(places, self.live.numpy(force=True), x)
 
     def extra_repr(self) -> str:
         dead = self.num_nodes - self.weight.shape[0]
