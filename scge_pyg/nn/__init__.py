@@ -5,6 +5,7 @@ from scge_pyg.nn.fixed.norm import NodeBatchNorm
 from scge_pyg.nn.fixed.on_shared_graph import OnSharedGraph
 from scge_pyg.nn.fixed.pool import ClusterPool, ClusterUnpool, NodeMean
 from scge_pyg.nn.layer.scge_conv import SCGEConv
+from scge_pyg.nn.layer.settle import settle
 from scge_pyg.nn.layer.transfer import transfer
 from scge_pyg.nn.trained.fit_embedding import fit_embedding
 from scge_pyg.nn.trained.hebbian import HebbianLoss
@@ -21,5 +22,6 @@ __all__ = [
     "SCGEConv",
     "fit_embedding",
     "lower_to_conv",
+    "settle",
     "transfer",
 ]

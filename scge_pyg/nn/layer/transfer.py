@@ -21,7 +21,8 @@ def transfer(state: Mapping[str, Any], layer: Layer) -> Layer:
 
     ``layer.load_state_dict(state)`` refuses such a state, because the same weights mean another function on other
     places. Here the weights :math:`\mathbf{W}_p` of every tap are taken over and the geometry stays the layer's own, as
-    for a kernel that moves to images of another size. What has one row for each node or edge, such as gates and trained
+    for a kernel that moves to images of another size. (Trained places that have become a grid move onto it with
+    :func:`scge_pyg.nn.settle`.) What has one row for each node or edge, such as gates and trained
     edge weights, needs as many of them.
 
     Args:
