@@ -61,11 +61,8 @@ def check_arguments(
         )
     if neighbors not in ("support", "nearest", "edges"):
         raise ValueError(f"SCGEConv: neighbors must be 'support', 'nearest', 'edges' or None, got {neighbors!r}")
-    if neighbors != "nearest" and not fixed and (neighbors != "support" or kernel is None):
-        raise ValueError(
-            f"SCGEConv: neighbors={neighbors!r} needs a fixed geometry; a NodeEmbedding takes 'nearest', or 'support' "
-            f"with a kernel"
-        )
+    if neighbors != "nearest" and not fixed:
+        raise ValueError(f"SCGEConv: neighbors={neighbors!r} needs a fixed geometry; a NodeEmbedding takes 'nearest'")
     if neighbors == "edges" and source is not target:
         raise ValueError("SCGEConv: neighbors='edges' needs one graph, not a pair")
     if kernel not in ("points", "mlp", None):

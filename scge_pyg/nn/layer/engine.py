@@ -94,14 +94,7 @@ def build_engine(
     places = _places(source, target, graphs)
     edges: Tensor | None = None
     chooser: torch.nn.Module | None = None
-    table: Neighborhood | None
-    if neighbors == "support" and graphs is None:
-        # of the nearest, those outside of the support have no weight; on a lattice one more row all around holds it
-        count = points.shape[0]
-        around = math.prod(2 + size for size in _per_axis(kernel_size, points))
-        width = min(int(source.live.sum()), candidates or around)
-        table = _empty_table(width, source, target)
-    elif neighbors == "nearest" or graphs is None:
+    if neighbors == "nearest" or graphs is None:
         k = min(points.shape[0] if k is None else k, int(source.live.sum()))
         chooser, width = _chooser(estimator, k, int(source.live.sum()), candidates)
         complete = width == source.num_nodes and bool(target.live.all())

@@ -81,13 +81,10 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         estimator: Choice of neighbours: ``"topk"``, ``"soft"``, ``"straight_through"``, ``"gumbel"``, ``"reinforce"``
             or a module (:mod:`scge_pyg.nn.trained.estimators`).
         tau: Temperature of the score of places. Default: 1 for neighbours by distance, infinite otherwise.
-        neighbors: ``"support"``, ``"nearest"`` or ``"edges"`` (those of the graph). Default: as said above. A trainable
-            embedding may take ``"support"``: all of its ``candidates`` that the kernel reaches, with weight 1, as a
-            fixed geometry has them. Where its places are a grid, that is the convolution in every node.
+        neighbors: ``"support"``, ``"nearest"`` or ``"edges"`` (those of the graph). Default: as said above.
         self_loops: With ``"edges"``, whether a node hears itself.
         symmetric: Node i hears j if and only if j hears i (square layers, hard choices).
-        candidates: Sources a node chooses from. Default: ``4 k``, all for ``"soft"``, and for ``"support"`` a window
-            that is one node wider on each side.
+        candidates: Sources a node chooses from. Default: ``4 k``, and all for ``"soft"``.
         refresh_every: Training calls between two searches for candidates.
         root_weight: Whether to add a linear map of the target's own features.
         bias: Whether to add a bias. Default: ``True``.

@@ -26,7 +26,8 @@ class Seating:
 
     def __init__(self, graph: SharedGraph, nodes: list[Any]) -> None:
         tables = [one for one in nodes if isinstance(one, NodeEmbedding)]
-        finest = next((one for one in tables if one.num_nodes == graph.num_nodes), None)
+        sizes = (graph.num_nodes, int(graph.live.sum()))
+        finest = next((one for one in tables if one.num_nodes in sizes), None)
         if finest is None:
             counts = sorted({one.num_nodes for one in tables})
             raise ValueError(
@@ -34,8 +35,9 @@ class Seating:
                 f"{', '.join(map(str, counts)) or 'no'} nodes; give the graph of its finest table, table.to_graph()"
             )
         self.graph = graph
-        active = (active_nodes(graph) & finest.live).cpu()
-        places, target = _raw(finest)[active], graph.pos.detach().cpu().double()[active]
+        own = graph if finest.num_nodes == graph.num_nodes else _living(graph)
+        active = (active_nodes(own) & finest.live).cpu()
+        places, target = _raw(finest)[active], own.pos.detach().cpu().double()[active]
         self._frame = torch.linalg.lstsq(_homogeneous(places), target, driver="gelsd").solution
         self._known: dict[int, SharedGraph] = {}
 
@@ -43,7 +45,9 @@ class Seating:
         if nodes.num_nodes == self.graph.num_nodes:
             return self.graph
         key = id(nodes.weight)
-        if key not in self._known:
+        if key not in self._known and nodes.num_nodes == int(self.graph.live.sum()):
+            self._known[key] = _living(self.graph)
+        elif key not in self._known:
             self._known[key] = self._coarse(_homogeneous(_raw(nodes)) @ self._frame)
         return self._known[key]
 
@@ -63,6 +67,14 @@ class Seating:
         start = torch.tensor(lattice.origin, dtype=torch.float64) + unit * origin
         coarse = Lattice(cell, shape, None, start.tolist(), (unit * step).tolist())
         return SharedGraph(coarse.pos.to(self.graph.pos), torch.zeros(2, 0, dtype=torch.long), lattice=coarse)
+
+
+def _living(graph: SharedGraph) -> SharedGraph:
+    """The live nodes alone, in their order, without edges: layers read places."""
+    lattice, live = graph.lattice, graph.live
+    assert lattice is not None
+    own = Lattice(lattice.cell[live], lattice.shape, lattice.periodic, lattice.origin, lattice.stride)
+    return SharedGraph(graph.pos[live], torch.zeros(2, 0, dtype=torch.long), dim=graph.dim, lattice=own)
 
 
 _Seats = tuple[Tensor, Tensor, float]

@@ -60,7 +60,7 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
 
     Raises:
         TypeError: If ``model`` is no module or ``graph`` no :class:`SharedGraph`.
-        ValueError: If the graph has no lattice, or the model no layer on a table of its number of nodes.
+        ValueError: If the graph has no lattice, or the model no layer on a table of its nodes, or of the live ones.
 
     Warns:
         UserWarning: If outputs for ``x`` differ by more than rounding.
