@@ -1,6 +1,8 @@
-"""What a decoder's Jacobian says: its norm along paths, path lengths, Lemma 1, isometry, the translation test."""
+"""What a decoder's Jacobian says: its norm along paths, path lengths, Lemma 1, isometry, the translation test;
+and of the data, their intrinsic dimension."""
 
 from scge_pyg.analysis.geodesic import Geodesic, geodesic
+from scge_pyg.analysis.intrinsic_dimension import IntrinsicDimension, intrinsic_dimension
 from scge_pyg.analysis.isometry import delta_orthogonal_, initialize_, orthogonal_, singular_values
 from scge_pyg.analysis.jacobian import HutchinsonEstimate, frobenius_norm, hutchinson, jacobian
 from scge_pyg.analysis.lemma1 import Lemma1, lemma1
@@ -19,6 +21,7 @@ from scge_pyg.analysis.translation import PathShape, TranslationPath, path_shape
 __all__ = [
     "Geodesic",
     "HutchinsonEstimate",
+    "IntrinsicDimension",
     "Lemma1",
     "MeanField",
     "PathShape",
@@ -31,6 +34,7 @@ __all__ = [
     "geodesic",
     "hutchinson",
     "initialize_",
+    "intrinsic_dimension",
     "jacobian",
     "jacobian_along",
     "l2_path_length",
