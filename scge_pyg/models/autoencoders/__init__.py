@@ -1,6 +1,6 @@
 """Autoencoders with a small, deterministic bottleneck: SCGE and what it is compared with."""
 
-from scge_pyg.models.autoencoders.base import AutoEncoder
+from scge_pyg.models.autoencoders.base import AutoEncoder, summed_squared_error
 from scge_pyg.models.autoencoders.conv import ConvAutoEncoder
 from scge_pyg.models.autoencoders.inference import LatentEncoder, LatentInference, infer_latent
 from scge_pyg.models.autoencoders.locally_connected import LocallyConnectedAutoEncoder
@@ -14,12 +14,9 @@ from scge_pyg.models.autoencoders.relative_distance import (
 )
 from scge_pyg.models.autoencoders.scge import SCGEAutoEncoder
 from scge_pyg.models.autoencoders.second_order import SecondOrderAutoEncoder
-from scge_pyg.models.autoencoders.training import (
-    AutoEncoderFit,
-    fit_autoencoder,
-    reconstruction_error,
-    summed_squared_error,
-)
+from scge_pyg.models.autoencoders.training import AutoEncoderFit, fit_autoencoder, reconstruction_error
+from scge_pyg.models.autoencoders.transformer import TransformerAutoEncoder
+from scge_pyg.models.autoencoders.variational import VariationalAutoEncoder
 
 __all__ = [
     "AutoEncoder",
@@ -35,6 +32,8 @@ __all__ = [
     "PCAAutoEncoder",
     "SCGEAutoEncoder",
     "SecondOrderAutoEncoder",
+    "TransformerAutoEncoder",
+    "VariationalAutoEncoder",
     "calibrate_offset",
     "fit_autoencoder",
     "infer_latent",

@@ -10,14 +10,25 @@ from torch import Tensor, nn
 
 from scge_pyg.nn.layer.batching import as_batch
 
-__all__ = ["AutoEncoder"]
+__all__ = ["AutoEncoder", "summed_squared_error"]
+
+
+def summed_squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    r"""Mean over samples of :math:`\lVert x - r \rVert^2`, the square summed over nodes and channels.
+
+    Example:
+        >>> summed_squared_error(torch.ones(2, 3, 1), torch.zeros(2, 3, 1)).item()
+        3.0
+    """
+    return (x - reconstruction).square().flatten(1).sum(1).mean()
 
 
 class AutoEncoder(nn.Module, ABC):
     r"""Samples to a small latent code without noise and back, :math:`r(z(x)) \approx x`.
 
     Subclasses implement ``_encode`` from ``[B, N, C]`` to ``[B, latent]`` and ``_decode`` the other way, and may name
-    the biases of their output, for :meth:`initialize`.
+    the biases of their output, for :meth:`initialize`, and the layers that end in the code, for
+    :class:`VariationalAutoEncoder`.
 
     Args:
         num_nodes: Number of nodes N.
@@ -60,6 +71,10 @@ class AutoEncoder(nn.Module, ABC):
         """Biases of the output, one a value or one a channel, and the nodes that each is added to."""
         return []
 
+    def _to_code(self) -> nn.Sequential | None:
+        """Layers whose last is the ``nn.Linear`` to the code; None if there are no such."""
+        return None
+
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:
         """Let the reconstruction start around the mean of samples ``[S, N, C]``: the last bias becomes it.
@@ -84,6 +99,10 @@ class AutoEncoder(nn.Module, ABC):
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Parameters for an optimiser with their learning rates."""
         return [{"params": list(self.parameters()), "lr": lr}]
+
+    def loss(self, x: Tensor) -> Tensor:
+        """What training minimises: the summed squared error of samples ``[B, N, C]``, mean over them."""
+        return summed_squared_error(x, self(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstructions ``[B, N, C]``."""

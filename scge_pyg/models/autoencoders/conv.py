@@ -69,6 +69,9 @@ class ConvAutoEncoder(AutoEncoder):
     def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
         return [(last_bias(self.up), slice(None))]
 
+    def _to_code(self) -> nn.Sequential:
+        return self.dense_down
+
     def _encode(self, x: Tensor) -> Tensor:
         grid = self.down(x.transpose(1, 2).unflatten(2, self.shape))
         z: Tensor = self.dense_down(grid.flatten(2).transpose(1, 2).flatten(1))

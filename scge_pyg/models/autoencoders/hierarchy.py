@@ -130,6 +130,9 @@ class HierarchicalAutoEncoder(AutoEncoder):
         biases: list[tuple[nn.Parameter, Tensor | slice]] = [(last_bias(self.up), self.active)]
         return biases if self.rest is None else [*biases, (self.rest, ~self.active)]
 
+    def _to_code(self) -> nn.Sequential:
+        return self.dense_down
+
     def _encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.dense_down(self.down(x if self.rest is None else x[:, self.active]).flatten(1))
         return z

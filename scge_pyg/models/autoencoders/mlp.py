@@ -53,6 +53,9 @@ class MLPAutoEncoder(AutoEncoder):
         assert isinstance(last, nn.Linear)
         return [(last.bias, slice(None))]
 
+    def _to_code(self) -> nn.Sequential:
+        return self.down
+
     def _encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.down(x.flatten(1))
         return z

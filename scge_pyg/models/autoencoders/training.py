@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from scge_pyg.models.autoencoders.base import AutoEncoder
+from scge_pyg.models.autoencoders.base import AutoEncoder, summed_squared_error
 
-__all__ = ["AutoEncoderFit", "fit_autoencoder", "reconstruction_error", "summed_squared_error"]
+__all__ = ["AutoEncoderFit", "fit_autoencoder", "reconstruction_error"]
 
 _DIVERGED = 10.0  # times the loss of answering zero
 
@@ -35,16 +35,6 @@ class AutoEncoderFit:
     diverged: bool
 
 
-def summed_squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
-    r"""Mean over samples of :math:`\lVert x - r \rVert^2`, the square summed over nodes and channels.
-
-    Example:
-        >>> summed_squared_error(torch.ones(2, 3, 1), torch.zeros(2, 3, 1)).item()
-        3.0
-    """
-    return (x - reconstruction).square().flatten(1).sum(1).mean()
-
-
 def fit_autoencoder(
     model: AutoEncoder,
     x: Tensor,
@@ -53,7 +43,7 @@ def fit_autoencoder(
     batch_size: int = 128,
     lr: float = 2e-3,
     seed: int = 0,
-    objective: Callable[[Tensor, Tensor], Tensor] = summed_squared_error,
+    objective: Callable[[Tensor, Tensor], Tensor] | None = None,
     parameters: Iterable[dict[str, Any]] | None = None,
     after_step: Callable[[Tensor, int], None] | None = None,
     progress: str | None = None,
@@ -72,7 +62,8 @@ def fit_autoencoder(
         batch_size: Samples of a step.
         lr: Largest learning rate.
         seed: Of the order of the samples.
-        objective: Loss of a batch and its reconstruction. Default: :func:`summed_squared_error`.
+        objective: Loss of a batch and its reconstruction. Default: ``model.loss`` of the batch, the summed squared error
+            or what else the model is trained by.
         parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default:
             ``model.parameter_groups(lr)``.
         after_step: Called with the batch and the number of the step, 0 first.
@@ -108,7 +99,7 @@ def fit_autoencoder(
     optimizer = torch.optim.Adam(groups)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [g["lr"] for g in groups], total_steps=steps * epochs)
     generator = torch.Generator().manual_seed(seed)
-    limit = _DIVERGED * float(objective(x[:batch_size], torch.zeros_like(x[:batch_size])))
+    limit = _DIVERGED * float((objective or summed_squared_error)(x[:batch_size], torch.zeros_like(x[:batch_size])))
     losses: list[float] = []
     good = copy.deepcopy(model.state_dict())
     model.train()
@@ -119,7 +110,7 @@ def fit_autoencoder(
             order = torch.randperm(x.shape[0], generator=generator)[: steps * batch_size].to(x.device)
             for number, chosen in enumerate(order.split(batch_size)):
                 batch = x[chosen]
-                loss = objective(batch, model(batch))
+                loss = model.loss(batch) if objective is None else objective(batch, model(batch))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
