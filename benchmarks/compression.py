@@ -40,7 +40,11 @@ from scge_pyg.transforms import ShuffleNodes
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
 _DATA = ("fashion", "mnist", "two-class")
 _MAIN = ("mlp", "conv", "conv-shuffled", "scge", "scge-free", "scge-learned")
-_OTHER = ("pca", "linear", "mlp-bn", "local", "scge-random", "scge-content", "locally-linear", "second-order")
+_OTHER = (
+    *("linear", "mlp-bn", "local", "scge-random", "locally-linear", "second-order"),
+    *("transformer", "vae-mlp", "vae-conv", "vae-scge"),
+)
+_FULL_ONLY = ("scge-content", "beta-vae-mlp", "beta-vae-conv", "beta-vae-scge")
 _CURVE = ("mlp", "conv", "scge")
 _PARTS = ("main", "other", "latents", "images")
 
@@ -78,9 +82,9 @@ def cells(quick: bool, seeds: int) -> Iterator[Cell]:
                         yield Cell("main", name, model, latent, seed, images)
     for seed in range(seeds):
         for name in data:
-            for model in _OTHER:
-                if model != "pca":
-                    yield Cell("other", name, model, 16, seed, images)
+            for model in _OTHER if quick else (*_OTHER, *_FULL_ONLY):
+                for latent in (16, 32) if model == "transformer" and not quick else (16,):
+                    yield Cell("other", name, model, latent, seed, images)
     if not quick:
         for latent in (2, 4, 8, 64):
             for model in (*_CURVE, "pca"):

@@ -22,6 +22,8 @@ from scge_pyg.models.autoencoders import (
     PCAAutoEncoder,
     SCGEAutoEncoder,
     SecondOrderAutoEncoder,
+    TransformerAutoEncoder,
+    VariationalAutoEncoder,
     fit_autoencoder,
 )
 
@@ -31,6 +33,7 @@ _SHAPE = (28, 28)
 _BATCH, _RATE = 32, 3e-3
 _HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE, _HEBBIAN_MEMORY = 128, 2_000, 0.5, 4_096
 _LESSONS, _REGROUP_EVERY = 5, 20
+_BETA = {"vae": 1.0, "beta-vae": 4.0}
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,22 @@ MODELS = {
     "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True),
     "locally-linear": Model("locally linear, 16 maps", rate=3e-3),
     "second-order": Model("second order", rate=1.5e-3),
+    "transformer": Model("Transformer on 4x4 patches, true grid", rate=1e-3),
+    "vae-mlp": Model("VAE, MLP", rate=1.5e-3),
+    "vae-conv": Model("VAE, convolutional, true grid"),
+    "vae-scge": Model("VAE, SCGE, shuffled pixels: discovered lattice, lowered", shuffled=True),
+    "beta-vae-mlp": Model("VAE with beta = 4, MLP", rate=1.5e-3),
+    "beta-vae-conv": Model("VAE with beta = 4, convolutional, true grid"),
+    "beta-vae-scge": Model("VAE with beta = 4, SCGE, shuffled pixels: discovered lattice, lowered", shuffled=True),
 }
 
 
 def build(name: str, x: Tensor, latent: int, seed: int) -> tuple[AutoEncoder, dict[str, Any]]:
     """An untrained model from images of its modality ``[S, N, 1]``, and what to note about it."""
+    kind, _, base = name.rpartition("-")
+    if kind in _BETA:
+        model, note = build(base, x, latent, seed)
+        return VariationalAutoEncoder(model, beta=_BETA[kind]), note
     nodes, start = x.shape[1], time.perf_counter()
     if name in ("scge", "scge-free", "scge-content"):
         graph = discover(x, snap=name == "scge")
@@ -88,6 +102,7 @@ def build(name: str, x: Tensor, latent: int, seed: int) -> tuple[AutoEncoder, di
         "scge-random": lambda: SCGEAutoEncoder(_random_places(nodes, seed), 1, latent),
         "locally-linear": lambda: LocallyLinearAutoEncoder(nodes, 1, latent),
         "second-order": lambda: SecondOrderAutoEncoder(nodes, 1, latent),
+        "transformer": lambda: TransformerAutoEncoder(_SHAPE, 1, latent),
     }  # fmt: skip
     return makers[name](), {}
 

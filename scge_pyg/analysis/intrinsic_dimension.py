@@ -22,24 +22,26 @@ class IntrinsicDimension(NamedTuple):
     Args:
         dimension: From all neighbours, a scalar.
         by_neighbors: From the 2, 3, ..., k nearest ones, ``[k - 1]``: those of few look at a smaller scale.
-        per_sample: From the k nearest of each sample alone ``[S]``, each with a relative error of
+        per_point: From the k nearest of each of P samples alone ``[P]``, each with a relative error of
             :math:`1 / \sqrt{k - 1}`.
     """
 
     dimension: Tensor
     by_neighbors: Tensor
-    per_sample: Tensor
+    per_point: Tensor
 
 
 @torch.no_grad()
-def intrinsic_dimension(x: Tensor, neighbors: int = 20, progress: bool = False) -> IntrinsicDimension:
+def intrinsic_dimension(
+    x: Tensor, neighbors: int = 20, points: int | None = None, progress: bool = False
+) -> IntrinsicDimension:
     r"""Levina and Bickel's maximum likelihood estimator, its inverses averaged over samples.
 
     If the data are spread evenly over a d-dimensional surface within the reach of k neighbours, the number of
     neighbours within t grows as :math:`t^d`, and with :math:`T_j(x)` the distance to the j-th nearest one
 
     .. math::
-        \frac{1}{\hat m_k} = \frac{1}{S} \sum_x \frac{1}{\hat m_k(x)}, \qquad
+        \frac{1}{\hat m_k} = \frac{1}{P} \sum_x \frac{1}{\hat m_k(x)}, \qquad
         \frac{1}{\hat m_k(x)} = \frac{1}{k - 1} \sum_{j=1}^{k-1} \log \frac{T_k(x)}{T_j(x)} .
 
     Levina and Bickel average :math:`\hat m_k(x)` itself; its inverse is what has the right mean, and averaging that is
@@ -50,16 +52,17 @@ def intrinsic_dimension(x: Tensor, neighbors: int = 20, progress: bool = False) 
     "Comments on 'Maximum likelihood estimation of intrinsic dimension'"; Pope et al. 2021, "The intrinsic dimension of
     images and its impact on learning", who apply it to images.
 
-    Cost: :math:`O(S^2 D)` time, in blocks of at most 64 MiB: 60,000 images of 784 pixels take minutes. Neighbours are
-    sought in the precision of ``x``, then their distances are taken from differences in float64.
+    Cost: :math:`O(P S D)` time, in blocks of at most 64 MiB. Neighbours are sought in the precision of ``x``, then their
+    distances are taken from differences in float64.
 
     Args:
         x: Samples ``[S, D]``, or ``[S, ...]`` to be flattened, no two alike.
         neighbors: Number k of neighbours, from 2 to S - 1. Default: 20.
+        points: Number P of samples, evenly spread over their order, whose neighbours are sought among all. Default: all.
         progress: Show a bar.
 
     Raises:
-        ValueError: If ``x`` isn't finite, ``neighbors`` is out of range, or samples coincide.
+        ValueError: If ``x`` isn't finite, ``neighbors`` or ``points`` is out of range, or samples coincide.
 
     Example:
         >>> import torch
@@ -75,11 +78,15 @@ def intrinsic_dimension(x: Tensor, neighbors: int = 20, progress: bool = False) 
             f"{where}: neighbors must be an integer from 2 to {count - 1}, less than the number of samples, "
             f"got {neighbors!r} for x {list(x.shape)}"
         )
-    distance = _nearest_distances(x.flatten(1), neighbors, progress)
+    at = count if points is None else points
+    if isinstance(at, bool) or not isinstance(at, int) or not 1 <= at <= count:
+        raise ValueError(f"{where}: points must be an integer from 1 to {count}, the number of samples, got {at!r}")
+    chosen = torch.arange(at, device=x.device) * count // at
+    distance = _nearest_distances(x.flatten(1), chosen, neighbors, progress)
     alike = distance[:, 0] == 0
     if bool(alike.any()):
         raise ValueError(
-            f"{where}: {int(alike.sum())} of the {count} samples coincide with another one, which has no dimension; "
+            f"{where}: {int(alike.sum())} of {at} samples coincide with another one, which has no dimension; "
             f"keep one of each: torch.unique(x, dim=0)"
         )
     log = distance.log()
@@ -89,15 +96,15 @@ def intrinsic_dimension(x: Tensor, neighbors: int = 20, progress: bool = False) 
     return IntrinsicDimension(by_neighbors[-1], by_neighbors, 1 / inverse[:, -1])
 
 
-def _nearest_distances(x: Tensor, neighbors: int, progress: bool) -> Tensor:
-    """Distances to the nearest samples in float64 ``[S, k]``, ascending, the sample itself left out."""
+def _nearest_distances(x: Tensor, chosen: Tensor, neighbors: int, progress: bool) -> Tensor:
+    """Distances of chosen samples to their nearest in float64 ``[P, k]``, ascending, themselves left out."""
     x = x - x.mean(0)
     count, width = x.shape
     half_square = x.square().sum(1) / 2
     candidates = min(neighbors + _SPARE, count - 1)
     row_bytes = max(x.element_size() * count, 8 * width * candidates)
     found = []
-    blocks = torch.arange(count, device=x.device).split(max(1, _BLOCK_BYTES // row_bytes))
+    blocks = chosen.split(max(1, _BLOCK_BYTES // row_bytes))
     for rows in tqdm(blocks, desc="intrinsic_dimension", unit="block", disable=not progress):
         score = torch.addmm(half_square, x[rows], x.T, alpha=-1.0)  # half the squared distance, less one of the row
         score[torch.arange(len(rows), device=x.device), rows] = torch.inf

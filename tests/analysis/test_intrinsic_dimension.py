@@ -18,7 +18,7 @@ def test_equals_a_loop_over_samples():
     for i in range(40):
         distance = sorted(math.dist(x[i].tolist(), x[j].tolist()) for j in range(40) if j != i)
         inverses.append(sum(math.log(distance[k - 1] / distance[j]) for j in range(k - 1)) / (k - 1))
-    torch.testing.assert_close(found.per_sample, 1 / torch.tensor(inverses, dtype=torch.float64))
+    torch.testing.assert_close(found.per_point, 1 / torch.tensor(inverses, dtype=torch.float64))
     assert found.dimension.item() == pytest.approx(40 / sum(inverses))
     for fewer in (2, 3, 5):
         assert found.by_neighbors[fewer - 2].item() == pytest.approx(intrinsic_dimension(x, fewer).dimension.item())
@@ -47,8 +47,8 @@ def test_a_sphere_has_one_dimension_less_than_its_space():
 
 def test_inverses_are_averaged():
     found = intrinsic_dimension(uniform(500, 2), 5)
-    assert found.dimension.item() == pytest.approx(1 / (1 / found.per_sample).mean().item())
-    assert found.per_sample.mean() > 1.2 * found.dimension  # (k - 1) / (k - 2) on average
+    assert found.dimension.item() == pytest.approx(1 / (1 / found.per_point).mean().item())
+    assert found.per_point.mean() > 1.2 * found.dimension  # (k - 1) / (k - 2) on average
 
 
 def test_blocks_and_units_change_nothing(monkeypatch):
@@ -56,7 +56,14 @@ def test_blocks_and_units_change_nothing(monkeypatch):
     whole = intrinsic_dimension(x, 7)
     monkeypatch.setattr(importlib.import_module("scge_pyg.analysis.intrinsic_dimension"), "_BLOCK_BYTES", 8 * 300 * 7)
     for other in (x, 1e6 * x + 1e6, x.view(300, 3, 1)):
-        torch.testing.assert_close(intrinsic_dimension(other, 7).per_sample, whole.per_sample, rtol=1e-6, atol=0)
+        torch.testing.assert_close(intrinsic_dimension(other, 7).per_point, whole.per_point, rtol=1e-6, atol=0)
+
+
+def test_some_points_have_their_neighbours_among_all_samples():
+    x = uniform(300, 3)
+    whole, some = intrinsic_dimension(x, 7), intrinsic_dimension(x, 7, points=100)
+    torch.testing.assert_close(some.per_point, whole.per_point[::3])
+    assert some.dimension.item() == pytest.approx(1 / (1 / whole.per_point[::3]).mean().item())
 
 
 def test_float32_far_from_the_origin_of_its_own_scale():
@@ -67,6 +74,12 @@ def test_float32_far_from_the_origin_of_its_own_scale():
     )
 
 
+@pytest.mark.parametrize("points", [0, 6, 2.5, True])
+def test_a_bad_number_of_points_is_refused(points):
+    with pytest.raises(ValueError, match=f"points must be an integer from 1 to 5.*got {points}"):
+        intrinsic_dimension(torch.rand(5, 2), 2, points=points)
+
+
 @pytest.mark.parametrize(
     ("x", "neighbors", "message"),
     [
@@ -75,7 +88,7 @@ def test_float32_far_from_the_origin_of_its_own_scale():
         (torch.rand(5, 2), 2.0, "must be an integer.*got 2.0"),
         (torch.rand(6, 2).index_fill(1, torch.tensor([0]), torch.nan), 3, "x holds NaN or infinity"),
         (torch.ones(6, 2, dtype=torch.long), 3, "x must be a floating-point tensor"),
-        (torch.tensor([[0.0], [1.0], [1.0], [3.0], [7.0]]), 2, r"2 of the 5 samples coincide.*torch\.unique"),
+        (torch.tensor([[0.0], [1.0], [1.0], [3.0], [7.0]]), 2, r"2 of 5 samples coincide.*torch\.unique"),
         (torch.tensor(1.0), 2, "got 2 for x"),
     ],
 )
