@@ -52,13 +52,14 @@ def intrinsic_dimension(
     "Comments on 'Maximum likelihood estimation of intrinsic dimension'"; Pope et al. 2021, "The intrinsic dimension of
     images and its impact on learning", who apply it to images.
 
-    Cost: :math:`O(P S D)` time, in blocks of at most 64 MiB. Neighbours are sought in the precision of ``x``, then their
-    distances are taken from differences in float64.
+    Cost: :math:`O(P S D)` time, in blocks of at most 64 MiB. Neighbours are sought in the precision of ``x``, then
+    their distances are taken from differences in float64.
 
     Args:
         x: Samples ``[S, D]``, or ``[S, ...]`` to be flattened, no two alike.
         neighbors: Number k of neighbours, from 2 to S - 1. Default: 20.
-        points: Number P of samples, evenly spread over their order, whose neighbours are sought among all. Default: all.
+        points: Number P of samples, evenly spread over their order, whose neighbours are sought among all S. Default:
+            all.
         progress: Show a bar.
 
     Raises:

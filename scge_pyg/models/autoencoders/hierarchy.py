@@ -82,8 +82,8 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
     """The nodes that take part ``[N]`` bool, and ``count + 1`` ever coarser node sets, the first one of these nodes.
 
     A graph leaves out nodes that are dead or have no cell on its lattice; without a lattice its coordinates are turned
-    along their rows (:func:`upright`). An embedding takes part whole; its coarse sets are k-means centres of its present
-    places.
+    along their rows (:func:`upright`). An embedding takes part whole; its coarse sets are k-means centres of its
+    present places.
     """
     if isinstance(nodes, NodeEmbedding):
         levels: list[SharedGraph | NodeEmbedding] = [nodes]

@@ -62,8 +62,8 @@ def fit_autoencoder(
         batch_size: Samples of a step.
         lr: Largest learning rate.
         seed: Of the order of the samples.
-        objective: Loss of a batch and its reconstruction. Default: ``model.loss`` of the batch, the summed squared error
-            or what else the model is trained by.
+        objective: Loss of a batch and its reconstruction. Default: ``model.loss`` of the batch, the summed squared
+            error or what else the model is trained by.
         parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default:
             ``model.parameter_groups(lr)``.
         after_step: Called with the batch and the number of the step, 0 first.
