@@ -133,3 +133,20 @@ def test_tables_say_what_was_measured(compression):
     assert cells == ["MNIST", "16", "1.00", "", "0.45", "0.49", "1.100", "", "", ""]
     curve = compression.tables([*records, record("conv", 30.0, part="latents", latent=2)]).split("\n\n")[2]
     assert [cell.strip() for cell in curve.split("\n")[2].split("|")[2:-1]] == ["30.000", "8.000"]
+
+
+def test_the_figure_has_a_curve_for_each_model_and_the_dimension_of_the_data(compression):
+    figure = importlib.import_module("compression_figure").errors_over_latents
+    known = {"pca": [9.0, 7.0], "mlp": [8.0, 6.0], "conv": [7.0, 4.0], "scge": [6.0, 3.0]}
+    records = [
+        {"model": name, "data": "fashion", "latent": latent, "seed": 0, "error": error}
+        for name, errors in known.items()
+        for latent, error in zip((16, 4), reversed(errors), strict=True)
+    ]
+    axes = figure([*records, {**records[0], "seed": 1, "error": 99.0}], "fashion").axes[0]
+    dimension, *curves = axes.get_lines()
+    assert [list(curve.get_ydata()) for curve in curves] == list(known.values())
+    assert all(list(curve.get_xdata()) == [4, 16] for curve in curves)
+    x = compression.images("fashion")[0]
+    found = importlib.import_module("scge_pyg.analysis").intrinsic_dimension(x, 20).dimension.item()
+    assert dimension.get_xdata()[0] == pytest.approx(found)
