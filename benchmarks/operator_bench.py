@@ -40,7 +40,7 @@ class Bench:
 
     def measure(self, data: str, row: Row, run: int) -> dict[str, Any]:
         """The record of one row."""
-        wiring, rate = self.wiring(data, run), RATES[data][row.network]
+        wiring, rate = self.wiring(data, run), RATES[row.network]
         record = {"data": data, "network": row.network, "graph": row.graph, "run": run, "rate": rate}
         record |= self.trained(wiring, row, rate)
         if row.graph:
@@ -61,7 +61,7 @@ class Bench:
 
     def expected(self, data: str, row: Row) -> float:
         """Seconds of training on run 0, from those of a few steps; logistic regression's from a tenth of the images."""
-        wiring, rate = self.wiring(data, 0), RATES[data][row.network]
+        wiring, rate = self.wiring(data, 0), RATES[row.network]
         model, order = build(row, wiring, rate)
         x, y = wiring.images.x[:, order], wiring.images.y
         if isinstance(model, LogisticRegression):

@@ -119,9 +119,10 @@ class NearestEdgeConv(torch.nn.Module):
             distance = torch.cdist(x, x)
             distance.diagonal(dim1=1, dim2=2).fill_(torch.inf)
             nearest = distance.topk(self.k, largest=False).indices
+            nearest += x.shape[1] * torch.arange(x.shape[0]).view(-1, 1, 1)
         sent = self.other(x)
-        heard = sent.gather(1, nearest.flatten(1).unsqueeze(2).expand(-1, -1, sent.shape[2]))
-        result: Tensor = self.own(x) - sent + heard.unflatten(1, nearest.shape[1:]).amax(2)
+        heard = sent.flatten(0, 1).index_select(0, nearest.flatten()).unflatten(0, nearest.shape)
+        result: Tensor = self.own(x) - sent + heard.max(2).values
         return result
 
 
@@ -142,8 +143,8 @@ class DynamicClassifier(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[B, classes]`` of ``[B, N, C]``."""
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = norm(conv(x).transpose(1, 2)).transpose(1, 2).relu()
-        logits: Tensor = self.head(torch.cat([x.mean(1), x.amax(1)], 1))
+            x = norm(conv(x).flatten(0, 1)).view(*x.shape[:2], -1).relu()
+        logits: Tensor = self.head(torch.cat([x.mean(1), x.max(1).values], 1))
         return logits
 
 

@@ -28,10 +28,7 @@ LABELS = {
     "scge": "SCGE on the discovered lattice, lowered",
     "cnn": "CNN on the true grid",
 }
-RATES = {
-    "cifar10": {"logistic": 1e-2, **dict.fromkeys([*OPERATORS, *list(LABELS)[1:]], 3e-3)},
-    "fashion_mnist": {"logistic": 1e-2, **dict.fromkeys([*OPERATORS, *list(LABELS)[1:]], 3e-3)},
-}
+RATES = {"logistic": 1e-2, **dict.fromkeys([*OPERATORS, *list(LABELS)[1:]], 3e-3)}
 NEAREST = {"cifar10": (4, "correlation"), "fashion_mnist": (4, "correlation")}
 _DEGREE = 4
 

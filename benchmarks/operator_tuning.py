@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 
 from operator_bench import Bench
 from operator_models import OPERATORS
@@ -38,27 +39,28 @@ def climb(ladder: tuple[float, ...], measure: Callable[[float], float]) -> float
 
 
 def tune(bench: Bench, records: Records) -> None:
-    """Climb to the rate of each row, operators on the k-NN graph, and try the k-NN graphs with the rates in use."""
+    """Climb to the rate of each row on CIFAR-10, and try the k-NN graphs of both data sets with the rates in use."""
+
+    @cache
+    def wiring(data: str, nearest: tuple[int, str] | None) -> Wiring:
+        return Wiring(data, SmallImages(data, _RUN, bench.train), _RUN, nearest)
+
+    def measure(data: str, row: Row, rate: float, nearest: tuple[int, str] | None = None) -> float:
+        keys = {"data": data, "network": row.network, "rate": rate, "nearest": list(nearest or ())}
+        record = records.find(**keys)
+        if record is None:
+            record = {**keys, **bench.trained(wiring(data, nearest), row, rate)}
+            records.add(record)
+        return float(record["accuracy"])
+
     for data in SHAPES:
-        images = SmallImages(data, _RUN, bench.train)
-
-        def measure(row: Row, rate: float, wiring: Wiring, kind: str = "", data: str = data) -> float:
-            keys = {"data": data, "network": row.network, "rate": rate, "nearest": kind}
-            record = records.find(**keys)
-            if record is None:
-                record = {**keys, **bench.trained(wiring, row, rate)}
-                records.add(record)
-            return float(record["accuracy"])
-
-        wiring = Wiring(data, images, _RUN)
-        for row in (*map(Row, LABELS), *(Row(name, "knn") for name in OPERATORS)):
-            if row.network not in _SAME:
-                ladder = _INVERSE_PENALTIES if row.network == "logistic" else _RATES
-                climb(ladder, lambda rate, row=row, measure=measure, wiring=wiring: measure(row, rate, wiring))
-        for k, metric in _NEAREST:
-            wiring = Wiring(data, images, _RUN, (k, metric))
+        for nearest in _NEAREST:
             for name in _JUDGES:
-                measure(Row(name, "knn"), RATES[data][name], wiring, f"{k}, {metric}")
+                measure(data, Row(name, "knn"), RATES[name], nearest)
+    for row in (*(Row(name, "knn") for name in OPERATORS), *map(Row, sorted(LABELS, key="dynamic".__eq__))):
+        ladder = _INVERSE_PENALTIES if row.network == "logistic" else _RATES
+        if row.network not in _SAME:
+            climb(ladder, partial(measure, "cifar10", row))
 
 
 def tuning_table(records: Records) -> str:
@@ -67,12 +69,12 @@ def tuning_table(records: Records) -> str:
     for data in SHAPES:
         for judged in (False, True):
             found = [r for r in records.items if r["data"] == data and bool(r["nearest"]) == judged]
-            columns = [r["nearest"] for r in found] if judged else sorted(r["rate"] for r in found)
-            columns = list(dict.fromkeys(columns))
+            choice = {id(r): "{}, {}".format(*r["nearest"]) if judged else f"{r['rate']:.0e}" for r in found}
+            columns = sorted(set(choice.values()))
             lines = []
             for name in dict.fromkeys(r["network"] for r in found):
-                own = {r["nearest"] or r["rate"]: r["accuracy"] for r in found if r["network"] == name}
-                lines.append([name, *(f"{100 * own[key]:.1f}" if key in own else "" for key in columns)])
+                own = {choice[id(r)]: f"{100 * r['accuracy']:.1f}" for r in found if r["network"] == name}
+                lines.append([name, *(own.get(column, "") for column in columns)])
             if lines:
-                parts.append(f"{data}, run {_RUN}\n\n" + markdown_table(["network", *map(str, columns)], lines))
+                parts.append(f"{data}, run {_RUN}\n\n" + markdown_table(["network", *columns], lines))
     return "\n\n".join(parts)
