@@ -72,8 +72,9 @@ def halve(edge_index: Tensor, weight: Tensor, num_nodes: int) -> tuple[Tensor, T
     graph = networkx.Graph()
     graph.add_weighted_edges_from(zip(*edge_index.tolist(), weight.tolist(), strict=True))
     partner = torch.arange(num_nodes)
-    matched = torch.tensor(list(networkx.max_weight_matching(graph, maxcardinality=True))).view(-1, 2).sort(1).values
-    partner[matched[:, 1]] = matched[:, 0]
+    pairs = list(networkx.max_weight_matching(graph, maxcardinality=True))
+    first, second = torch.tensor(pairs, dtype=torch.long).view(-1, 2).sort(1).values.T
+    partner[second] = first
     pair = torch.unique(partner, return_inverse=True)[1]
     edges = pair[edge_index]
     between = edges[0] != edges[1]

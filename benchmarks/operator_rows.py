@@ -29,7 +29,7 @@ LABELS = {
     "cnn": "CNN on the true grid",
 }
 RATES = {"logistic": 1e-2, **dict.fromkeys([*OPERATORS, *list(LABELS)[1:]], 3e-3)}
-NEAREST = {"cifar10": (4, "correlation"), "fashion_mnist": (4, "correlation")}
+NEAREST = {"cifar10": (3, "euclidean"), "fashion_mnist": (4, "correlation")}
 _DEGREE = 4
 
 
