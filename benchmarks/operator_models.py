@@ -35,9 +35,9 @@ def _transformer(inputs: int, outputs: int, **kwargs: int) -> torch.nn.Module:
 
 
 OPERATORS: dict[str, Maker] = {
-    "GCN": GCNConv,
     "GraphSAGE": SAGEConv,
     "GIN": _gin,
+    "GCN": GCNConv,
     "GAT": _gat,
     "Transformer": _transformer,
 }

@@ -41,7 +41,12 @@ class Row:
     graph: str = ""
 
 
-ROWS = [Row(name) for name in LABELS] + [Row(name, graph) for graph in GRAPHS for name in OPERATORS]
+_LONG = ("offsets", "dynamic")
+ROWS = [
+    *(Row(name) for name in LABELS if name not in _LONG),
+    *(Row(name, graph) for name in OPERATORS for graph in GRAPHS),
+    *map(Row, _LONG),
+]
 MAIN = [
     *(Row(name) for name in ("mlp", "cnn-shuffled", "scge", "cnn")),
     *(Row("GraphSAGE", graph) for graph in ("knn", "discovered")),
