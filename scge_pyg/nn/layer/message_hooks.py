@@ -16,9 +16,12 @@ _CALLED = ("propagate", "message", "aggregate")
 class MessageHooks(MessagePassing):
     """Takes the way of messages while a hook is registered or an explainer is at work.
 
-    Hooks of ``propagate``, ``message`` and ``aggregate`` are called with PyG's arguments: ``alpha``, ``phi`` and
-    ``x_j`` of the edges in the order of ``layer.edge_index``. There is no ``edge_update`` and no
-    ``message_and_aggregate``, so hooks on these are refused.
+    Hooks of ``propagate``, ``message`` and ``aggregate`` are called with PyG's arguments in the order of
+    ``layer.edge_index``: ``x_j [B, E, C]``, ``phi [E, P]`` and ``alpha [E, 1]``, or ``[E, B * H]`` where content makes
+    it the sample's, so that ``AttentionExplainer`` takes its mean (or maximum) over heads and samples. There is no
+    ``edge_update`` and no ``message_and_aggregate``, so hooks on these are refused.
+
+    An explainer's mask has one value for each edge of ``layer.edge_index``, which all samples share.
     """
 
     edge_order: Tensor | None

@@ -40,9 +40,14 @@ def test_what_hooks_see_makes_up_the_output(name):
     _, (edge_index, alpha) = conv(x, return_attention_weights=True)
     assert torch.equal(seen["edge_index"], edge_index)
     torch.testing.assert_close(seen["x_j"], x[:, edge_index[0]])
-    torch.testing.assert_close(seen["alpha"].squeeze(-1) if alpha.dim() == 1 else seen["alpha"], alpha)
+    torch.testing.assert_close(seen["alpha"].view(edge_index.shape[1], -1, conv.heads), edges_first(alpha))
     total = torch.zeros_like(seen["sum"]).index_add(1, edge_index[1], seen["message"])
     torch.testing.assert_close(seen["sum"], total)
+
+
+def edges_first(alpha):
+    """``[E, B or 1, H]``."""
+    return alpha.view(-1, 1, 1) if alpha.dim() == 1 else alpha.transpose(0, 1)
 
 
 def test_hooks_may_change_messages():
