@@ -15,6 +15,7 @@ from scge_pyg.graph.neighbors import knn
 from scge_pyg.graph.part_fits import checked_fits
 from scge_pyg.graph.part_lattices import checked_lattices
 from scge_pyg.graph.parts import dimensions
+from scge_pyg.graph.real import real
 
 __all__ = ["Geometry"]
 
@@ -22,6 +23,7 @@ __all__ = ["Geometry"]
 class Geometry:
     """Coordinates, edges and cells of one node set; :class:`SharedGraph` says what each is."""
 
+    @real
     def __init__(
         self,
         pos: Tensor,

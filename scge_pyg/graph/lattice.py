@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.real import real
+
 __all__ = ["Lattice"]
 
 
@@ -32,6 +34,7 @@ class Lattice:
         [[[[7.0, 5.0]]]]
     """
 
+    @real
     def __init__(
         self,
         cell: Tensor,

@@ -10,14 +10,19 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
+from torch_geometric.data.storage import GlobalStorage
 
 from scge_pyg.graph.checks import as_coordinates
 from scge_pyg.graph.exports import as_data, as_networkx, moved, summary
+from scge_pyg.graph.fit import Fit
 from scge_pyg.graph.geometry import Geometry
 from scge_pyg.graph.graph_file import pack, unpack
 from scge_pyg.graph.grouping import coarsen_graph
 from scge_pyg.graph.known import drawn, full_grid, nearest_edges
+from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.parts import split
+from scge_pyg.graph.real import real
 from scge_pyg.graph.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -34,6 +39,9 @@ class SharedGraph(Geometry):
     Its connected parts are numbered by falling size (ties: the part of the smallest node) in ``component [N]``, which
     follows from ``edge_index`` and is -1 where not live. A graph without a geometry has ``dim`` 0 and coordinates
     without columns: it is its edges.
+
+    :meth:`save` writes it as safetensors. Inside other objects, such as a ``Data``, ``torch.load(weights_only=True)``
+    reads it without running code of the file.
 
     Args:
         pos: Coordinates ``[N, d]`` with about unit distance between nearest nodes; NaN where not live.
@@ -71,6 +79,7 @@ class SharedGraph(Geometry):
     """
 
     @classmethod
+    @real
     def from_grid(cls, shape: Sequence[int], periodic: Sequence[bool] | None = None) -> SharedGraph:
         """The full row-major grid of ``shape``, each cell joined to its neighbours along the axes.
 
@@ -79,6 +88,7 @@ class SharedGraph(Geometry):
         return cls(**full_grid(shape, periodic))
 
     @classmethod
+    @real
     def from_pos(cls, pos: Tensor | ArrayLike, k: int | None = None) -> SharedGraph:
         r"""Known coordinates ``[N, d]``: each node is joined to its ``k`` nearest, in both directions.
 
@@ -94,6 +104,7 @@ class SharedGraph(Geometry):
         return cls(pos, *nearest_edges(pos, k))
 
     @classmethod
+    @real
     def from_edge_index(
         cls,
         edge_index: Tensor,
@@ -119,6 +130,7 @@ class SharedGraph(Geometry):
         """
         return cls(**drawn(edge_index, num_nodes, edge_weight, dim, seed))
 
+    @real
     def parts(self) -> list[SharedGraph]:
         """One graph for each connected part of at least two nodes, largest first; single nodes are left out.
 
@@ -136,6 +148,7 @@ class SharedGraph(Geometry):
         """
         return [SharedGraph(**options) for options in split(self)]
 
+    @real
     def coarsen(self, num_nodes: int | None = None, *, stride: int | None = None) -> tuple[SharedGraph, Tensor]:
         """A coarser graph in the same frame, and the cluster of each node.
 
@@ -185,6 +198,7 @@ class SharedGraph(Geometry):
         write_tensors(path, _FORMAT, *pack(self))
 
     @classmethod
+    @real
     def load(cls, path: str | os.PathLike[str]) -> SharedGraph:
         """Read a graph that :meth:`save` wrote. Raises ``ValueError`` for a corrupt or foreign file."""
         tensors, header = read_tensors(path, _FORMAT)
@@ -195,3 +209,7 @@ class SharedGraph(Geometry):
 
     def __repr__(self) -> str:
         return summary(self)
+
+
+# torch.load(weights_only=True) makes these, and what a PyG Data is made of
+torch.serialization.add_safe_globals([SharedGraph, Lattice, Fit, GlobalStorage, DataTensorAttr, DataEdgeAttr])

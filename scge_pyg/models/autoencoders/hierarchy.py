@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from scge_pyg.graph import Lattice, SharedGraph, knn
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.nn import NodeEmbedding
+from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.fixed.tap_table import active_nodes
 
 __all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "last_bias", "node_levels", "upright"]
@@ -91,12 +92,12 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
         for _ in range(count):
             size = max(1, round(size / 4))
             levels.append(nodes.coarsen(size))
-        return torch.ones(nodes.num_nodes, dtype=torch.bool), levels
+        return torch.ones(nodes.num_nodes, dtype=torch.bool, device="cpu"), levels
     active = active_nodes(nodes)
     lattice = nodes.lattice
     if lattice is not None:
         lattice = Lattice(lattice.cell[active], lattice.shape, lattice.periodic, lattice.origin, lattice.stride)
-    none = torch.zeros(2, 0, dtype=torch.long)  # layers read places, not edges
+    none = torch.zeros(2, 0, dtype=torch.long, device="cpu")  # layers read places, not edges
     pos = nodes.pos[active] if lattice is not None else upright(nodes.pos[active])
     graph = SharedGraph(pos, none, dim=nodes.dim, lattice=lattice)
     levels = [graph]
@@ -106,7 +107,7 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
     return active.cpu(), levels
 
 
-class HierarchicalAutoEncoder(AutoEncoder):
+class HierarchicalAutoEncoder(AutoEncoder, Tabled):
     r"""Layers between ever coarser node sets down to a dense bottleneck, and their mirror image.
 
     Nodes that take no part (dead, or without a cell) are reconstructed as constants that are learned.
@@ -134,7 +135,7 @@ class HierarchicalAutoEncoder(AutoEncoder):
     ) -> None:
         super().__init__(nodes.num_nodes, in_channels, latent)
         active, self.levels = node_levels(nodes, len(channels))
-        self.register_buffer("active", active, persistent=False)
+        self.register_table("active", active)
         resting = self.num_nodes - int(active.sum())
         self.rest = nn.Parameter(torch.zeros(resting, in_channels)) if resting else None
         widths = [in_channels, *channels]

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from scge_pyg.graph import SharedGraph
 from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder
 from scge_pyg.nn.fixed.neighborhood import edge_table
+from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.fixed.tap_table import build_taps
 from scge_pyg.nn.layer.kernel import kernel_points
 
 __all__ = ["LocallyConnected", "LocallyConnectedAutoEncoder"]
 
 
-class LocallyConnected(nn.Module):
+class LocallyConnected(Tabled):
     r"""Each target has weight matrices of its own for the sources inside the window of kernel points around it.
 
     .. math::
@@ -50,9 +51,9 @@ class LocallyConnected(nn.Module):
         ends = (source_of, target_of) if self.at_targets else (target_of, source_of)
         near, present = edge_table(torch.stack(ends), min(target.num_nodes, source.num_nodes))
         fan_in = torch.bincount(target_of, minlength=target.num_nodes).clamp_min(1) * in_channels
-        self.register_buffer("near", near, persistent=False)
-        self.register_buffer("present", present, persistent=False)
-        self.register_buffer("fan_in", fan_in, persistent=False)
+        self.register_table("near", near)
+        self.register_table("present", present)
+        self.register_table("fan_in", fan_in)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.weight = nn.Parameter(torch.empty(*near.shape, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(target.num_nodes, out_channels))
@@ -64,7 +65,7 @@ class LocallyConnected(nn.Module):
         of_weight = bound.unsqueeze(2) if self.at_targets else bound[self.near]
         for parameter, scale in ((self.weight, of_weight.unsqueeze(-1)), (self.bias, bound)):
             nn.init.uniform_(parameter, -1.0, 1.0)
-            parameter.data.mul_(scale)
+            parameter.data.mul_(scale.to(parameter.device))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, M, C']`` of ``[B, N, C]``."""

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from scge_pyg.models.autoencoders.base import AutoEncoder
 from scge_pyg.models.autoencoders.inference import EncoderKind, LatentEncoder
 from scge_pyg.models.autoencoders.pca import principal_components, sample_batches, whitening
+from scge_pyg.nn.fixed.tables import Tabled
 
 __all__ = ["SecondOrderAutoEncoder"]
 
 _RIDGE = 1e-3  # of the quadratic regression, in codes of unit variance
 
 
-class SecondOrderAutoEncoder(AutoEncoder):
+class SecondOrderAutoEncoder(AutoEncoder, Tabled):
     r"""The second-order generative autoencoder: a quadratic decoder.
 
     .. math::
@@ -68,10 +69,10 @@ class SecondOrderAutoEncoder(AutoEncoder):
         super().__init__(num_nodes, in_channels, latent)
         values = num_nodes * in_channels
         self.encoder = LatentEncoder(values, latent, encoder, hidden, steps)
-        row, col = torch.triu_indices(latent, latent)
-        self.register_buffer("row", row, persistent=False)
-        self.register_buffer("col", col, persistent=False)
-        self.register_buffer("factor", torch.where(row == col, 0.5, 1.0), persistent=False)
+        row, col = torch.triu_indices(latent, latent, device="cpu")
+        self.register_table("row", row)
+        self.register_table("col", col)
+        self.register_table("factor", torch.where(row == col, 0.5, 1.0))
         self.mean = nn.Parameter(torch.zeros(values))
         self.linear = nn.Parameter(torch.empty(latent, values).uniform_(-1, 1).div_(latent**0.5))
         self.quadratic = nn.Parameter(torch.empty(len(row), values).uniform_(-1, 1).div_(10 * latent))

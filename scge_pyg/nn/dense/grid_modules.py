@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scge_pyg.nn.fixed.norm import masked_batch_norm
+from scge_pyg.nn.fixed.tables import Tabled
 
 __all__ = ["CentreTap", "ChannelsLast", "GridBatchNorm", "GridFill", "GridMean", "GridMeanOf", "GridPad", "GridSize"]
 
 
-class GridFill(torch.nn.Module):
+class GridFill(Tabled):
     """Sets the holes of a grid ``[B, C, *shape]`` to one value.
 
     Args:
@@ -27,7 +28,7 @@ class GridFill(torch.nn.Module):
     def __init__(self, mask: Tensor, value: float = 0.0) -> None:
         super().__init__()
         self.value = value
-        self.register_buffer("hole", ~mask, persistent=False)
+        self.register_table("hole", ~mask)
 
     def forward(self, x: Tensor) -> Tensor:
         return x.masked_fill(self.hole, self.value)
@@ -82,7 +83,7 @@ class GridSize(torch.nn.Module):
         return f"shape={self.shape}"
 
 
-class GridMeanOf(torch.nn.Module):
+class GridMeanOf(Tabled):
     """Turns the mean over all cells of a window into the mean over those that hold a node.
 
     Args:
@@ -95,7 +96,7 @@ class GridMeanOf(torch.nn.Module):
     def __init__(self, count: Tensor, cells: int) -> None:
         super().__init__()
         self.cells = cells
-        self.register_buffer("count", count, persistent=False)
+        self.register_table("count", count)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (self.cells / self.count.clamp_min(1).to(x.dtype))
@@ -104,7 +105,7 @@ class GridMeanOf(torch.nn.Module):
         return f"cells={self.cells}"
 
 
-class GridMean(torch.nn.Module):
+class GridMean(Tabled):
     """Mean over the cells that hold a node, ``[B, C]``.
 
     Args:
@@ -115,7 +116,7 @@ class GridMean(torch.nn.Module):
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mask", mask, persistent=False)
+        self.register_table("mask", mask)
         self.count = int(mask.sum())
         self.full = self.count == mask.numel()
 
@@ -124,7 +125,7 @@ class GridMean(torch.nn.Module):
         return cells.mean(2) if self.full else cells.masked_fill(~self.mask.flatten(), 0.0).sum(2) / self.count
 
 
-class GridBatchNorm(torch.nn.Module):
+class GridBatchNorm(Tabled):
     """Batch normalisation of a grid with holes by the statistics of the other cells.
 
     Args:
@@ -138,7 +139,7 @@ class GridBatchNorm(torch.nn.Module):
         super().__init__()
         self.norm = norm
         self.count = int(mask.sum())
-        self.register_buffer("mask", mask, persistent=False)
+        self.register_table("mask", mask)
 
     def forward(self, x: Tensor) -> Tensor:
         cells, copies = x.movedim(1, -1), x.shape[0]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.fixed.tap_table import active_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given
 
@@ -65,7 +66,7 @@ class _Permute(_Gather):
         return _Permute.apply(grads[0], inverse, index), None, None
 
 
-class Reorder(torch.nn.Module):
+class Reorder(Tabled):
     """Moves rows of ``[B, R, C]`` to other places: row ``index[r]`` to place r, zeros where ``index`` is -1.
 
     Args:
@@ -87,8 +88,8 @@ class Reorder(torch.nn.Module):
         inverse = torch.full((rows,), -1, device=index.device)
         places = (index >= 0).nonzero().squeeze(1)
         inverse[index[places]] = places
-        self.register_buffer("index", index, persistent=False)
-        self.register_buffer("inverse", inverse, persistent=False)
+        self.register_table("index", index)
+        self.register_table("inverse", inverse)
         self.permutes = bool((index >= 0).all() and (inverse >= 0).all())
         self.idle = self.permutes and torch.equal(index, torch.arange(rows, device=index.device))
 
@@ -102,7 +103,7 @@ class Reorder(torch.nn.Module):
         return f"{self.inverse.numel()}->{self.index.numel()}{', in order' if self.idle else ''}"
 
 
-class GridView(torch.nn.Module):
+class GridView(Tabled):
     """Runs modules for dense grids ``[B, C, *shape]`` on nodes that sit on a lattice.
 
     The grid is laid out channels-last, so the way in and the way back are one gather each, and none for row-major
@@ -148,7 +149,7 @@ class GridView(torch.nn.Module):
             back = Reorder(node_of_cell(target), target.num_nodes)
             self.leave = Reorder(back.inverse, back.index.numel())
         self.rest = rest
-        self.register_buffer("off_grid", (self.enter.inverse < 0).nonzero().squeeze(1), persistent=False)
+        self.register_table("off_grid", (self.enter.inverse < 0).nonzero().squeeze(1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply ``body`` to ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""

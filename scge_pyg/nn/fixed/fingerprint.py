@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import Lattice, SharedGraph
+from scge_pyg.graph.real import real
+from scge_pyg.nn.fixed.tables import Tabled
 
 __all__ = ["Fingerprinted", "described", "fingerprint_of"]
 
@@ -18,6 +20,7 @@ _KEY = "_extra_state"
 _PER_UNIT = 1000  # coordinates and weights count to a thousandth
 
 
+@real
 def fingerprint_of(*parts: Tensor | Sequence[float]) -> tuple[int, ...]:
     """Sixteen bytes that identify tensors up to device, dtype and differences far below a thousandth.
 
@@ -56,7 +59,7 @@ def described(graph: SharedGraph, origin: Lattice | None = None) -> tuple[Tensor
     return graph.live, lattice.cell, lattice.shape, lattice.periodic, lattice.stride, shift
 
 
-class Fingerprinted(torch.nn.Module):
+class Fingerprinted(Tabled):
     """A layer whose ``state_dict`` says which geometry its weights belong to.
 
     The fingerprint is PyTorch's extra state of the module, an int64 tensor of 16 bytes. It is compared on loading, also

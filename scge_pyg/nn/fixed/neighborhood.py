@@ -8,11 +8,13 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from scge_pyg.graph import knn
+from scge_pyg.graph.real import real
+from scge_pyg.nn.fixed.tables import Tabled
 
 __all__ = ["FixedPlaces", "Neighborhood", "edge_table", "edges_like", "support_table"]
 
 
-class FixedPlaces(torch.nn.Module):
+class FixedPlaces(Tabled):
     """Places ``[N, d]`` that do not move, in units of ``spacing``; zero for nodes that aren't live.
 
     Args:
@@ -26,14 +28,14 @@ class FixedPlaces(torch.nn.Module):
     def __init__(self, pos: Tensor, live: Tensor, spacing: Tensor) -> None:
         super().__init__()
         places = torch.where(live.unsqueeze(1), pos.double() / spacing.to(pos.device), 0.0)
-        self.register_buffer("places", places.to(torch.get_default_dtype()), persistent=False)
+        self.register_table("places", places.to(torch.get_default_dtype()))
 
     def forward(self) -> Tensor:
         """The places ``[N, d]``."""
         return self.places
 
 
-class Neighborhood(torch.nn.Module):
+class Neighborhood(Tabled):
     """Candidate sources of each target, ``index [N_t, M]`` with ``valid [N_t, M]``.
 
     The table has a fixed shape, so refreshing it recompiles nothing, and it is part of the ``state_dict``: a loaded
@@ -59,6 +61,7 @@ class Neighborhood(torch.nn.Module):
         self.nearest = nearest
         self.register_buffer("index", index.long())
         self.register_buffer("valid", valid.bool())
+        self._tables = ("index", "valid")
 
     @torch.no_grad()
     def search(self, query: Tensor, points: Tensor, hears: Tensor, speaks: Tensor) -> None:
@@ -90,6 +93,7 @@ class Neighborhood(torch.nn.Module):
         return f"targets={self.index.shape[0]}, candidates={self.index.shape[1]}"
 
 
+@real
 def edge_table(edge_index: Tensor, num_targets: int) -> tuple[Tensor, Tensor]:
     """Edges ``[2, E]`` as padded rows, ``index`` and ``valid [N_t, K]`` with K the largest number of sources.
 
@@ -107,6 +111,7 @@ def edge_table(edge_index: Tensor, num_targets: int) -> tuple[Tensor, Tensor]:
     return index, torch.arange(width, device=target.device) < count.unsqueeze(1)
 
 
+@real
 def edges_like(edge_index: Tensor, wanted: Tensor, num_sources: int) -> Tensor:
     """Order of ``edge_index [2, E]`` that puts its edges where ``wanted`` has them, and any others last.
 
@@ -124,6 +129,7 @@ def edges_like(edge_index: Tensor, wanted: Tensor, num_sources: int) -> Tensor:
     return rank.argsort()
 
 
+@real
 def support_table(query: Tensor, points: Tensor, hears: Tensor, speaks: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
     """Sources inside a box around each target, ``|offset| < reach`` along every axis, as padded rows.
 

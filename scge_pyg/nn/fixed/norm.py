@@ -70,7 +70,7 @@ class NodeBatchNorm(Fingerprinted, torch.nn.BatchNorm1d):
     def __init__(self, num_features: int, graph: SharedGraph, **kwargs: object) -> None:
         super().__init__(num_features, **kwargs)  # type: ignore[arg-type]
         self.source = graph
-        self.register_buffer("active", active_nodes(graph), persistent=False)
+        self.register_table("active", active_nodes(graph))
         self.num_active = int(self.active.sum())
         self.fingerprint = fingerprint_of(self.active)
 

@@ -16,6 +16,7 @@ from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
 from scge_pyg.nn.fixed.operators import arguments_of, dtype_of, edge_widths
 from scge_pyg.nn.fixed.sorted_edges import sort_before_aggregation
+from scge_pyg.nn.fixed.tables import parameter_from
 from scge_pyg.nn.layer.batching import as_batch, as_given
 from scge_pyg.nn.layer.inputs import read_input
 
@@ -89,7 +90,7 @@ class OnSharedGraph(Fingerprinted):
     """
 
     edge_index: Tensor
-    edge_weight: Tensor
+    edge_weight: Tensor | torch.nn.Parameter
     edge_attr: Tensor | None
     pos: Tensor
     found_weight: Tensor
@@ -156,17 +157,17 @@ class OnSharedGraph(Fingerprinted):
                 f"draw a map anyway with discover(x, dim=2)"
             )
         sort_before_aggregation(conv)
-        self.register_buffer("edge_index", graph.edge_index, persistent=False)
-        self.register_buffer("edge_attr", edge_attr, persistent=False)
-        self.register_buffer("pos", graph.pos.nan_to_num(), persistent=False)
+        self.register_table("edge_index", graph.edge_index)
+        self.register_table("edge_attr", edge_attr)
+        self.register_table("pos", graph.pos.nan_to_num())
         if train_edge_weight:
             # from a weight of exactly zero no gradient would leave
             found = graph.edge_weight.to(dtype_of(conv))
             found = found.clamp_min(torch.finfo(found.dtype).eps)
-            self.register_buffer("found_weight", found, persistent=False)
-            self.edge_weight = torch.nn.Parameter(found.clone())
+            self.register_table("found_weight", found)
+            self.edge_weight = parameter_from(found)
         else:
-            self.register_buffer("edge_weight", graph.edge_weight, persistent=False)
+            self.register_table("edge_weight", graph.edge_weight)
         self.fingerprint = fingerprint_of((graph.num_nodes,), graph.edge_index, *self._read_of(graph))
 
     def _read_of(self, graph: SharedGraph) -> list[Tensor]:

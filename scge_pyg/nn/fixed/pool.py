@@ -79,10 +79,10 @@ class ClusterPool(Fingerprinted):
         members[row, column] = node
         present = members >= 0
         members = torch.where(members >= 0, members, members[:, :1].clamp_min(0))
-        self.register_buffer("cluster", cluster, persistent=False)
-        self.register_buffer("members", members, persistent=False)
-        self.register_buffer("present", present, persistent=False)
-        self.register_buffer("size", size, persistent=False)
+        self.register_table("cluster", cluster)
+        self.register_table("members", members)
+        self.register_table("present", present)
+        self.register_table("size", size)
         self.has_empty = bool((size == 0).any())
         self.uniform = bool((size == widest).all())
         self.fingerprint = fingerprint_of(cluster, (coarse.num_nodes,))
@@ -130,7 +130,7 @@ class ClusterUnpool(Fingerprinted):
         super().__init__()
         _check_cluster("ClusterUnpool", graph, coarse, cluster)
         self.source, self.target = coarse, graph
-        self.register_buffer("cluster", cluster, persistent=False)
+        self.register_table("cluster", cluster)
         self.has_empty = bool((cluster < 0).any())
         self.fingerprint = fingerprint_of(cluster, (coarse.num_nodes,))
 
@@ -168,7 +168,7 @@ class NodeMean(Fingerprinted):
     def __init__(self, graph: SharedGraph) -> None:
         super().__init__()
         self.source = graph
-        self.register_buffer("active", active_nodes(graph).nonzero().squeeze(1), persistent=False)
+        self.register_table("active", active_nodes(graph).nonzero().squeeze(1))
         self.all_active = self.active.numel() == graph.num_nodes
         self.fingerprint = fingerprint_of(active_nodes(graph))
 

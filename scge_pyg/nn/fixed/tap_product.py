@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.fixed.tap_function import Block, tap_values
 from scge_pyg.nn.fixed.tap_table import TapTable
 
@@ -24,14 +25,13 @@ class Wiring(NamedTuple):
     phi: Tensor | None
 
 
-class TapProduct(torch.nn.Module):
+class TapProduct(Tabled):
     r"""Applies :math:`y_i = \sum_p \left(\sum_j \phi_{pij} x_j\right) W_p` to a batch, with fixed :math:`\phi`.
 
     The batch is handled node-major, as ``[N, B C]``: a gather then copies long rows, and an activation that comes
     from another such layer is in this order already. Few channels are gathered for several taps at once, so that
     the products stay efficient. Towards more nodes, as in a transposed layer and in the gradient of a strided one, the
-    matrices are applied at the sources and their products are summed at the targets. Tables have static shapes; they
-    are buffers that ``state_dict`` leaves out.
+    matrices are applied at the sources and their products are summed at the targets. Tables have static shapes.
 
     Cost: :math:`O(P B C C' \min(M, N))` time for the matrices of P taps from M sources of C to N targets of
     :math:`C'` channels; one addition of :math:`B C` numbers (:math:`B C'` if :math:`M < N`) for each entry of
@@ -55,7 +55,7 @@ class TapProduct(torch.nn.Module):
         tables = (table, table.transposed())
         for prefix, one in zip(("", "back_"), tables, strict=True):
             for name, entries in zip(("index", "pointer", "phi"), _entries(one), strict=True):
-                self.register_buffer(f"{prefix}{name}", entries, persistent=False)
+                self.register_table(f"{prefix}{name}", entries)
         self.blocks = tuple(_blocks(one, max(_MIN_BLOCK, -(-one.size[1] // _NUM_BLOCKS))) for one in tables)
         self.whole = tuple(_blocks(one, max(1, one.size[1])) for one in tables)
 

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import Lattice, SharedGraph, knn
+from scge_pyg.graph.real import real
 
 __all__ = ["TapTable", "active_nodes", "build_taps", "shared_lattices", "tap_spacing"]
 
@@ -61,6 +62,7 @@ class TapTable(NamedTuple):
         return _sorted(self.tap, self.source, self.target, self.phi, (taps, sources, targets))
 
 
+@real
 def _sorted(tap: Tensor, target: Tensor, source: Tensor, weight: Tensor, size: tuple[int, int, int]) -> TapTable:
     _, targets, sources = size
     key, inverse = torch.unique((tap * targets + target) * sources + source, return_inverse=True)
@@ -81,6 +83,7 @@ def active_nodes(graph: SharedGraph) -> Tensor:
     return graph.live if graph.lattice is None else graph.live & graph.lattice.placed
 
 
+@real
 def tap_spacing(source: SharedGraph, target: SharedGraph) -> Tensor:
     """Distance between neighbouring taps along each axis: the node spacing of the finer of the two node sets.
 
@@ -149,6 +152,7 @@ def _meet_in_space(source: Tensor, place: Tensor, active: Tensor, spacing: Tenso
     return row[keep], nodes[col[keep]], weight[keep]
 
 
+@real
 def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapTable:
     r"""Which sources each tap of each target meets, and with which weight.
 

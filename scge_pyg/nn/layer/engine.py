@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.graph.real import real
 from scge_pyg.nn.fixed.fingerprint import described, fingerprint_of
 from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
 from scge_pyg.nn.fixed.neighborhood import FixedPlaces, Neighborhood, edge_table, edges_like, support_table
@@ -123,6 +124,7 @@ def build_engine(
     return Engine(attention, _per_axis(kernel_size, points), _per_axis(dilation, points), gain, mark, order)
 
 
+@real
 def _fingerprint(
     source: NodeSet, target: NodeSet, *edges: Tensor, placed: bool = True, by_cells: bool = False
 ) -> tuple[int, ...] | None:
@@ -151,6 +153,7 @@ def _per_axis(value: int | Sequence[int], points: Tensor) -> tuple[int, ...]:
     return (value,) * points.shape[1] if isinstance(value, int) else tuple(value)
 
 
+@real
 def _places(
     source: NodeSet, target: NodeSet, graphs: tuple[SharedGraph, SharedGraph] | None
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
@@ -184,6 +187,7 @@ def _chooser(
     return chooser, min(sources, max(k, candidates or 4 * k))
 
 
+@real
 def _empty_table(width: int, source: NodeSet, target: NodeSet) -> Neighborhood:
     """A table for the nearest sources, which the layer searches when it resets its parameters."""
     index = torch.zeros(target.num_nodes, width, dtype=torch.long)
@@ -200,6 +204,7 @@ def _with_own(index: Tensor, valid: Tensor, source: NodeSet, target: NodeSet) ->
     return index, valid
 
 
+@real
 def _wiring(graph: SharedGraph, self_loops: bool) -> Tensor:
     edge_index = graph.edge_index.cpu()
     if not self_loops:

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.real import real
+from scge_pyg.nn.fixed.tables import Tabled, parameter_from
+
 __all__ = ["KernelMLP", "KernelPoints", "kernel_points"]
 
 _MAX_TAPS = 4096
@@ -25,6 +28,7 @@ def _per_axis(value: int | Sequence[int], dim: int, name: str) -> tuple[int, ...
     return values
 
 
+@real
 def kernel_points(kernel_size: int | Sequence[int], dim: int, dilation: int | Sequence[int] = 1) -> Tensor:
     """Centred lattice of tap offsets ``[P, dim]`` in units of node spacing, the last axis fastest.
 
@@ -42,7 +46,7 @@ def kernel_points(kernel_size: int | Sequence[int], dim: int, dilation: int | Se
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).flatten(0, -2)
 
 
-class KernelPoints(torch.nn.Module):
+class KernelPoints(Tabled):
     r"""Interpolation weights of kernel points: a product of hats,
     :math:`\phi_p(\delta) = \prod_a \max(0, 1 - |\delta_a - c_{pa}|)`.
 
@@ -67,11 +71,11 @@ class KernelPoints(torch.nn.Module):
     def __init__(self, points: Tensor, trained: bool = False) -> None:
         super().__init__()
         points = points.to(torch.get_default_dtype())
-        self.register_buffer("start", points, persistent=False)
+        self.register_table("start", points)
         if trained:
-            self.points = torch.nn.Parameter(points.clone())
+            self.points = parameter_from(points)
         else:
-            self.register_buffer("points", points.clone(), persistent=False)
+            self.register_table("points", points.clone())
 
     @property
     def num_taps(self) -> int:

@@ -183,7 +183,7 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         )
         self.product, self.kernel_size, self.dilation = engine.product, engine.kernel_size, engine.dilation
         self.gain, self.fingerprint = engine.gain, engine.fingerprint
-        self.register_buffer("edge_order", engine.edge_order, persistent=False)
+        self.register_table("edge_order", engine.edge_order)
         if self.fingerprint is not None and getattr(self.product, "table", None) is not None:
             self.entries_of_graph = (*self.entries_of_graph, "product.table.index", "product.table.valid")
         width = out_channels * heads if concat else out_channels
@@ -215,10 +215,16 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
             self.refresh()
 
     def refresh(self) -> None:
-        """Search the candidates anew, after the places of a trainable embedding have moved."""
+        """Search the candidates anew, after the places of a trainable embedding have moved.
+
+        Nothing is searched while places have no values, under ``torch.device("meta")``.
+        """
+        if any(isinstance(nodes, NodeEmbedding) and nodes.weight.is_meta for nodes in self._nodes):
+            return
         if isinstance(self.product, NeighborAttention) and self.product.table is not None:
-            hears, speaks = (nodes.live.to(self.weight.device) for nodes in (self.target, self.source))
-            self.product.table.search(self.product.query(), self.product.source(), hears, speaks)
+            table = self.product.table
+            hears, speaks = (nodes.live.to(table.index.device) for nodes in (self.target, self.source))
+            table.search(self.product.query(), self.product.source(), hears, speaks)
 
     @property
     def source(self) -> NodeSet:
@@ -354,10 +360,8 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
     def _propagated(self, x: Tensor, heard: Heard | Wiring, weight: Tensor) -> Tensor:
         """The same map by PyG's ``propagate``: slower, but open to explanation and to subclasses."""
         edge_index, alpha, phi = self._wiring(heard)
-        if alpha.dim() == 1:
-            alpha = alpha.unsqueeze(-1)
-        elif alpha.shape[0] == 1:  # one sample, for explainers that know no others
-            alpha = alpha[0]
+        # edges first, as explainers read them
+        alpha = alpha.unsqueeze(1) if alpha.dim() == 1 else alpha.transpose(0, 1).flatten(1)
         size = (self.num_sources, self.num_targets)
         phi = x.new_ones(edge_index.shape[1], 1) if phi is None else phi.to(x.dtype)
         y = self.propagate(edge_index, x=(x, None), alpha=alpha.to(x.dtype), phi=phi, weight=weight, size=size)
@@ -365,7 +369,8 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
 
     def message(self, x_j: Tensor, alpha: Tensor, phi: Tensor, weight: Tensor) -> Tensor:
         taps = torch.einsum("ep,bec->bepc", phi, x_j)
-        return (torch.einsum("bepc,pchf->behf", taps, weight) * alpha.unsqueeze(-1)).flatten(2)
+        alpha = alpha.unflatten(1, (-1, self.heads)).transpose(0, 1).unsqueeze(-1)
+        return (torch.einsum("bepc,pchf->behf", taps, weight) * alpha).flatten(2)
 
     def __repr__(self) -> str:
         source, target = self.num_sources, self.num_targets

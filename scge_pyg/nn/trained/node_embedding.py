@@ -10,12 +10,13 @@ from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.coarsening import coarsen_points, farthest_points
+from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.trained.to_graph import graph_of_places
 
 __all__ = ["NodeEmbedding"]
 
 
-class NodeEmbedding(torch.nn.Module):
+class NodeEmbedding(Tabled):
     r"""A table :math:`\mathbf{E} \in \mathbb{R}^{N \times d}` with one trainable place for each node of a modality.
 
     It belongs to the modality, not to the sample, and several layers may share one table. Places are measured in units
@@ -55,7 +56,8 @@ class NodeEmbedding(torch.nn.Module):
         for name, value in (("num_nodes", num_nodes), ("dim", dim)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"NodeEmbedding: {name} must be a positive integer, got {value!r}")
-        live = torch.ones(num_nodes, dtype=torch.bool) if live is None else live.detach().clone().bool().cpu()
+        everyone = torch.ones(num_nodes, dtype=torch.bool, device="cpu")
+        live = everyone if live is None else live.detach().clone().bool().cpu()
         if live.shape != (num_nodes,) or not live.any():
             raise ValueError(
                 f"NodeEmbedding: live must be a bool tensor [{num_nodes}] with at least one node, got "
@@ -63,7 +65,8 @@ class NodeEmbedding(torch.nn.Module):
             )
         self.num_nodes, self.dim, self.seed = num_nodes, dim, seed
         self.register_buffer("live", live)
-        self.register_buffer("start", None, persistent=False)
+        self._tables = ("live",)
+        self.register_table("start", None)
         self.weight = torch.nn.Parameter(torch.empty(int(live.sum()), dim))
         self.reset_parameters()
 
@@ -73,16 +76,16 @@ class NodeEmbedding(torch.nn.Module):
             if self.start is not None:
                 self.weight.copy_(self.start)
                 return
-            generator = torch.Generator().manual_seed(self.seed)
-            uniform = torch.rand(self.weight.shape, generator=generator, dtype=torch.float64) - 0.5
+            generator = torch.Generator("cpu").manual_seed(self.seed)
+            uniform = torch.rand(self.weight.shape, generator=generator, dtype=torch.float64, device="cpu") - 0.5
             self.weight.copy_(uniform * self.weight.shape[0] ** (1 / self.dim))
 
     def forward(self) -> Tensor:
         """Places of all nodes ``[N, d]``, zero where a node isn't live."""
         if self.weight.shape[0] == self.num_nodes:
             return self.weight
-        row = self.live.nonzero().squeeze(1)
-        return self.weight.new_zeros(self.num_nodes, self.dim).index_copy(0, row, self.weight)
+        row = (self.live.cumsum(0) - 1).clamp_min(0)
+        return torch.where(self.live.unsqueeze(1), self.weight.index_select(0, row), 0.0)
 
     @classmethod
     def from_points(cls, points: Tensor, live: Tensor | None = None) -> NodeEmbedding:
@@ -97,7 +100,7 @@ class NodeEmbedding(torch.nn.Module):
         known = points.isfinite().all(1).cpu()
         live = known if live is None else live.cpu() & known
         embedding = cls(points.shape[0], points.shape[1], live=live)
-        embedding.to(points.device, points.dtype)
+        embedding.to(points.device if not embedding.weight.is_meta else None, points.dtype)
         embedding.start = points.detach()[embedding.live].clone()
         embedding.reset_parameters()
         return embedding
@@ -121,8 +124,8 @@ class NodeEmbedding(torch.nn.Module):
         extra = 0 if dim is None else dim - pos.shape[1]
         if extra < 0:
             raise ValueError(f"from_graph: dim must be at least {pos.shape[1]}, that of graph.pos, got {dim}")
-        generator = torch.Generator().manual_seed(0)
-        noise = 0.01 * torch.randn(pos.shape[0], extra, generator=generator).to(pos)
+        generator = torch.Generator("cpu").manual_seed(0)
+        noise = 0.01 * torch.randn(pos.shape[0], extra, generator=generator, device="cpu").to(pos)
         return cls.from_points(torch.cat([pos, noise], 1), graph.live)
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,12 +31,32 @@ def topk_random_ties(scores: Tensor, k: int, generator: torch.Generator | None =
     """
     if k > scores.shape[1]:
         raise ValueError(f"topk_random_ties: k={k} is more than the {scores.shape[1]} candidates; use a smaller k")
-    values, order = scores.detach().topk(min(k + 1, scores.shape[1]), 1)
-    if not bool((values[:, 1:] == values[:, :-1]).any()):
-        return order[:, :k]
-    shuffle = torch.rand(scores.shape, generator=generator, device=scores.device).argsort(dim=1)
-    order = scores.detach().gather(1, shuffle).argsort(stable=True, dim=1, descending=True)[:, :k]
-    return shuffle.gather(1, order)
+    best: Tensor = _Best.apply(scores.detach(), k, generator)
+    return best
+
+
+class _Best(torch.autograd.Function):
+    """Mapped by ``torch.func.vmap``, the rows of all are one matrix."""
+
+    @staticmethod
+    def forward(scores: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
+        values, order = scores.topk(min(k + 1, scores.shape[1]), 1)
+        if not bool((values[:, 1:] == values[:, :-1]).any()):
+            return order[:, :k]
+        shuffle = torch.rand(scores.shape, generator=generator, device=scores.device).argsort(dim=1)
+        order = scores.gather(1, shuffle).argsort(stable=True, dim=1, descending=True)[:, :k]
+        return shuffle.gather(1, order)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int, None, None], scores: Tensor, k: int, generator: torch.Generator | None
+    ) -> tuple[Tensor, int]:
+        rows = scores.movedim(in_dims[0], 0).flatten(0, 1)
+        return topk_random_ties(rows, k, generator).unflatten(0, (info.batch_size, -1)), 0
 
 
 def gumbel_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
