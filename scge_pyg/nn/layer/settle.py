@@ -14,6 +14,7 @@ from scge_pyg.nn.fixed.tap_table import build_taps
 from scge_pyg.nn.layer.kernel import kernel_points
 from scge_pyg.nn.layer.scge_conv import SCGEConv
 from scge_pyg.nn.layer.seating import Seating
+from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
 __all__ = ["settle"]
 
@@ -104,6 +105,7 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
         for name, child in module._modules.items():
             if child in moved:
                 module._modules[name] = moved[child]
+    _name_graphs(settled, sets)
     settled.train(model.training)
     settled.left_alone = left
     if x is not None:
@@ -112,12 +114,20 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
             layerwise = ", ".join(f"{name} {value:.2g}" for name, value in difference.items() if name)
             warnings.warn(
                 f"settle: on the lattice outputs differ by up to {difference['']:.2g} of the largest, those of layers "
-                f"at equal inputs: {layerwise}; a softmax over the nearest weighs neighbours otherwise at borders and "
-                f"holes than a convolution, and places may be off their cells. Fine-tune the copy for some steps",
+                f"at equal inputs: {layerwise}; places are off their cells, or nodes hear the nearest, whose softmax "
+                f"is another at borders. Fine-tune the copy for some steps",
                 UserWarning,
                 stacklevel=2,
             )
     return settled
+
+
+def _name_graphs(model: torch.nn.Module, sets: Seating) -> None:
+    """Where modules other than layers name tables, as the levels of an autoencoder, they name the graphs."""
+    for module in model.modules():
+        for name, value in () if isinstance(module, SCGEConv) else list(vars(module).items()):
+            if isinstance(value, list | tuple) and any(isinstance(one, NodeEmbedding) for one in value):
+                vars(module)[name] = type(value)(sets[one] if isinstance(one, NodeEmbedding) else one for one in value)
 
 
 def _reason(layer: SCGEConv) -> str | None:

@@ -131,6 +131,9 @@ def test_an_autoencoder_with_coarse_levels(shape, angle):
     convs = [layer for layer in settled.modules() if isinstance(layer, SCGEConv)]
     strides = [(layer.source.lattice.stride[0], layer.target.lattice.stride[0]) for layer in convs]
     assert strides == [(1, 2), (2, 4), (4, 2), (2, 1)]
+    assert settled.levels == [graph, convs[0].target, convs[1].target]
+    with pytest.raises(ValueError, match="places of a SharedGraph are fixed"):
+        settled.regroup()
     assert convs[0].target is convs[1].source is convs[2].target is convs[3].source
     # each coarse node is in the middle of the four nodes whose mean it is
     own = torch.cdist(table().detach(), model.levels[1]().detach().double()).argmin(1)
