@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
@@ -43,7 +44,7 @@ def cells_of_places(pos: np.ndarray, least: float = _PLACED) -> np.ndarray | Non
         >>> cells_of_places(np.random.default_rng(0).random((200, 2)) * 14) is None
         True
     """
-    found = _steps(pos)
+    found = _steps(pos, _AXIAL * least / _PLACED)
     if found is None:
         return None
     pairs, step, off_step = found
@@ -68,10 +69,10 @@ def cells_of_places(pos: np.ndarray, least: float = _PLACED) -> np.ndarray | Non
     return _distinct(cell, astray, inside, least)
 
 
-def _steps(pos: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _steps(pos: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Pairs ``[2, E]`` beside each other, the steps ``[E, d]`` between their cells, and how far off these are ``[E]``.
 
-    None off grids.
+    None where a smaller ``share`` of the short steps lies along the axes.
     """
     num_nodes, dim = pos.shape
     if num_nodes <= 2**dim:
@@ -86,7 +87,7 @@ def _steps(pos: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         short = np.linalg.norm(vectors, axis=1) < _REACH
         if short.sum() < num_nodes - 1:
             return None
-        turn = varimax(vectors[short])
+        turn = _nearest_axes(varimax(vectors[short]))
         turned = vectors @ turn
         step = np.round(turned)
         size = np.abs(step)
@@ -96,9 +97,16 @@ def _steps(pos: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         if not axial.any():
             return None
         unit *= float(np.median((turned[axial] * step[axial]).sum(1)))
-    if axial[short].mean() < _AXIAL:
+    if axial[short].mean() < share:
         return None
     return pairs[:, near].astype(np.int64), step[near].astype(np.int64), off[near]
+
+
+def _nearest_axes(turn: np.ndarray) -> np.ndarray:
+    """The columns in the order and with the signs that turn least: rows along the axes stay as they are."""
+    order = linear_sum_assignment(-np.abs(turn))[1]
+    turn = turn[:, order]
+    return np.where(np.diag(turn) < 0, -turn, turn)
 
 
 def _largest(pairs: np.ndarray, num_nodes: int) -> np.ndarray:

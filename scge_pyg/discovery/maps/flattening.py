@@ -21,7 +21,7 @@ _ALONG = 0.95  # share of nodes whose two nearest are at most two steps away alo
 _CLOSES, _HALF = 2.5, 0.6  # usual gaps, and shares of the way across, that part the ends of a chain that closes
 _FEWEST_ON_RING = 6
 _BENT = 0.1  # change of nine in ten lengths, up to which a sheet was unrolled and not squeezed
-_WHOLE, _TORN = 0.995, 1.5  # share of the lengths that grow less than this factor: what closes on itself would tear
+_WHOLE, _TORN = 0.995, 1.5  # share of the lengths that grow less than this factor: what closes would tear or fold
 _LINKS = 8
 
 
@@ -82,13 +82,13 @@ def flattened(pos: np.ndarray) -> Flat:
     centred = pos - pos.mean(0)
     turn = np.linalg.svd(centred, full_matrices=False)[2]
     turned = centred @ turn.T
-    spread = turned.std(0)
-    kept = max(1, int((spread > _FLAT * typical_step(pos, 2)).sum()))
-    turned = turned[:, :kept]
+    kept = max(1, int((turned.std(0) > _FLAT * typical_step(pos, 2)).sum()))
+    turned = centred if kept == pos.shape[1] else turned[:, :kept]
     chain = _chain(turned)
     if chain is not None:
         return chain
-    turned = turned[:, :_MOST_COLUMNS]
+    if kept > _MOST_COLUMNS:
+        turned = (centred @ turn.T)[:, :_MOST_COLUMNS]
     dim = tangent_dimension(turned) if turned.shape[1] > 1 else 1
     dim = max(dim, min(2, turned.shape[1]))  # no chain, so no line
     if dim < turned.shape[1]:
@@ -96,10 +96,19 @@ def flattened(pos: np.ndarray) -> Flat:
         length = np.linalg.norm(turned[pairs[0]] - turned[pairs[1]], axis=1)
         unit = float(np.median(length))
         unrolled = unit * draw_places(Links(pairs, np.maximum(length / unit, 1e-3), len(pos)), dim)
-        change = np.linalg.norm(unrolled[pairs[0]] - unrolled[pairs[1]], axis=1) / np.maximum(length, 1e-3 * unit)
-        if np.quantile(np.abs(change - 1), 0.9) < _BENT and np.quantile(change, _WHOLE) < _TORN:
+        if _kept_whole(turned, unrolled, pairs):
             turned = unrolled
     return Flat(turned, dim)
+
+
+def _kept_whole(pos: np.ndarray, flat: np.ndarray, pairs: np.ndarray) -> bool:
+    """Whether near places ``pairs [2, E]`` are as far apart on the flat map, and what is near there was near before."""
+    before, after = (np.linalg.norm(places[pairs[0]] - places[pairs[1]], axis=1) for places in (pos, flat))
+    change = after / np.maximum(before, 1e-3 * np.median(before))
+    beside = near_pairs(flat, _LINKS)
+    apart = np.linalg.norm(pos[beside[0]] - pos[beside[1]], axis=1)
+    level = np.quantile(change, _WHOLE) < _TORN and np.quantile(apart, _WHOLE) < _TORN * before.max()
+    return bool(level and np.quantile(np.abs(change - 1), 0.9) < _BENT)
 
 
 def _chain(pos: np.ndarray) -> Flat | None:
