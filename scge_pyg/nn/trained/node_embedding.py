@@ -182,7 +182,7 @@ class NodeEmbedding(Tabled):
 
         Example:
             >>> import torch
-            >>> turned = NodeEmbedding.from_grid((4, 5))() @ torch.tensor([[0.6, -0.8], [0.8, 0.6]])
+            >>> turned = NodeEmbedding.from_grid((4, 5))() @ torch.tensor([[0.8, -0.6], [0.6, 0.8]])
             >>> NodeEmbedding.from_points(0.9 * turned.detach()).to_graph().lattice.shape
             (4, 5)
             >>> print(NodeEmbedding(100, 2).to_graph().lattice)
