@@ -220,6 +220,18 @@ def test_integrated_gradients_are_what_the_output_loses():
         torch.testing.assert_close(found[edge], lost, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_explainers_one_after_the_other():
+    """PyG's own layers keep the first one's mask as a parameter, and the next explainer's gradient is lost."""
+    layer, x = SCGEConv(2, 1, GRID), torch.randn(NODES, 2)
+    names = [name for name, _ in layer.named_parameters()]
+    explain(layer, GNNExplainer(epochs=2), x, layer.edge_index, index=5)
+    assert [name for name, _ in layer.named_parameters()] == names
+    assert "_edge_mask" not in layer._parameters
+    pytest.importorskip("captum")
+    assert explain(layer, CaptumExplainer("Saliency"), x, layer.edge_index, index=5).sum() > 0
+
+
 def test_random_explanations_have_a_value_for_each_edge():
     layer, _ = build("lattice")
     for one, edges in ((layer.float(), layer.edge_index), (OnSharedGraph(GraphConv(2, 3), GRID), GRID.edge_index)):

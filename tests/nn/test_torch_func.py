@@ -122,3 +122,32 @@ def test_derivatives_by_parameters_forwards_as_backwards(name):
     for key, value in parameters.items():
         forwards, backwards = (of(lambda one, key=key: output(parameters | {key: one})) for of in (jacfwd, jacrev))
         torch.testing.assert_close(forwards(value), backwards(value))
+
+
+@pytest.mark.parametrize("estimator", ["gumbel", "reinforce"])
+@pytest.mark.parametrize("content", [None, "dot"])
+def test_layers_that_draw_say_so(estimator, content):
+    """``torch.func`` asks for a word on randomness; then each sample has draws of its own."""
+    layer = SCGEConv(2, 2, num_nodes=6, k=2, estimator=estimator, content=content).double()
+    x = torch.randn(1, 6, 2, dtype=torch.float64).expand(3, -1, -1)
+    with pytest.raises(RuntimeError, match="randomness"):
+        vmap(layer)(x)
+    one, other, _ = vmap(layer, randomness="different")(x)
+    assert not torch.allclose(one, other)
+    one, other, _ = vmap(layer, randomness="same")(x)
+    torch.testing.assert_close(one, other)
+    parameters = dict(layer.named_parameters())
+    grads = vmap(
+        grad(lambda parameters, x: curved(functional_call(layer, parameters, (x,)))), (None, 0), randomness="different"
+    )(parameters, x)
+    assert all(value.isfinite().all() for value in grads.values())
+    layer.eval()
+    torch.testing.assert_close(vmap(layer)(x), layer(x))
+
+
+def test_ties_are_drawn_once_for_all_samples():
+    """On a grid the fourth neighbour is a matter of luck, and of one draw, as in a batch."""
+    layer = SCGEConv(2, 2, SharedGraph.from_grid((4, 4)), k=4)
+    one, other = vmap(layer)(torch.randn(16, 2).expand(2, -1, -1))
+    assert torch.equal(one, other)
+    assert any(not torch.equal(layer(one), layer(one)) for _ in range(5))

@@ -27,6 +27,13 @@ class MessageHooks(MessagePassing):
     edge_order: Tensor | None
     propagate: Callable[..., Tensor]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """An explainer's mask is no parameter of the layer: PyG would leave it among them, and take no tensor after."""
+        if name == "_edge_mask":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     @property
     def watched(self) -> bool:
         """Whether messages have to be made."""
