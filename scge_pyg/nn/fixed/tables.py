@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch._dynamo
 from torch import Tensor
 
 __all__ = ["Tabled", "parameter_from"]
@@ -31,7 +32,7 @@ class Tabled(torch.nn.Module):
 
     def register_table(self, name: str, table: Tensor | None) -> None:
         """Hold a table as an attribute."""
-        setattr(self, name, table)
+        setattr(self, name, None if table is None else _static(table.detach()))
         self._tables = (*self._tables, name)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
@@ -46,7 +47,13 @@ def _moved(table: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
     """Where ``fn`` would take the table, with its values."""
     like = fn(table.new_empty(0))
     device = table.device if like.is_meta else like.device
-    return table.to(device, like.dtype if table.is_floating_point() else table.dtype)
+    return _static(table.to(device, like.dtype if table.is_floating_point() else table.dtype))
+
+
+def _static(table: Tensor) -> Tensor:
+    """A table whose shape the compiler takes for granted, as that of a buffer, when batches come in many sizes."""
+    torch._dynamo.mark_static(table)
+    return table
 
 
 def parameter_from(start: Tensor) -> torch.nn.Parameter:
