@@ -26,7 +26,7 @@ from report import Records
 from small_images import SHAPES
 from tqdm import tqdm
 
-_FULL = {"train": 4_000, "epochs": 5, "runs": 3}
+_FULL = {"train": 3_000, "epochs": 5, "runs": 3}
 _QUICK = {"train": 2_000, "epochs": 1, "runs": 1}
 _TUNING = {"train": 2_000, "epochs": 5, "runs": 1}
 
