@@ -13,7 +13,7 @@ from scge_pyg.graph import SharedGraph
 
 __all__ = ["FILES", "draw"]
 
-_STEMS = ("photos", "digits")
+_STEMS = ("photos", "wandering", "digits")
 _EACH = ("graph.safetensors", "graph.png", "samples.png", "accuracies.png")
 FILES = ("overview.png", "summary.json", *(f"{stem}-{name}" for stem in _STEMS for name in _EACH))
 
@@ -29,7 +29,8 @@ def draw(folder: Path, tasks: list[Task], graphs: list[SharedGraph], results: li
         true_position_colors,
     )
 
-    for stem, task, graph, result in zip(_STEMS, tasks, graphs, results, strict=True):
+    for task, graph, result in zip(tasks, graphs, results, strict=True):
+        stem = task.stem
         graph.save(folder / f"{stem}-graph.safetensors")
         bars = plot_accuracies(
             result, chance=1 / task.classes, highlight=[LEARNED], title=f"{task.name}: {task.question}?"

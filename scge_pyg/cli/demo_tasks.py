@@ -1,4 +1,4 @@
-"""The two classification tasks of the demonstration, from what ships inside scikit-learn."""
+"""The classification tasks of the demonstration, from what ships inside scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from scge_pyg.datasets import DigitsNodes
 from scge_pyg.transforms import ImageToNodes, ShuffleNodes
 
-__all__ = ["Task", "digits", "smeared_photos"]
+__all__ = ["Task", "digits", "smeared_photos", "wandering_digits"]
 
 _REACH = 2
 _MIN_CONTRAST = 0.05
@@ -21,6 +21,7 @@ class Task:
     """Labelled samples over one shuffled node set.
 
     Attributes:
+        stem: Key of the task, with which the names of its files begin.
         name: Short name.
         question: What is to be told from a sample.
         x_train: Training samples ``[S, N, C]`` in [0, 1].
@@ -32,6 +33,7 @@ class Task:
         classes: Number of classes.
     """
 
+    stem: str
     name: str
     question: str
     x_train: Tensor
@@ -44,6 +46,7 @@ class Task:
 
 
 def _shuffled(
+    stem: str,
     name: str,
     question: str,
     parts: list[tuple[Tensor, Tensor]],
@@ -55,16 +58,41 @@ def _shuffled(
     order = shuffle.permutation(cells.shape[0])
     (x_train, y_train), (x_test, y_test) = parts
     classes = int(y_train.max()) + 1
-    return Task(name, question, shuffle(x_train), y_train, shuffle(x_test), y_test, cells[order], shape, classes)
+    return Task(stem, name, question, shuffle(x_train), y_train, shuffle(x_test), y_test, cells[order], shape, classes)
 
 
 def digits(seed: int = 0) -> Task:
-    """Which digit? 1,797 images of 8x8 pixels, 500 of them held out."""
+    """Which digit? 1,797 images of 8x8 pixels, 500 of them held out; every digit fills its image."""
+    return _shuffled("digits", "digits 8x8", "which digit", _split_digits(seed), shape=(8, 8), seed=seed)
+
+
+def wandering_digits(size: int = 20, train: int = 2594, test: int = 1000, seed: int = 0) -> Task:
+    """Which digit? The 8x8 digits, each at random places of a canvas: 1,297 of them to train on, the other 500 to test.
+
+    A digit is used again, at another place, once all have been.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    parts = [
+        _placed(x, y, size, count, generator) for (x, y), count in zip(_split_digits(seed), (train, test), strict=True)
+    ]
+    name = f"digits anywhere on {size}x{size}"
+    return _shuffled("wandering", name, "which digit", parts, shape=(size, size), seed=seed)
+
+
+def _split_digits(seed: int) -> list[tuple[Tensor, Tensor]]:
     data = DigitsNodes()
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    test, train = order[:500], order[500:]
-    parts = [(data.x[part], data.y[part]) for part in (train, test)]
-    return _shuffled("digits 8x8", "which digit", parts, shape=(8, 8), seed=seed)
+    return [(data.x[part], data.y[part]) for part in (order[500:], order[:500])]
+
+
+def _placed(x: Tensor, y: Tensor, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """``count`` samples of 8x8 pixels, the first ones again after the last, at random places of ``size x size``."""
+    which = torch.arange(count) % x.shape[0]
+    row, column = torch.randint(size - 7, (2, count, 1, 1), generator=generator)
+    row, column = row + torch.arange(8).view(8, 1), column + torch.arange(8)
+    canvas = torch.zeros(count, size * size, x.shape[2])
+    pixel = (row * size + column).flatten(1).unsqueeze(2).expand(-1, -1, x.shape[2])
+    return canvas.scatter_(1, pixel, x[which]), y[which]
 
 
 def smeared_photos(size: int = 32, train: int = 3000, test: int = 1000, seed: int = 0) -> Task:
@@ -83,7 +111,8 @@ def smeared_photos(size: int = 32, train: int = 3000, test: int = 1000, seed: in
         _smeared(_cut(part, size + 2 * _REACH, count, generator))
         for part, count in ((photos[..., :border], train), (photos[..., border:], test))
     ]
-    return _shuffled(f"photo patches {size}x{size}", "smeared in which direction", parts, shape=(size, size), seed=seed)
+    name = f"photo patches {size}x{size}"
+    return _shuffled("photos", name, "smeared in which direction", parts, shape=(size, size), seed=seed)
 
 
 def _cut(photos: Tensor, size: int, count: int, generator: torch.Generator) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 import scge_pyg.cli.demo
 from scge_pyg import SharedGraph
 from scge_pyg.cli import main
-from scge_pyg.cli.demo_tasks import digits, smeared_photos
-from scge_pyg.cli.demo_training import LEARNED, MODELS, TOLD, Schedule, accuracies
+from scge_pyg.cli.demo_tasks import digits, smeared_photos, wandering_digits
+from scge_pyg.cli.demo_training import INVERSE_PENALTIES, LEARNED, MODELS, RATES, TOLD, Schedule, accuracies
+from scge_pyg.datasets import DigitsNodes
 from scge_pyg.graph import Lattice
 from scge_pyg.metrics import grid_edges
 
@@ -54,28 +55,65 @@ def test_digits_are_held_out():
     assert (overlap > 0).all()
 
 
+def test_wandering_digits_are_digits_at_every_place():
+    task, data = wandering_digits(12, 1400, 300, seed=1), DigitsNodes()
+    assert (task.shape, task.classes, task.x_train.shape) == ((12, 12), 10, (1400, 144, 1))
+    images = in_true_order(task, task.x_train)
+    order = torch.randperm(1797, generator=torch.Generator().manual_seed(1))
+    places = set()
+    for i in (*range(60), 1297, 1399):
+        source = order[500:][i % 1297]
+        assert task.y_train[i] == data.y[source]
+        windows = images[i].unfold(0, 8, 1).unfold(1, 8, 1)
+        found = (windows == data.x[source].view(8, 8)).all(3).all(2)
+        assert found.any()
+        torch.testing.assert_close(images[i].sum(), data.x[source].sum())
+        places.add(tuple(found.nonzero()[0].tolist()))
+    assert len(places) > 15  # of 25
+    assert not torch.equal(images[0], images[1297])  # the same digit, elsewhere
+    assert torch.equal(wandering_digits(12, 1400, 300, seed=1).x_test, task.x_test)
+
+
+def test_digits_that_wander_need_a_geometry_and_digits_in_place_do_not():
+    wandering, digit = wandering_digits(16, 1297, 300), digits()
+    plan = Schedule(seeds=1, epochs={"wandering": 5, "digits": 5})
+    moved, fixed = accuracies([(task, graph_of(task)) for task in (wandering, digit)], plan, hidden=True)
+    blind = MODELS[:3]
+    assert min(moved[LEARNED][0], moved[TOLD][0]) > max(moved[name][0] for name in blind) + 0.1
+    assert max(fixed[name][0] for name in blind) > max(fixed[LEARNED][0], fixed[TOLD][0]) - 0.03
+
+
+def test_every_network_of_every_task_has_its_rate():
+    assert set(RATES) == set(INVERSE_PENALTIES) == {"photos", "wandering", "digits"}
+    assert all(set(rates) == set(MODELS[1:]) for rates in RATES.values())
+
+
 def test_the_learned_geometry_is_worth_as_much_as_the_true_one():
     task = smeared_photos(12, 640, 200)
-    (result,) = accuracies([(task, graph_of(task))], Schedule(seeds=1, epochs=(6,)), hidden=True)
+    (result,) = accuracies([(task, graph_of(task))], Schedule(seeds=1, epochs={"photos": 6}), hidden=True)
     assert set(result) == set(MODELS)
     assert result[TOLD][0] > 0.6
     assert abs(result[LEARNED][0] - result[TOLD][0]) < 0.15
-    assert max(result[name][0] for name in MODELS[:2]) < 0.5
+    assert max(result[name][0] for name in MODELS[:3]) < 0.5
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    make = lambda *_, seed=0: smeared_photos(12, 320, 100, seed)  # noqa: E731
-    monkeypatch.setattr(scge_pyg.cli.demo, "smeared_photos", make)
-    monkeypatch.setattr(scge_pyg.cli.demo, "schedule", lambda quick: Schedule(1, (1, 1)))
+    photos = lambda *_, seed=0: smeared_photos(12, 320, 100, seed)  # noqa: E731
+    wandering = lambda *_, seed=0: wandering_digits(12, 640, 100, seed)  # noqa: E731
+    monkeypatch.setattr(scge_pyg.cli.demo, "smeared_photos", photos)
+    monkeypatch.setattr(scge_pyg.cli.demo, "wandering_digits", wandering)
+    plan = Schedule(1, {"photos": 1, "wandering": 1, "digits": 1})
+    monkeypatch.setattr(scge_pyg.cli.demo, "schedule", lambda quick: plan)
 
 
 def test_demo_writes_pictures_and_numbers(tmp_path, tiny, capsys):
     assert main(["demo", "--json", "-o", str(tmp_path / "demo")]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert [task["task"] for task in summary["tasks"]] == ["photo patches 12x12", "digits 8x8"]
+    names = [task["task"] for task in summary["tasks"]]
+    assert names == ["photo patches 12x12", "digits anywhere on 12x12", "digits 8x8"]
     assert set(summary["files"]) == {entry.name for entry in (tmp_path / "demo").iterdir()}
-    assert {"overview.png", "photos-samples.png", "digits-graph.safetensors"} <= set(summary["files"])
+    assert {"overview.png", "photos-samples.png", "wandering-graph.safetensors"} <= set(summary["files"])
     assert main(["demo", "--quick", "-o", str(tmp_path / "demo")]) == 0  # over the first
     assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
     out = capsys.readouterr().out
