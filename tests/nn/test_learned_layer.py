@@ -9,8 +9,10 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.explain import Explainer, GNNExplainer
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph
+from scge_pyg.nn import transfer
 from scge_pyg.nn.fixed.neighbor_product import blended_weights
 from scge_pyg.nn.fixed.neighborhood import edge_table
+from scge_pyg.nn.fixed.tap_table import tap_spacing
 from scge_pyg.testing import assert_batch_equals_loop, assert_gradients_reach_all, assert_permutation_equivariant
 
 VARIANTS = {
@@ -491,6 +493,60 @@ def test_edge_table():
     assert valid.sum(1).tolist() == [3, 0, 1]
 
 
+@pytest.mark.parametrize(("kernel_size", "ends"), [(3, (0, 0)), (4, (0, 1)), (4, (1, 0))])
+def test_support_of_moving_places_equals_the_fixed_layer(kernel_size, ends):
+    """Square, strided and transposed, at irregular places; two nodes have none."""
+    pos = jittered(side=8)
+    graph = SharedGraph(pos.nan_to_num(), torch.zeros(2, 0, dtype=torch.long), live=~pos.isnan()[:, 0])
+    graphs = graph, graph.coarsen(num_nodes=10)[0]
+    spacing = tap_spacing(*(graphs[end] for end in ends)).float()
+    tables = [NodeEmbedding.from_points(one.pos / spacing, one.live) for one in graphs]
+    moving, fixed = (
+        SCGEConv(2, 3, (nodes[ends[0]], nodes[ends[1]]), kernel_size=kernel_size, **options)
+        for nodes, options in ((tables, {"neighbors": "support"}), (graphs, {}))
+    )
+    transfer({name: moving.state_dict()[name] for name in ("weight", "bias")}, fixed)
+    x = torch.randn(4, moving.num_sources, 2)
+    torch.testing.assert_close(moving(x), fixed(x), atol=1e-4, rtol=1e-4)
+    assert sorted(map(tuple, moving.edge_index.T.tolist())) == sorted(map(tuple, fixed.edge_index.T.tolist()))
+
+
+@pytest.mark.parametrize("part", ["some", "all"])
+def test_frozen_places_are_tabulated(part):
+    """Same outputs and gradients as while they may move, and again after they were written to."""
+    places = jittered() if part == "some" else jittered()[:9].nan_to_num()
+    layers = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        layers.append(SCGEConv(2, 3, NodeEmbedding.from_points(places), neighbors="support", num_bases=2).double())
+    moving, frozen = layers
+    assert moving.product.tabulated() is None
+    frozen.source.weight.requires_grad_(False)
+    x = torch.randn(2, len(places), 2, dtype=torch.float64)
+    for _ in range(2):
+        assert frozen.product.tabulated() is frozen.product.tabulated()
+        for layer in layers:
+            layer.zero_grad()
+            layer(x).square().sum().backward()
+        torch.testing.assert_close(frozen(x), moving(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(frozen.weight.grad, moving.weight.grad, atol=1e-4, rtol=1e-4)
+        with torch.no_grad():
+            for layer in layers:
+                layer.source.weight[3] += 0.3
+    assert not any("_frozen" in name for name in frozen.state_dict())
+
+
+def test_gradient_of_places_in_the_support_against_finite_differences():
+    table = NodeEmbedding(12, 2, seed=3).double()
+    conv = SCGEConv(1, 2, table, neighbors="support").double().eval()
+    x = torch.randn(2, 12, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def outputs(places):
+        return torch.func.functional_call(conv, {"product.source.weight": places}, (x,))
+
+    assert torch.autograd.gradcheck(outputs, (table.weight.detach().clone().requires_grad_(),))
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -503,6 +559,8 @@ def test_edge_table():
         ({"num_nodes": 10, "kernel": "box"}, "kernel must be 'points', 'mlp' or None"),
         ({"num_nodes": 10, "tau": -1.0}, "tau must be positive"),
         ({"num_nodes": 10, "neighbors": "edges"}, "needs a fixed geometry"),
+        ({"num_nodes": 10, "neighbors": "support", "kernel": "mlp"}, "takes kernel='points'"),
+        ({"num_nodes": 10, "neighbors": "support", "content": "dot"}, "needs neighbors='nearest'"),
         ({"nodes": (NodeEmbedding(10), NodeEmbedding(10, 3))}, "in one frame"),
         ({"nodes": (NodeEmbedding(10), NodeEmbedding(5)), "symmetric": True}, "one node set"),
     ],

@@ -83,16 +83,14 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
     """The nodes that take part ``[N]`` bool, and ``count + 1`` ever coarser node sets, the first one of these nodes.
 
     A graph leaves out nodes that are dead or have no cell on its lattice; without a lattice its coordinates are turned
-    along their rows (:func:`upright`). An embedding takes part whole; its coarse sets are k-means centres of its
-    present places.
+    along their rows (:func:`scge_pyg.graph.upright.upright`). An embedding leaves out nodes without a place; its coarse
+    sets are k-means centres of the present places of the finer one.
     """
     if isinstance(nodes, NodeEmbedding):
-        levels: list[SharedGraph | NodeEmbedding] = [nodes]
-        size = nodes.num_nodes
+        tables = [nodes if bool(nodes.live.all()) else _Living(nodes)]
         for _ in range(count):
-            size = max(1, round(size / 4))
-            levels.append(nodes.coarsen(size))
-        return torch.ones(nodes.num_nodes, dtype=torch.bool, device="cpu"), levels
+            tables.append(tables[-1].coarsen(max(1, round(tables[-1].num_nodes / 4))))
+        return nodes.live.cpu(), list[SharedGraph | NodeEmbedding](tables)
     active = active_nodes(nodes)
     lattice = nodes.lattice
     if lattice is not None:
@@ -100,11 +98,19 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
     none = torch.zeros(2, 0, dtype=torch.long, device="cpu")  # layers read places, not edges
     pos = nodes.pos[active] if lattice is not None else upright(nodes.pos[active])
     graph = SharedGraph(pos, none, dim=nodes.dim, lattice=lattice)
-    levels = [graph]
+    levels: list[SharedGraph | NodeEmbedding] = [graph]
     for _ in range(count):
         graph, _ = coarsened(graph)
         levels.append(graph)
     return active.cpu(), levels
+
+
+class _Living(NodeEmbedding):
+    """The live nodes of a table, on the same parameter."""
+
+    def __init__(self, table: NodeEmbedding) -> None:
+        super().__init__(table.weight.shape[0], table.dim)
+        self.weight = table.weight
 
 
 class HierarchicalAutoEncoder(AutoEncoder, Tabled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -90,29 +91,28 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
         fast = {
             layer.weight: lr * math.sqrt(layer.gain)
             for layer in self.modules()
-            if isinstance(layer, SCGEConv) and isinstance(layer.product, NeighborAttention)
+            if isinstance(layer, SCGEConv) and isinstance(layer.product, NeighborAttention) and not layer.product.means
         }
         rest = [parameter for parameter in self.parameters() if parameter not in fast]
         groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
         return groups + [{"params": [weight], "lr": rate} for weight, rate in fast.items()]
 
+    @torch.no_grad()
     def regroup(self) -> None:
-        """Place the coarse levels anew: k-means centres of the finest level's present places.
+        """Place the coarse levels anew: k-means centres of the finer level's present places.
 
         Each coarse node takes the centre next to it (the assignment of least total distance), so that the dense layers
         still find it where they learned it.
 
         Cost: :math:`O(N M d + M^3)` for M coarse nodes.
         """
-        finest, *coarse = self.levels
-        if not isinstance(finest, NodeEmbedding):
-            raise ValueError("SCGEAutoEncoder.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding")
-        for level in coarse:
-            assert isinstance(level, NodeEmbedding)
-            centres = finest.coarsen(level.num_nodes).weight.detach()
+        for finer, level in pairwise(self.levels):
+            if not isinstance(finer, NodeEmbedding) or not isinstance(level, NodeEmbedding):
+                raise ValueError("SCGEAutoEncoder.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding")
+            centres = finer.coarsen(level.num_nodes).weight.detach()
             distance = torch.cdist(level.weight.detach(), centres)
             nearest = linear_sum_assignment(distance.double().numpy(force=True))[1]
-            level.weight.data.copy_(centres[torch.from_numpy(nearest).to(centres.device)])
+            level.weight.copy_(centres[torch.from_numpy(nearest).to(centres.device)])
         for layer in self.modules():
             if isinstance(layer, SCGEConv):
                 layer.refresh()
@@ -163,7 +163,9 @@ def _layer(
     ends = (source, target)
     if level and isinstance(source, NodeEmbedding):
         ends = (_Coarser(source, 2.0**level), _Coarser(target, 2.0**level))
-    if isinstance(source, NodeEmbedding) or (content is not None and source.lattice is None):
+    if isinstance(source, NodeEmbedding):
+        options["neighbors"] = "support"  # what a fixed geometry computes at the same places
+    elif content is not None and source.lattice is None:
         # on a lattice the nearest are often tied, and its layer hears the whole support
         window = (kernel_size if strided else kernel_size // 2) ** source.dim
         options |= {"k": min(window, int(source.live.sum())), "tau": _TAU}

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from scge_pyg.nn.fixed.neighbor_product import blended_weights, neighbor_product
 from scge_pyg.nn.fixed.neighborhood import Neighborhood
-from scge_pyg.nn.fixed.tap_product import Wiring
+from scge_pyg.nn.fixed.tap_product import TapProduct, Wiring
+from scge_pyg.nn.fixed.tap_table import ENOUGH, sorted_table
 from scge_pyg.nn.layer.content import ContentScore, gathered
 from scge_pyg.nn.trained.selection import masked_softmax
 from scge_pyg.nn.trained.subset_sampling import mutual
@@ -58,6 +59,8 @@ class NeighborAttention(torch.nn.Module):
         tau: Temperature of the score of places, :math:`-|q_i - e_j|^2 / \tau`; infinite for none.
         content: Content scores, or None.
         symmetric: Whether i hears j only if j hears i.
+        means: Whether each tap is the mean of the sources that it meets, as on a fixed geometry
+            (:mod:`scge_pyg.nn.fixed.tap_table`), instead of their sum.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class NeighborAttention(torch.nn.Module):
         tau: float,
         content: ContentScore | None,
         symmetric: bool = False,
+        means: bool = False,
     ) -> None:
         super().__init__()
         self.source = source
         self.target = None if target is source else target
         self.table, self.kernel, self.estimator, self.content = table, kernel, estimator, content
-        self.tau, self.symmetric = float(tau), symmetric
+        self.tau, self.symmetric, self.means = float(tau), symmetric, means
+        self._frozen: tuple[list[tuple[Tensor, int, torch.device, torch.dtype]], TapProduct] | None = None
 
     def reset_parameters(self) -> None:
         """Reset kernel, estimator and content; places are the node sets' own."""
@@ -83,6 +88,13 @@ class NeighborAttention(torch.nn.Module):
             reset = getattr(module, "reset_parameters", None)
             if reset is not None:
                 reset()
+
+    def refresh(self, hears: Tensor, speaks: Tensor) -> None:
+        """Search the candidates of the live targets among the live sources anew."""
+        self._frozen = None
+        if self.table is not None:
+            device = self.table.index.device
+            self.table.search(self.query(), self.source(), hears.to(device), speaks.to(device))
 
     def query(self) -> Tensor:
         """Places of the targets ``[N_t, d]``."""
@@ -125,7 +137,36 @@ class NeighborAttention(torch.nn.Module):
             score = -offset.square().sum(-1) / self.tau
             weight = masked_softmax(score, valid, 1)
         phi = None if self.kernel is None else self.kernel(offset)
+        if self.means and phi is not None:
+            phi = phi * valid.unsqueeze(-1)
+            phi = phi / phi.sum(1, keepdim=True).clamp_min(ENOUGH)
+            valid = (phi > 0).any(-1)
         return Heard(index, valid, self._with_samples(weight, index, valid, x, target, present, normalised), phi)
+
+    def tabulated(self) -> TapProduct | None:
+        """The product of fixed places, many times faster, where taps are means and every place is frozen; else None.
+
+        It is made once, and anew after :meth:`refresh` or after a frozen table was written to.
+        """
+        places = list(self.parameters())
+        frozen = all(isinstance(one, torch.nn.Parameter) and not one.requires_grad for one in places)
+        if not self.means or not frozen or torch.compiler.is_compiling():
+            return None
+        state = [(one, one._version, one.device, one.dtype) for one in (*places, *self.buffers())]
+        if self._frozen is not None:
+            known, product = self._frozen
+            if all(old[0] is new[0] and old[1:] == new[1:] for old, new in zip(known, state, strict=True)):
+                return product
+        with torch.no_grad():
+            edge_index, _, phi = self.heard().wiring()
+        assert phi is not None
+        edge, tap = phi.cpu().nonzero(as_tuple=True)
+        source, target = edge_index.cpu()[:, edge]
+        size = (self.taps, self.query().shape[0], self.source().shape[0])
+        table = sorted_table(tap, target, source, phi.cpu()[edge, tap].double(), size)
+        product = TapProduct(table).to(phi)
+        self._frozen = state, product
+        return product
 
     def _with_samples(
         self,

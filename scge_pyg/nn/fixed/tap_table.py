@@ -26,10 +26,10 @@ from torch import Tensor
 from scge_pyg.graph import Lattice, SharedGraph, knn
 from scge_pyg.graph.real import real
 
-__all__ = ["TapTable", "active_nodes", "build_taps", "shared_lattices", "tap_spacing"]
+__all__ = ["ENOUGH", "TapTable", "active_nodes", "build_taps", "shared_lattices", "sorted_table", "tap_spacing"]
 
 _NEGLIGIBLE = 1e-5
-_ENOUGH = 0.5
+ENOUGH = 0.5  # of a node: a tap that meets less fades
 
 
 class TapTable(NamedTuple):
@@ -59,11 +59,12 @@ class TapTable(NamedTuple):
     def transposed(self) -> TapTable:
         """The table of the adjoint map: sources and targets exchanged, tap by tap."""
         taps, targets, sources = self.size
-        return _sorted(self.tap, self.source, self.target, self.phi, (taps, sources, targets))
+        return sorted_table(self.tap, self.source, self.target, self.phi, (taps, sources, targets))
 
 
 @real
-def _sorted(tap: Tensor, target: Tensor, source: Tensor, weight: Tensor, size: tuple[int, int, int]) -> TapTable:
+def sorted_table(tap: Tensor, target: Tensor, source: Tensor, weight: Tensor, size: tuple[int, int, int]) -> TapTable:
+    """Entries in the order of a table; those of the same tap, target and source are added."""
     _, targets, sources = size
     key, inverse = torch.unique((tap * targets + target) * sources + source, return_inverse=True)
     total = torch.zeros(key.numel(), dtype=torch.float64).index_add_(0, inverse, weight)
@@ -189,7 +190,7 @@ def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapT
         places = _places(lattices[1])[listeners] + offset.unsqueeze(1)
         row, node, weight = _meet_on_lattice(lattices[0], places.flatten(0, 1), speaks, spacing)
     total = torch.zeros(taps * listeners.numel(), dtype=torch.float64).index_add_(0, row, weight)
-    weight = weight / total[row].clamp_min(_ENOUGH)
+    weight = weight / total[row].clamp_min(ENOUGH)
     tap, heard = row // max(1, listeners.numel()), listeners[row % max(1, listeners.numel())]
     centre = (offset.abs().amax(1) < _NEGLIGIBLE).nonzero().flatten()
     if source is target and centre.numel():
@@ -197,4 +198,4 @@ def build_taps(source: SharedGraph, target: SharedGraph, points: Tensor) -> TapT
         tap = torch.cat([tap, centre.expand(alone.numel())])
         heard, node = torch.cat([heard, alone]), torch.cat([node, alone])
         weight = torch.cat([weight, weight.new_ones(alone.numel())])
-    return _sorted(tap, heard, node, weight, (taps, target.num_nodes, source.num_nodes))
+    return sorted_table(tap, heard, node, weight, (taps, target.num_nodes, source.num_nodes))

@@ -61,8 +61,10 @@ def check_arguments(
         )
     if neighbors not in ("support", "nearest", "edges"):
         raise ValueError(f"SCGEConv: neighbors must be 'support', 'nearest', 'edges' or None, got {neighbors!r}")
-    if neighbors != "nearest" and not fixed:
-        raise ValueError(f"SCGEConv: neighbors={neighbors!r} needs a fixed geometry; a NodeEmbedding takes 'nearest'")
+    if neighbors == "edges" and not fixed:
+        raise ValueError("SCGEConv: neighbors='edges' needs a fixed geometry; places that move take 'nearest'")
+    if neighbors == "support" and not fixed and kernel != "points":
+        raise ValueError(f"SCGEConv: neighbors='support' on a NodeEmbedding takes kernel='points', got {kernel!r}")
     if neighbors == "edges" and source is not target:
         raise ValueError("SCGEConv: neighbors='edges' needs one graph, not a pair")
     if kernel not in ("points", "mlp", None):

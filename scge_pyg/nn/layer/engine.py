@@ -24,6 +24,8 @@ from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
 __all__ = ["Engine", "build_engine"]
 
+_SPARE = 2.0  # times the sources of a regular support: a ball around the box, and places that crowd
+
 
 class Engine(NamedTuple):
     """What computes a layer.
@@ -95,9 +97,16 @@ def build_engine(
     places = _places(source, target, graphs)
     edges: Tensor | None = None
     chooser: torch.nn.Module | None = None
+    means = neighbors == "support" and graphs is None
+    if means and content is not None:
+        raise ValueError(f"SCGEConv: content={content!r} on a NodeEmbedding needs neighbors='nearest', got 'support'")
     if neighbors == "nearest" or graphs is None:
         k = min(points.shape[0] if k is None else k, int(source.live.sum()))
-        chooser, width = _chooser(estimator, k, int(source.live.sum()), candidates)
+        if means:
+            width = _within_reach(reach, source, target) if candidates is None else candidates
+            width = min(width, int(source.live.sum()))
+        else:
+            chooser, width = _chooser(estimator, k, int(source.live.sum()), candidates)
         complete = width == source.num_nodes and bool(target.live.all())
         table = None if complete else _empty_table(width, source, target)
         count = k
@@ -114,7 +123,9 @@ def build_engine(
     tau = (1.0 if neighbors == "nearest" else math.inf) if tau is None else tau
     taps = 1 if function is None else points.shape[0]
     gain = 1.0 if score is None and chooser is None else math.sqrt(taps * min(count, taps))
-    attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric)
+    if means:  # towards more nodes, a target meets a source at as many taps less
+        gain = math.sqrt(min(taps, max(1.0, int(target.live.sum()) / int(source.live.sum()))))
+    attention = NeighborAttention(*places, table, function, chooser, tau, score, symmetric, means)
     order = None
     if edges is not None and isinstance(table, Neighborhood):
         hears, slot = table.valid.nonzero(as_tuple=True)
@@ -140,6 +151,12 @@ def _fingerprint(
         else:
             parts.extend(described(one, origin) if placed else (one.live,))
     return fingerprint_of(*parts)
+
+
+def _within_reach(reach: Tensor, source: NodeSet, target: NodeSet) -> int:
+    """Nearest sources that hold those in the kernel's support, with as many to spare for irregular places."""
+    finer = max(int(source.live.sum()), int(target.live.sum()))
+    return math.ceil(_SPARE * float((2 * reach).prod()) * int(source.live.sum()) / finer)
 
 
 def _taps_met(table: TapTable) -> int:

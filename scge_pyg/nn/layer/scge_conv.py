@@ -81,10 +81,13 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         estimator: Choice of neighbours: ``"topk"``, ``"soft"``, ``"straight_through"``, ``"gumbel"``, ``"reinforce"``
             or a module (:mod:`scge_pyg.nn.trained.estimators`).
         tau: Temperature of the score of places. Default: 1 for neighbours by distance, infinite otherwise.
-        neighbors: ``"support"``, ``"nearest"`` or ``"edges"`` (those of the graph). Default: as said above.
+        neighbors: ``"support"``, ``"nearest"`` or ``"edges"`` (those of the graph). Default: as said above. With
+            ``"support"`` a trainable embedding computes what a fixed geometry does, every tap a mean, at its present
+            places, and its gradient reaches them through :math:`\phi`.
         self_loops: With ``"edges"``, whether a node hears itself.
         symmetric: Node i hears j if and only if j hears i (square layers, hard choices).
-        candidates: Sources a node chooses from. Default: ``4 k``, and all for ``"soft"``.
+        candidates: Sources a node chooses from. Default: ``4 k``, and all for ``"soft"``; with ``"support"`` of places
+            that move, twice as many as a regular support holds.
         refresh_every: Training calls between two searches for candidates.
         root_weight: Whether to add a linear map of the target's own features.
         bias: Whether to add a bias. Default: ``True``.
@@ -221,10 +224,9 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         """
         if any(isinstance(nodes, NodeEmbedding) and nodes.weight.is_meta for nodes in self._nodes):
             return
-        if isinstance(self.product, NeighborAttention) and self.product.table is not None:
-            table = self.product.table
-            hears, speaks = (nodes.live.to(table.index.device) for nodes in (self.target, self.source))
-            table.search(self.product.query(), self.product.source(), hears, speaks)
+        if isinstance(self.product, NeighborAttention):
+            hears, speaks = (nodes.live for nodes in (self.target, self.source))
+            self.product.refresh(hears, speaks)
 
     @property
     def source(self) -> NodeSet:
@@ -291,10 +293,11 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
                 f"or layer.to(x.dtype)"
             )
         watched = self.watched
-        plain_bias = bias if self.gate is None and not watched and isinstance(self.product, TapProduct) else None
+        fixed = self._fixed(present) if not watched else None
+        plain_bias = bias if self.gate is None and fixed is not None else None
         heard = None
-        if isinstance(self.product, TapProduct) and not watched:
-            y = self.product(dense, weight, plain_bias)
+        if fixed is not None:
+            y = fixed(dense, weight, plain_bias)
         else:
             heard = self._heard(dense, target, present)
             apply = self._propagated if watched else self.product
@@ -324,6 +327,12 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         raise ValueError(
             "SCGEConv: a pair of node sets with content or root_weight needs a pair (x_source, x_target) of features"
         )
+
+    def _fixed(self, present: Tensor | None) -> TapProduct | None:
+        """The product of places that don't move: those of a graph, or of frozen tables."""
+        if isinstance(self.product, TapProduct):
+            return self.product
+        return self.product.tabulated() if present is None else None
 
     def _matrices(self, weight: Tensor) -> Tensor:
         """Weights ``[P, C, H, bases * F]``."""
