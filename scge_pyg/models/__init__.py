@@ -2,5 +2,15 @@
 
 from scge_pyg.models.classifiers import GridCNN, NodeMLP, SCGEClassifier
 from scge_pyg.models.recipe import FitResult, accuracy, fit_classifier, standardized
+from scge_pyg.models.strided_classifier import StridedClassifier
 
-__all__ = ["FitResult", "GridCNN", "NodeMLP", "SCGEClassifier", "accuracy", "fit_classifier", "standardized"]
+__all__ = [
+    "FitResult",
+    "GridCNN",
+    "NodeMLP",
+    "SCGEClassifier",
+    "StridedClassifier",
+    "accuracy",
+    "fit_classifier",
+    "standardized",
+]

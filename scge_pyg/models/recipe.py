@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from scge_pyg.nn import WiringSchedule
+
 __all__ = ["FitResult", "accuracy", "fit_classifier", "standardized"]
 
 
@@ -49,6 +51,7 @@ def fit_classifier(
     lr: float = 3e-3,
     weight_decay: float = 1e-2,
     seed: int = 0,
+    wiring: WiringSchedule | None = None,
     progress: str | None = None,
 ) -> FitResult:
     """Train ``model`` in place with AdamW, a one-cycle learning rate and cross entropy.
@@ -64,6 +67,8 @@ def fit_classifier(
         lr: Largest learning rate.
         weight_decay: Of AdamW.
         seed: Of the order of the samples.
+        wiring: Learns the places first, and beside the first steps, from random batches of ``x`` or of samples of its
+            own; the weights get their ``epochs`` all the same, and ``seconds`` counts both.
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
@@ -84,6 +89,8 @@ def fit_classifier(
         for _ in range(epochs):
             total = 0.0
             for chosen in torch.randperm(x.shape[0], generator=generator)[: steps * batch_size].split(batch_size):
+                if wiring is not None:
+                    wiring.advance(x)
                 loss = torch.nn.functional.cross_entropy(model(x[chosen]), y[chosen])
                 optimizer.zero_grad()
                 loss.backward()

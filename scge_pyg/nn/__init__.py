@@ -10,6 +10,7 @@ from scge_pyg.nn.layer.transfer import transfer
 from scge_pyg.nn.trained.fit_embedding import fit_embedding
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
+from scge_pyg.nn.trained.wiring_schedule import WiringSchedule
 
 __all__ = [
     "ClusterPool",
@@ -20,6 +21,7 @@ __all__ = [
     "NodeMean",
     "OnSharedGraph",
     "SCGEConv",
+    "WiringSchedule",
     "fit_embedding",
     "lower_to_conv",
     "settle",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from scge_pyg.graph import Lattice, SharedGraph, knn
+from scge_pyg.graph import Lattice, SharedGraph
+from scge_pyg.graph.upright import upright
 from scge_pyg.models.autoencoders.base import AutoEncoder
-from scge_pyg.nn import NodeEmbedding
+from scge_pyg.nn import NodeEmbedding, SCGEConv
 from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.fixed.tap_table import active_nodes
 
-__all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "last_bias", "node_levels", "upright"]
+__all__ = ["HierarchicalAutoEncoder", "bottleneck", "coarsened", "last_bias", "node_levels", "regroup", "spaced"]
 
 
 def bottleneck(values: int, hidden: int, latent: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -58,27 +61,6 @@ def coarsened(graph: SharedGraph) -> tuple[SharedGraph, Tensor]:
     return SharedGraph(centred.pos.to(graph.pos.dtype), coarse.edge_index, lattice=centred), cluster
 
 
-def upright(pos: Tensor) -> Tensor:
-    r"""Coordinates ``[N, 2]`` turned so that rows and columns, if there are any, run along the axes; others stay.
-
-    A map knows no axes, while taps lie along them: at an angle each tap would fall between nodes. The angle is that of
-    the mean of :math:`e^{4 i \theta}` over the directions of the four nearest (Nelson and Halperin, 1979), which are a
-    quarter turn apart on a grid.
-
-    Example:
-        >>> turned = upright(torch.tensor([[0.0, 0.0], [3.0, 4.0], [-4.0, 3.0], [-1.0, 7.0]]))
-        >>> (turned[1] - turned[0]).abs().sort().values.round(decimals=4).tolist()
-        [0.0, 5.0]
-    """
-    if pos.shape[1] != 2 or len(pos) < 2:
-        return pos
-    nearest = knn(pos, pos, min(4, len(pos) - 1), exclude_self=True)[1]
-    offset = torch.view_as_complex((pos[nearest] - pos.unsqueeze(1)).double())
-    angle = torch.sgn(offset).pow(4).sum().angle() / 4
-    cos, sin = angle.cos(), angle.sin()
-    return pos @ torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])]).to(pos)
-
-
 def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor, list[SharedGraph | NodeEmbedding]]:
     """The nodes that take part ``[N]`` bool, and ``count + 1`` ever coarser node sets, the first one of these nodes.
 
@@ -103,6 +85,52 @@ def node_levels(nodes: SharedGraph | NodeEmbedding, count: int) -> tuple[Tensor,
         graph, _ = coarsened(graph)
         levels.append(graph)
     return active.cpu(), levels
+
+
+class _Coarser(NodeEmbedding):
+    """The same table, its places measured in a larger spacing, as the taps of a coarser level are."""
+
+    def __init__(self, table: NodeEmbedding, spacing: float) -> None:
+        super().__init__(table.num_nodes, table.dim, live=table.live)
+        self.weight, self.spacing = table.weight, spacing
+
+    def forward(self) -> Tensor:
+        return super().forward() / self.spacing
+
+
+def spaced(
+    source: SharedGraph | NodeEmbedding, target: SharedGraph | NodeEmbedding, level: int
+) -> tuple[SharedGraph | NodeEmbedding, SharedGraph | NodeEmbedding]:
+    """Two neighbouring levels, ``level`` the number of the finer: tables are measured in the spacing of their level."""
+    if level and isinstance(source, NodeEmbedding) and isinstance(target, NodeEmbedding):
+        return _Coarser(source, 2.0**level), _Coarser(target, 2.0**level)
+    return source, target
+
+
+@torch.no_grad()
+def regroup(model: nn.Module) -> None:
+    """Place the coarse ``model.levels`` anew: k-means centres of the finer level's present places.
+
+    Each coarse node takes the centre next to it (the assignment of least total distance), so that the dense layers
+    still find it where they learned it.
+
+    Cost: :math:`O(N M d + M^3)` for M coarse nodes.
+
+    Raises:
+        ValueError: If the levels stand on a :class:`SharedGraph`.
+    """
+    for finer, level in pairwise(model.levels):  # type: ignore[arg-type]
+        if not isinstance(finer, NodeEmbedding) or not isinstance(level, NodeEmbedding):
+            raise ValueError(
+                f"{type(model).__name__}.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding"
+            )
+        centres = finer.coarsen(level.num_nodes).weight.detach()
+        distance = torch.cdist(level.weight.detach(), centres)
+        nearest = linear_sum_assignment(distance.double().numpy(force=True))[1]
+        level.weight.copy_(centres[torch.from_numpy(nearest).to(centres.device)])
+    for layer in model.modules():
+        if isinstance(layer, SCGEConv):
+            layer.refresh()
 
 
 class _Living(NodeEmbedding):

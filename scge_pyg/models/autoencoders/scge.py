@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
-import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder, coarsened
+from scge_pyg.models.autoencoders.hierarchy import HierarchicalAutoEncoder, coarsened, regroup, spaced
 from scge_pyg.nn import ClusterPool, ClusterUnpool, NodeEmbedding, SCGEConv
 from scge_pyg.nn.fixed.neighbor_attention import NeighborAttention
 
@@ -97,36 +94,9 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
         groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
         return groups + [{"params": [weight], "lr": rate} for weight, rate in fast.items()]
 
-    @torch.no_grad()
     def regroup(self) -> None:
-        """Place the coarse levels anew: k-means centres of the finer level's present places.
-
-        Each coarse node takes the centre next to it (the assignment of least total distance), so that the dense layers
-        still find it where they learned it.
-
-        Cost: :math:`O(N M d + M^3)` for M coarse nodes.
-        """
-        for finer, level in pairwise(self.levels):
-            if not isinstance(finer, NodeEmbedding) or not isinstance(level, NodeEmbedding):
-                raise ValueError("SCGEAutoEncoder.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding")
-            centres = finer.coarsen(level.num_nodes).weight.detach()
-            distance = torch.cdist(level.weight.detach(), centres)
-            nearest = linear_sum_assignment(distance.double().numpy(force=True))[1]
-            level.weight.copy_(centres[torch.from_numpy(nearest).to(centres.device)])
-        for layer in self.modules():
-            if isinstance(layer, SCGEConv):
-                layer.refresh()
-
-
-class _Coarser(NodeEmbedding):
-    """The same table, its places measured in a larger spacing, as the taps of a coarser level are."""
-
-    def __init__(self, table: NodeEmbedding, spacing: float) -> None:
-        super().__init__(table.num_nodes, table.dim, live=table.live)
-        self.weight, self.spacing = table.weight, spacing
-
-    def forward(self) -> Tensor:
-        return super().forward() / self.spacing
+        """Place the coarse levels of a :class:`NodeEmbedding` anew (:func:`regroup`)."""
+        regroup(self)
 
 
 class _WithContent(nn.Module):
@@ -160,16 +130,13 @@ def _layer(
 ) -> nn.Module:
     options: dict[str, Any] = {"kernel_size": kernel_size, "content": content}
     strided = source.num_nodes > target.num_nodes
-    ends = (source, target)
-    if level and isinstance(source, NodeEmbedding):
-        ends = (_Coarser(source, 2.0**level), _Coarser(target, 2.0**level))
     if isinstance(source, NodeEmbedding):
         options["neighbors"] = "support"  # what a fixed geometry computes at the same places
     elif content is not None and source.lattice is None:
         # on a lattice the nearest are often tied, and its layer hears the whole support
         window = (kernel_size if strided else kernel_size // 2) ** source.dim
         options |= {"k": min(window, int(source.live.sum())), "tau": _TAU}
-    conv = SCGEConv(in_channels, out_channels, ends, **options)
+    conv = SCGEConv(in_channels, out_channels, spaced(source, target, level), **options)
     if not strided:
         _draw_as_transposed(conv, source.dim)
     if content is None:

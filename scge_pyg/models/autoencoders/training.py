@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg.models.autoencoders.base import AutoEncoder, summed_squared_error
+from scge_pyg.nn import WiringSchedule
 
 __all__ = ["AutoEncoderFit", "fit_autoencoder", "reconstruction_error"]
 
@@ -46,6 +47,7 @@ def fit_autoencoder(
     objective: Callable[[Tensor, Tensor], Tensor] | None = None,
     parameters: Iterable[dict[str, Any]] | None = None,
     after_step: Callable[[Tensor, int], None] | None = None,
+    wiring: WiringSchedule | None = None,
     progress: str | None = None,
 ) -> AutoEncoderFit:
     """Train ``model`` in place with Adam and a one-cycle learning rate.
@@ -67,6 +69,8 @@ def fit_autoencoder(
         parameters: Parameter groups for the optimiser, each with ``params`` and ``lr``. Default:
             ``model.parameter_groups(lr)``.
         after_step: Called with the batch and the number of the step, 0 first.
+        wiring: Learns the places first, and beside the first steps, from random batches of ``x`` or of samples of its
+            own; the weights get their ``epochs`` all the same, and ``seconds`` counts both.
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
@@ -109,6 +113,8 @@ def fit_autoencoder(
             total = x.new_zeros(())
             order = torch.randperm(x.shape[0], generator=generator)[: steps * batch_size].to(x.device)
             for number, chosen in enumerate(order.split(batch_size)):
+                if wiring is not None:
+                    wiring.advance(x)
                 batch = x[chosen]
                 loss = model.loss(batch) if objective is None else objective(batch, model(batch))
                 optimizer.zero_grad()

@@ -148,9 +148,10 @@ class NeighborAttention(torch.nn.Module):
 
         It is made once, and anew after :meth:`refresh` or after a frozen table was written to.
         """
+        if not self.means or torch.compiler.is_compiling():
+            return None
         places = list(self.parameters())
-        frozen = all(isinstance(one, torch.nn.Parameter) and not one.requires_grad for one in places)
-        if not self.means or not frozen or torch.compiler.is_compiling():
+        if not all(isinstance(one, torch.nn.Parameter) and not one.requires_grad for one in places):
             return None
         state = [(one, one._version, one.device, one.dtype) for one in (*places, *self.buffers())]
         if self._frozen is not None:

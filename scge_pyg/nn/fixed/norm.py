@@ -10,6 +10,7 @@ from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.fixed.fingerprint import Fingerprinted, fingerprint_of
 from scge_pyg.nn.fixed.tap_table import active_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given
+from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
 __all__ = ["NodeBatchNorm", "masked_batch_norm"]
 
@@ -51,7 +52,7 @@ class NodeBatchNorm(Fingerprinted, torch.nn.BatchNorm1d):
 
     Args:
         num_features: Channels.
-        graph: Node set of the input.
+        graph: Node set of the input, fixed or learned.
         **kwargs: Further arguments of ``torch.nn.BatchNorm1d``.
 
     Shapes:
@@ -67,12 +68,18 @@ class NodeBatchNorm(Fingerprinted, torch.nn.BatchNorm1d):
 
     active: Tensor
 
-    def __init__(self, num_features: int, graph: SharedGraph, **kwargs: object) -> None:
+    def __init__(self, num_features: int, graph: SharedGraph | NodeEmbedding, **kwargs: object) -> None:
         super().__init__(num_features, **kwargs)  # type: ignore[arg-type]
-        self.source = graph
-        self.register_table("active", active_nodes(graph))
+        self._source = (graph,)  # a table is a parameter of the layers on it, none of the norm
+        active = active_nodes(graph) if isinstance(graph, SharedGraph) else graph.live
+        self.register_table("active", active)
         self.num_active = int(self.active.sum())
         self.fingerprint = fingerprint_of(self.active)
+
+    @property
+    def source(self) -> SharedGraph | NodeEmbedding:
+        """Node set of the input."""
+        return self._source[0]
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""

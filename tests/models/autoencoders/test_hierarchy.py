@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from scge_pyg import SharedGraph
-from scge_pyg.models.autoencoders.hierarchy import node_levels, upright
+from scge_pyg.graph.upright import upright
+from scge_pyg.models.autoencoders.hierarchy import node_levels
 from scge_pyg.nn.fixed.tap_table import build_taps
 from scge_pyg.nn.layer.kernel import kernel_points
 
