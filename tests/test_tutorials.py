@@ -108,3 +108,23 @@ def test_why_convolution_shows_what_it_claims(outputs):
     assert f" {error['SCGE never snapped']:.3f} " in rows[0]
     for name in ("strips", "jacobian", "examples"):
         assert picture.with_stem(f"picture-{name}").read_bytes().startswith(b"\x89PNG")
+
+
+def test_search_out_a_cnn_shows_what_it_claims(outputs):
+    text, results, picture = outputs("search_out_a_cnn")
+    score = {name: value for (name, measure), value in results.items() if measure == "accuracy"}
+    assert set(score) == {"learned", "settled", "lowered", "fine-tuned", "told the grid", "shuffled pixels"}
+    assert results["learned", "neighbours"] > 0.98
+    assert score["shuffled pixels"] + 0.3 < score["learned"]
+    # a thousandth of a spacing beside the cells, a thousandth beside the convolution's outputs
+    assert results["settled", "difference"] < 0.01
+    assert score["settled"] == pytest.approx(score["learned"], abs=0.005)
+    assert score["lowered"] == score["settled"]
+    assert score["fine-tuned"] > score["told the grid"] - 0.04
+    assert "Conv2d(1, 8, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)" in text
+    assert "lattice=12x12" in text
+    film = [line.split() for line in text.splitlines() if line.startswith("step ")]
+    assert (film[0][2], film[-1][2]) == ("places", "weights")
+    assert float(film[0][4]) < 0.1
+    assert float(film[0][-1]) < 0.4
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -33,6 +33,28 @@ def largest(y, wanted):
     return float((y - wanted).detach().abs().max() / wanted.detach().abs().max())
 
 
+@pytest.mark.parametrize("missing", [0, 6])
+def test_the_support_is_a_convolution_in_every_node(missing):
+    """Against nn.Conv2d that is given the layer's own matrices."""
+    table, cells = turned((7, 9))
+    keep = torch.arange(63) >= missing
+    table = NodeEmbedding.from_points(table().detach()[keep])
+    layer = SCGEConv(2, 3, table, neighbors="support").double()
+    settled = settle(layer, table.to_graph())
+    conv = nn.Conv2d(2, 3, 3, padding=1, **DOUBLE)
+    conv.weight.data.copy_(layer.weight.permute(2, 1, 0).unflatten(2, (3, 3)))
+    conv.bias.data.copy_(layer.bias)
+    x = torch.randn(4, int(keep.sum()), 2, **DOUBLE)
+    grid = x.new_zeros(4, 2, 7, 9)
+    row, column = cells[keep].T
+    grid[:, :, row, column] = x.mT
+    wanted = conv(grid)[:, :, row, column].mT
+    dense = lower_to_conv(settled, strict=True)
+    for model in (layer, settled, dense):
+        torch.testing.assert_close(model(x), wanted, rtol=0, atol=1e-12)
+    assert isinstance(dense.body[0] if not missing else dense.body[-1], nn.Conv2d)
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"tau": 8.0}, {"estimator": "straight_through"}, {"kernel": "mlp"}, {"kernel": None},
@@ -120,6 +142,8 @@ def test_what_differs_is_said():
     assert settled.difference["0"] == pytest.approx(largest(settled[0](x), model[0](x)))
     hidden = model[1](model[0](x))
     assert settled.difference["2"] == pytest.approx(largest(settled[2](hidden), model[2](hidden)))
+    exact = nn.Sequential(SCGEConv(1, 4, table, neighbors="support"), nn.ReLU()).double()
+    assert settle(exact, graph, x).difference[""] < 1e-12
 
 
 @pytest.mark.parametrize(("shape", "angle"), [((8, 8), 0.0), ((8, 12), torch.pi / 2)])
@@ -143,11 +167,9 @@ def test_an_autoencoder_with_coarse_levels(shape, angle):
     middle = torch.stack([graph.pos[own == node].mean(0) for node in range(len(own) // 4)])
     torch.testing.assert_close(convs[0].target.pos, middle)
     x = torch.randn(2, table.num_nodes, 1, **DOUBLE)
-    inner = interior(convs[0].target)
-    torch.testing.assert_close(convs[0](x)[:, inner], model.down[0](x)[:, inner], rtol=0, atol=1e-12)
-    inner = interior(graph, 1)
+    torch.testing.assert_close(convs[0](x), model.down[0](x), rtol=0, atol=1e-12)
     code = torch.randn(2, convs[3].num_sources, 4, **DOUBLE)
-    torch.testing.assert_close(convs[3](code)[:, inner], model.up[2](code)[:, inner], rtol=0, atol=1e-12)
+    torch.testing.assert_close(convs[3](code), model.up[2](code), rtol=0, atol=1e-12)
     dense = lower_to_conv(settled, strict=True)
     assert not any(isinstance(layer, SCGEConv) for layer in dense.modules())
     torch.testing.assert_close(dense(x), settled(x))
