@@ -93,8 +93,8 @@ cells = torch.cartesian_prod(torch.arange(SIDE), torch.arange(SIDE))[shuffle.per
 # places of pixels that fire together; no gradient of the task could (see `docs/estimators.md`).
 #
 # `WiringSchedule` says when the places are good enough for weights to be worth training: `"places"`, then both, then
-# `"weights"` on a frozen wiring. Hebbian lessons know distances only, so the map comes out at some angle. `table.align`
-# turns it before the first weights are trained, so that taps meet nodes instead of the space between them.
+# `"weights"` on a frozen wiring. Hebbian lessons know distances only, so the map comes out at some angle; at the
+# hand-over it is turned so that its rows lie along the axes, where taps meet nodes instead of the space between them.
 
 # %%
 torch.manual_seed(SEED)
@@ -132,17 +132,16 @@ optimizer = torch.optim.AdamW(weights, lr=3e-3, weight_decay=1e-2)
 task_steps = EPOCHS * (len(x) // BATCH)
 rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, task_steps)
 generator = torch.Generator().manual_seed(SEED)
+epochs = [torch.randperm(len(x), generator=generator)[: task_steps // EPOCHS * BATCH] for _ in range(EPOCHS)]
+batches = torch.cat(epochs).split(BATCH)  # as fit_classifier has them below
 start, step, taken, due = time.perf_counter(), 0, 0, 100
 milestones = {task_steps // 8, task_steps // 4, task_steps // 2, task_steps}
 keep(0)
 while taken < task_steps:
-    chosen = torch.randint(len(x), (BATCH,), generator=generator)
-    before = schedule.phase
-    train = schedule.step(shuffled[chosen])
-    if before == "places" and schedule.phase != before:
-        table.align()
-        model.regroup()
+    lesson = torch.randint(len(x), (BATCH,), generator=generator)
+    train = schedule.step(shuffled[lesson])
     if train:
+        chosen = batches[taken]
         loss = nn.functional.cross_entropy(model(shuffled[chosen]), y[chosen])
         optimizer.zero_grad()
         loss.backward()

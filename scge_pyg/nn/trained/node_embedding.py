@@ -195,39 +195,6 @@ class NodeEmbedding(Tabled):
         places = self().detach().double().numpy(force=True)
         return graph_of_places(places, self.live.numpy(force=True), x)
 
-    @torch.no_grad()
-    def align(self) -> SharedGraph:
-        r"""Turn the places about their mean so that their rows, if :meth:`to_graph` finds any, lie along the axes.
-
-        No distance changes, and so nothing that :class:`scge_pyg.HebbianLoss` sees: it leaves the direction to chance,
-        and taps between the rows blur what they hear. Call it before weights are trained, then place coarser tables
-        anew. The lattice fixes the turn, :math:`\min_R \sum_i \lVert R (e_i - \bar e) - (c_i - \bar c) \rVert^2`
-        over its nodes (Schönemann, 1966), mirrored if need be.
-
-        Returns:
-            The graph; without a lattice, nothing was turned.
-
-        Example:
-            >>> import torch
-            >>> turned = NodeEmbedding.from_grid((4, 5))() @ torch.tensor([[0.6, -0.8], [0.8, 0.6]])
-            >>> table = NodeEmbedding.from_points(turned.detach())
-            >>> _ = table.align()
-            >>> step = (table() - table()[0]).detach()
-            >>> torch.allclose(step, step.round(), atol=1e-5)
-            True
-        """
-        graph = self.to_graph()
-        if graph.lattice is not None and graph.pos.shape[1] <= self.dim:
-            placed = graph.lattice.placed.to(self.weight.device)
-            places = self()[placed].double()
-            cells = torch.zeros_like(places)
-            cells[:, : graph.pos.shape[1]] = graph.pos.to(places)[placed]
-            middle = places.mean(0)
-            left, _, right = torch.linalg.svd((places - middle).T @ (cells - cells.mean(0)))
-            turned = (self.weight.double() - middle) @ (left @ right) + middle
-            self.weight.copy_(turned.to(self.weight.dtype))
-        return graph
-
     def extra_repr(self) -> str:
         dead = self.num_nodes - self.weight.shape[0]
         return f"{self.num_nodes}, {self.dim}{f', dead={dead}' if dead else ''}"

@@ -158,23 +158,6 @@ def test_order_of_the_nodes_is_nothing():
     assert torch.equal(other.lattice.cell, graph.lattice.cell[order])
 
 
-@pytest.mark.parametrize(("shape", "columns"), [((9, 7), 2), ((8, 6), 4), ((4, 5, 4), 3)], ids=str)
-def test_rows_turned_into_the_axes(shape, columns):
-    table, _ = learned(cells_of(*shape), columns, noise=0.03)
-    before = table().detach().clone()
-    graph = table.align()
-    after = table().detach()
-    torch.testing.assert_close(torch.pdist(after), torch.pdist(before))
-    torch.testing.assert_close(after.mean(0), before.mean(0))
-    steps = after[graph.edge_index[1]] - after[graph.edge_index[0]]
-    assert (steps - steps.round()).abs().max() < 0.25
-    assert (steps.round()[:, : len(shape)].abs().sum(1) == 1).all()
-    unordered = NodeEmbedding(50, 2)
-    start = unordered.weight.detach().clone()
-    assert unordered.align().lattice is None
-    assert torch.equal(unordered.weight, start)
-
-
 def field(shape, samples=800, seed=100):
     """Smooth samples on a grid, nodes row-major, and the grid's cells."""
     generator = torch.Generator().manual_seed(seed)
