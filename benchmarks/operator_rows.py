@@ -28,7 +28,21 @@ LABELS = {
     "scge": "SCGE on the discovered lattice, lowered",
     "cnn": "CNN on the true grid",
 }
-RATES = {"logistic": 1e-2, **dict.fromkeys([*OPERATORS, *list(LABELS)[1:]], 3e-3)}
+RATES = {
+    "GraphSAGE": 1e-2,
+    "GIN": 3e-3,
+    "GCN": 1e-2,
+    "GAT": 1e-2,
+    "Transformer": 1e-2,
+    "offsets": 1e-2,
+    "dynamic": 3e-3,
+    "cnn": 3e-3,
+    "cnn-shuffled": 3e-3,
+    "scge": 3e-3,
+    "scge-free": 3e-3,
+    "mlp": 1e-3,
+    "logistic": 1e-3,  # inverse penalty
+}
 NEAREST = {"cifar10": (3, "euclidean"), "fashion_mnist": (4, "correlation")}
 _DEGREE = 4
 
