@@ -152,7 +152,7 @@ class NodeEmbedding(Tabled):
         * *Columns.* A table may have more than the geometry: those with no spread beyond noise fall away, chains and
           rings get their place along the chain, bent sheets are unrolled; spheres keep their columns. Nodes that stand
           by themselves, four spacings from all others, are a part of their own.
-        * *Lattice.* Cells are read off the places if these stand in rows: up to noise of a twelfth of the spacing,
+        * *Lattice.* Cells are read off the places if these stand in rows: up to noise of 0.07 of the spacing,
           with holes, with a tenth of the nodes astray, which then have no cell. A ring of even gaps is a periodic one.
         * *Edges* join neighbouring cells; off lattices the ``N dim`` nearest pairs of those that are among each other's
           ``2 dim + 2`` nearest, and what holds their pieces together. Weights are :math:`\exp(-(r_{ij}/\bar r)^2)`

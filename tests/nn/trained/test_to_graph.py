@@ -197,6 +197,19 @@ def test_samples_refuse_places_that_say_nothing(samples):
     assert (graph.confidence == 0).all()
 
 
+def test_a_ring_judged_with_two_nodes_swapped():
+    noise = torch.randn(1000, 30, generator=torch.Generator().manual_seed(100))
+    x = noise + 0.7 * (noise.roll(1, 1) + noise.roll(-1, 1)) + 0.3 * (noise.roll(2, 1) + noise.roll(-2, 1))
+    places = torch.from_numpy(ring(30))
+    places[[4, 17]] = places[[17, 4]]
+    graph = NodeEmbedding.from_points(places).to_graph(x)
+    assert graph.dim == 1
+    assert graph.fit.verdict == "geometry"
+    assert graph.lattice.periodic == (True,)
+    steps = graph.lattice.cell.squeeze(1).roll(-1) - graph.lattice.cell.squeeze(1)
+    assert len((steps % 30).unique()) == 1
+
+
 def test_irregular_places_judged(samples):
     """Every other node of a grid thrown away at random: neighbours are right, and they are no grid."""
     kept = torch.randperm(90, generator=torch.Generator().manual_seed(100))[:45].sort().values
