@@ -43,7 +43,7 @@ class Schedule:
 
 def schedule(quick: bool) -> Schedule:
     """The schedule of the demonstration."""
-    return Schedule(1 if quick else 2, {"photos": 4, "wandering": 10, "digits": 20})
+    return Schedule(1 if quick else 2, {"photos": 4, "wandering": 8, "digits": 10})
 
 
 def accuracies(
