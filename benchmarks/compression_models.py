@@ -26,13 +26,13 @@ from scge_pyg.models.autoencoders import (
     VariationalAutoEncoder,
     fit_autoencoder,
 )
+from scge_pyg.nn import WiringSchedule
 
 __all__ = ["MODELS", "Model", "build", "train"]
 
 _SHAPE = (28, 28)
 _BATCH, _RATE = 32, 3e-3
-_HEBBIAN_BATCH, _HEBBIAN_STEPS, _HEBBIAN_RATE, _HEBBIAN_MEMORY = 128, 2_000, 0.5, 4_096
-_LESSONS, _REGROUP_EVERY = 5, 20
+_MEMORY = 4_096  # signals that the teacher of learned places keeps
 _BETA = {"vae": 1.0, "beta-vae": 4.0}
 
 
@@ -127,40 +127,11 @@ def train(name: str, model: AutoEncoder, x: Tensor, modality: Tensor, *, epochs:
         start = time.perf_counter()
         model.fit(x)
         return AutoEncoderFit([], time.perf_counter() - start, diverged=False)
-    beside = None
+    wiring = None
     if name == "scge-learned":
         assert isinstance(model, SCGEAutoEncoder)
-        beside = Hebbian(model, modality, seed)
+        assert isinstance(model.nodes, NodeEmbedding)
+        teacher = HebbianLoss(model.nodes, memory=_MEMORY, seed=seed)
+        wiring = WiringSchedule(teacher, model, samples=modality, seed=seed)
     rate = MODELS[name].rate
-    return fit_autoencoder(
-        model, x, epochs=epochs, batch_size=_BATCH, lr=rate, seed=seed, after_step=beside, progress=name
-    )
-
-
-class Hebbian:
-    """What fires together is wired together, beside the task: an optimiser and batches of its own for the places.
-
-    Both teachers act from the first step, this one five times as often, so that the layers soon find their places
-    settled. The coarse levels are placed anew every 20 steps of the task while it lasts.
-    """
-
-    def __init__(self, model: SCGEAutoEncoder, x: Tensor, seed: int) -> None:
-        finest = model.levels[0]
-        assert isinstance(finest, NodeEmbedding)
-        self.model, self.x, self.loss = model, x, HebbianLoss(finest, memory=_HEBBIAN_MEMORY, seed=seed)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.optimizer = torch.optim.Adam(finest.parameters())
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, _HEBBIAN_RATE, _HEBBIAN_STEPS)
-
-    def __call__(self, batch: Tensor, step: int) -> None:
-        if step >= _HEBBIAN_STEPS // _LESSONS:
-            return
-        for _ in range(_LESSONS):
-            drawn = torch.randint(len(self.x), (_HEBBIAN_BATCH,), generator=self.generator)
-            loss = self.loss(self.x[drawn.to(self.x.device)])
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.schedule.step()
-        if step % _REGROUP_EVERY == _REGROUP_EVERY - 1:
-            self.model.regroup()
+    return fit_autoencoder(model, x, epochs=epochs, batch_size=_BATCH, lr=rate, seed=seed, wiring=wiring, progress=name)

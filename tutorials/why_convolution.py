@@ -55,6 +55,7 @@ from scge_pyg.models.autoencoders import (
     fit_autoencoder,
     reconstruction_error,
 )
+from scge_pyg.nn import WiringSchedule
 from scge_pyg.transforms import ShuffleNodes
 
 QUICK = os.environ.get("SCGE_QUICK") == "1"
@@ -146,29 +147,10 @@ MODELS: dict[str, tuple[Callable[[], AutoEncoder], float]] = {  # how to build i
 }
 
 
-class Hebbian:
-    """The second teacher of learned places, with an optimiser and batches of its own."""
-
-    def __init__(self, model: SCGEAutoEncoder, steps: int = 500 if QUICK else 2000) -> None:
-        self.model, self.steps = model, steps
-        self.loss = HebbianLoss(model.levels[0], memory=1024 if QUICK else 4096, seed=SEED)
-        self.optimizer = torch.optim.Adam(model.levels[0].parameters())
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, 0.5, steps)
-        self.generator = torch.Generator().manual_seed(SEED)
-
-    def __call__(self, step: int) -> None:
-        """Five lessons for each step of the task, so that the layers soon find their places settled."""
-        if step >= self.steps // 5:
-            return
-        for _ in range(5):
-            drawn = torch.randint(len(modality), (128,), generator=self.generator)
-            loss = self.loss(shuffled_modality[drawn])
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.schedule.step()
-        if step % 20 == 19:
-            self.model.regroup()
+def schedule(model: SCGEAutoEncoder) -> WiringSchedule:
+    """Places are learned first, then beside the weights, from images of all digits."""
+    teacher = HebbianLoss(model.nodes, memory=1024 if QUICK else 4096, seed=SEED)
+    return WiringSchedule(teacher, model, samples=shuffled_modality, seed=SEED)
 
 
 # %% [markdown]
@@ -209,20 +191,17 @@ def train(name: str) -> tuple[AutoEncoder, list[list[float]], float]:
     if isinstance(model, PCAAutoEncoder):
         start = time.perf_counter()
         return model.fit(inputs(name, x)).eval(), history, time.perf_counter() - start
-    teacher = Hebbian(model) if name == "SCGE learned" else None
+    wiring = schedule(model) if name == "SCGE learned" else None
 
     def after_step(batch: torch.Tensor, step: int) -> None:
-        if teacher is not None:
-            teacher(step)
         if step % EVERY == 0 or step == steps - 1:
             model.eval()
             with torch.no_grad():
                 history.append((model(watched) - watched).square().sum((1, 2)).tolist())
             model.train()
 
-    fit = fit_autoencoder(
-        model, inputs(name, x), epochs=EPOCHS, batch_size=BATCH, lr=rate, seed=SEED, after_step=after_step
-    )
+    options = {"epochs": EPOCHS, "batch_size": BATCH, "lr": rate, "seed": SEED}
+    fit = fit_autoencoder(model, inputs(name, x), after_step=after_step, wiring=wiring, **options)
     return model.eval(), history, fit.seconds
 
 

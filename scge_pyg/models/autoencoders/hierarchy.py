@@ -168,6 +168,7 @@ class HierarchicalAutoEncoder(AutoEncoder, Tabled):
         layer: Callable[[int, int, Any, Any, int], nn.Module],
     ) -> None:
         super().__init__(nodes.num_nodes, in_channels, latent)
+        self._given = (nodes,)  # a table is a parameter of the layers on it
         active, self.levels = node_levels(nodes, len(channels))
         self.register_table("active", active)
         resting = self.num_nodes - int(active.sum())
@@ -183,6 +184,11 @@ class HierarchicalAutoEncoder(AutoEncoder, Tabled):
             ends = self.levels[level], self.levels[level - 1]
             up += [layer(widths[level], widths[level - 1], *ends, level - 1), nn.ReLU()]
         self.down, self.up = nn.Sequential(*down), nn.Sequential(*up[:-1])
+
+    @property
+    def nodes(self) -> SharedGraph | NodeEmbedding:
+        """The modality, as it was given: the table of a :class:`scge_pyg.nn.WiringSchedule`."""
+        return self._given[0]
 
     def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
         biases: list[tuple[nn.Parameter, Tensor | slice]] = [(last_bias(self.up), self.active)]

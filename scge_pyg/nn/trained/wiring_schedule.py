@@ -22,6 +22,7 @@ _SMOOTH = 0.02  # share of the latest error in the mean that is watched
 _FALLEN = 0.9  # of the least error so far: what counts as falling
 _PATIENCE = 0.33  # share of the lessons so far in which the error must have fallen
 _FEWEST = 200
+_CLOSE = 0.2  # spacings: the error of places that only the rate keeps from their own
 _FINE = 0.1  # share of the rate below which places are fine enough for weights to learn on them
 
 
@@ -30,8 +31,9 @@ class WiringSchedule:
 
     Each call of :meth:`step` takes one lesson of the teacher and says whether a step of the task is due.
 
-    * ``"places"``: lessons alone. The rate is ``lr``, :math:`\eta`, until the teacher's error has not fallen for a
-      quarter of the lessons so far, after T of them; then it falls over as many lessons again,
+    * ``"places"``: lessons alone. The rate is ``lr``, :math:`\eta`, until the teacher's error is below a fifth of a
+      spacing or has not fallen for a third of the lessons so far, after T of them; then the rate falls over as many
+      lessons again,
 
       .. math::
           \eta_{T + t} = \frac{\eta}{2} \bigl(1 + \cos \frac{\pi t}{T}\bigr), \qquad 0 \le t < T
@@ -174,7 +176,9 @@ class WiringSchedule:
         if self._searched or not math.isfinite(error):
             return
         self._level = error if math.isinf(self._level) else self._level + _SMOOTH * (error - self._level)
-        if self._level < _FALLEN * self._least:
+        if self._level < _CLOSE:
+            self._searched = self.count
+        elif self._level < _FALLEN * self._least:
             self._least, self._least_at = self._level, self.count
         elif self.count - self._least_at >= max(_FEWEST, _PATIENCE * self.count):
             self._searched = self.count

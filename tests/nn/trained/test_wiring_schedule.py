@@ -64,7 +64,7 @@ def test_the_error_hands_over(walk):
 def test_however_long_it_falls(walk):
     lengths = []
     for until in (0, 3000):
-        schedule = WiringSchedule(Scripted(lambda n, until=until: 2.0 ** (-min(n, until) / 300)))
+        schedule = WiringSchedule(Scripted(lambda n, until=until: 1e4 * 2.0 ** (-min(n, until) / 300)))
         while schedule.phase != "weights":
             schedule.step(walk[:2])
         lengths.append(schedule.count)
@@ -72,8 +72,15 @@ def test_however_long_it_falls(walk):
     assert 2 * 4400 < lengths[1] < 2 * 5000
 
 
+def test_it_does_not_search_on_once_the_error_is_small(walk):
+    schedule = WiringSchedule(Scripted(lambda n: max(0.1, 5 - n / 20)))
+    while schedule.phase != "weights":
+        schedule.step(walk[:2])
+    assert 2 * 96 < schedule.count < 2 * 300
+
+
 def test_it_finds_a_chain_without_a_task(walk):
-    schedule = WiringSchedule(teacher(), batch_size=32, seed=1)
+    schedule = WiringSchedule(teacher(), seed=1)
     schedule.advance(walk)
     assert schedule.phase == "both"
     while schedule.phase != "weights":
