@@ -1,4 +1,5 @@
-"""What the layer costs: beside nn.Conv2d, beside layers that search neighbours per sample, beside a dense adjacency.
+"""What the layer costs: beside nn.Conv2d, beside layers that search neighbours per sample, beside a dense adjacency,
+with content beside PyG's TransformerConv.
 
 Everything in a row is measured side by side in one run: medians of paired repeats, forward and backward with a random
 upstream gradient; memory is the peak of what is allocated during one such step.
@@ -22,7 +23,7 @@ import torch
 from memory import peak_allocation
 from report import Records, markdown_table
 from torch import Tensor
-from torch_geometric.nn import EdgeConv
+from torch_geometric.nn import EdgeConv, TransformerConv
 from tqdm import tqdm
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
@@ -62,6 +63,20 @@ class DenseAdjacency(torch.nn.Module):
         adjacency = adjacency * mask
         adjacency = adjacency / adjacency.sum(1, keepdim=True).clamp_min(1e-6)
         return self.linear(adjacency @ x)
+
+
+class Attention(torch.nn.Module):
+    """PyG's TransformerConv with two heads on the edges of a layer, one copy of them for each sample."""
+
+    def __init__(self, layer: SCGEConv, batch: int) -> None:
+        super().__init__()
+        self.conv = TransformerConv(_CHANNELS, _CHANNELS, heads=2, root_weight=False)
+        edges = layer.edge_index
+        copies = [edges + number * layer.num_sources for number in range(batch)]
+        self.register_buffer("edge_index", torch.cat(copies, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x.flatten(0, 1), self.edge_index).unflatten(0, x.shape[:2])
 
 
 def grid(side: int, jitter: float = 0.0) -> SharedGraph:
@@ -177,14 +192,17 @@ def beside_peer(
     make: Callable[[int], torch.nn.Module],
     nodes: int,
     batch: int,
-    goal: float,
+    goals: tuple[float, float],
     repeats: int,
     device: torch.device,
 ) -> list[dict[str, Any]]:
-    """Our layers beside a peer: ``time`` and ``memory`` say how many times more the peer takes."""
+    """Our layers beside a peer: ``time`` and ``memory`` say how many times more the peer takes.
+
+    ``goals`` of the time are those of nine matrices and of one.
+    """
     shape = (batch, nodes, _CHANNELS)
     steps = {key: step_of(layer, shape, device) for key, layer in own_layers(nodes).items()}
-    own = list(steps)
+    own = {key: goals["one matrix" in key] for key in steps}
     steps["peer"] = step_of(make(nodes), shape, device)
     seconds = paired(steps, repeats, name)
     memory = {key: peak_allocation(step, device) for key, step in steps.items()}
@@ -198,7 +216,55 @@ def beside_peer(
             "goal": f"{goal:g} times faster, 10 times less memory",
             "met": ratio(seconds, "peer", key) >= goal and memory["peer"] >= 10 * memory[key],
         }
-        for key in own
+        for key, goal in own.items()
+    ]
+
+
+def trained(nodes: int, batch: int, repeats: int, device: torch.device) -> list[dict[str, Any]]:
+    """The trained layer beside the layer on fixed places, and with content beside TransformerConv on its edges.
+
+    ``nine products alone`` are the matrix products that both need: those of gathered taps ``[B N, 9 C]`` with the
+    weights, and their gradients.
+    """
+    places = grid(math.isqrt(nodes), 0.3)
+    plain = trainable_layer(places)
+    content = {
+        name: SCGEConv(_CHANNELS, _CHANNELS, NodeEmbedding.from_graph(places), k=_TAPS, content="dot", heads=2, **more)
+        for name, more in {"dot, 2 heads, 9 taps": {}, "dot, 2 heads, one matrix": {"kernel": None}}.items()
+    }
+    fixed, products, peer = "fixed places, 9 taps", "nine products alone", "TransformerConv, 2 heads, same edges"
+    layers = {
+        fixed: SCGEConv(_CHANNELS, _CHANNELS, places),
+        products: torch.nn.Linear(_TAPS * _CHANNELS, _CHANNELS, bias=False),
+        "trainable, 9 taps": plain,
+        **content,
+        peer: Attention(plain, batch),
+    }
+    steps = {
+        name: step_of(layer, (batch, nodes, _CHANNELS * (_TAPS if name == products else 1)), device)
+        for name, layer in layers.items()
+    }
+    seconds = paired(steps, repeats, f"trained, N = {nodes:,}")
+    memory = {name: peak_allocation(step, device) for name, step in steps.items()}
+    nine, one = content
+    pairs: list[tuple[str, str, float | None]] = [
+        (products, fixed, None),
+        ("trainable, 9 taps", fixed, 1.1),
+        (nine, "trainable, 9 taps", 2.5),
+        (nine, peer, 1.0),
+        (one, peer, 1.0),
+    ]
+    return [
+        {
+            "row": f"{name}, N = {nodes:,}, B = {batch}",
+            "peer": beside,
+            "ms": 1000 * median(seconds[name]),
+            "time": ratio(seconds, name, beside),
+            "memory": memory[name] / memory[beside],
+            "goal": "" if goal is None else f"at most {goal:g} times the time",
+            "met": goal is None or ratio(seconds, name, beside) <= goal,
+        }
+        for name, beside, goal in pairs
     ]
 
 
@@ -278,13 +344,16 @@ def main() -> None:
     for row in beside_conv(repeats, args.device):
         records.add(row)
     few = min(repeats, 11)
+    for nodes, batch in ((1024, 8), (4096, 4)):
+        for row in trained(nodes, batch, few, args.device):
+            records.add(row)
     knn, dense = "k-NN in every sample + EdgeConv", "dense N x N adjacency (MTGNN)"
-    plan: list[tuple[str, Callable[[int], torch.nn.Module], int, int, float]] = [
-        (knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 1024, 8, 8.0),
-        (dense, lambda n: DenseAdjacency(_CHANNELS, n, _TAPS), 4096, 4, 1.0),
+    plan: list[tuple[str, Callable[[int], torch.nn.Module], int, int, tuple[float, float]]] = [
+        (knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 1024, 8, (5.0, 8.0)),
+        (dense, lambda n: DenseAdjacency(_CHANNELS, n, _TAPS), 4096, 4, (1.0, 1.0)),
     ]
     if not args.quick:
-        plan.insert(1, (knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 4096, 4, 20.0))
+        plan.insert(1, (knn, lambda n: DynamicEdge(_CHANNELS, _TAPS), 4096, 4, (10.0, 20.0)))
     for peer in plan:
         for row in beside_peer(*peer, few, args.device):
             records.add(row)

@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from scge_pyg.nn.fixed.entries import suits
+from scge_pyg.nn.fixed.heard import Heard
 from scge_pyg.nn.fixed.neighbor_product import blended_weights, neighbor_product
 from scge_pyg.nn.fixed.neighborhood import Neighborhood
-from scge_pyg.nn.fixed.tap_product import TapProduct, Wiring
-from scge_pyg.nn.fixed.tap_table import ENOUGH, sorted_table
+from scge_pyg.nn.fixed.tap_product import TapProduct
+from scge_pyg.nn.fixed.tap_table import sorted_table
 from scge_pyg.nn.layer.content import ContentScore, gathered
+from scge_pyg.nn.trained.estimators import TopK
 from scge_pyg.nn.trained.selection import masked_softmax
 from scge_pyg.nn.trained.subset_sampling import mutual
 
 __all__ = ["Heard", "NeighborAttention"]
 
 
-class Heard(NamedTuple):
-    """Whom the targets hear, and how.
-
-    Attributes:
-        source: Sources ``[N_t, K]``, or None if every target hears all sources in their order.
-        valid: Entries that count ``[N_t, K]``.
-        alpha: Attention weights ``[N_t, K]``, or ``[B, N_t, K, H]`` where they depend on the sample.
-        phi: Kernel weights ``[N_t, K, P]``, or None for a kernel that is 1 everywhere.
-    """
-
-    source: Tensor | None
-    valid: Tensor
-    alpha: Tensor
-    phi: Tensor | None
-
-    def wiring(self) -> Wiring:
-        """As a list of edges, sorted by target."""
-        target, slot = self.valid.nonzero(as_tuple=True)
-        source = slot if self.source is None else self.source[target, slot]
-        alpha = self.alpha[target, slot] if self.alpha.dim() == 2 else self.alpha[:, target, slot]
-        return Wiring(torch.stack([source, target]), alpha, None if self.phi is None else self.phi[target, slot])
-
-
 class NeighborAttention(torch.nn.Module):
     r"""Attention weights :math:`a_{ij}`, kernel weights :math:`\phi_{pij}`, and the products with the features.
 
-    Cost, for K neighbours a node, P taps, C to C' channels and batch size B: without content
-    :math:`O(N B (K P C + P C C'))` time and memory for input and output
-    (:mod:`scge_pyg.nn.fixed.neighbor_product`); with
-    content and H heads :math:`O(B N H P (K C + C C'))` time and :math:`B N (K + H P) C` values, or, where mixing the
-    matrices costs less, :math:`O(N K H C C' (P + B))` and :math:`B N K (C + H \min(C, C'))`.
+    Cost, for K neighbours a node, P taps, C to C' channels, H heads (1 without content) and batch size B:
+    :math:`O(N B H (E C + P C C'))` time for :math:`E \le K P` neighbours that a target's taps meet, with kernel points
+    in d dimensions at most :math:`2^d K`; memory for input, output and the scores :math:`B N K H`
+    (:mod:`scge_pyg.nn.fixed.sparse_products`). That is on a CPU in eager mode. Under a compiler, ``torch.func``,
+    autocast and on a GPU all K P count, and with content :math:`B N (K + H P) C` values are held, or, where mixing the
+    matrices costs less, :math:`O(N K H C C' (P + B))` time and :math:`B N K (C + H \min(C, C'))` values.
 
     Args:
         source: Module that returns the places of the sources ``[N_s, d]``.
@@ -117,31 +96,34 @@ class NeighborAttention(torch.nn.Module):
         query, places = self.query(), self.source()
         if self.table is None:
             index, valid = None, torch.ones(query.shape[0], places.shape[0], dtype=torch.bool, device=query.device)
-            offset = places.unsqueeze(0) - query.unsqueeze(1)
         else:
             index, valid = self.table.index, self.table.valid
-            offset = places[index] - query.unsqueeze(1)
-        weight = valid.to(query.dtype)
         normalised = self.estimator is not None or self.content is not None
+        # the weights of the k best are those of the chosen alone; all other estimators look at every candidate
+        chosen = type(self.estimator) is TopK
         if self.estimator is not None:
-            score = -offset.square().sum(-1) / self.tau
-            slot, weight = self.estimator(torch.where(valid, score, -torch.inf))
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not chosen):
+                offset = _offsets(places, query, index)
+                slot, weight = self.estimator(torch.where(valid, self._score(offset), -torch.inf))
             valid = valid.gather(1, slot)
             index = slot if index is None else index.gather(1, slot)
-            offset = offset.gather(1, slot.unsqueeze(-1).expand(-1, -1, offset.shape[-1]))
+            if chosen:
+                offset = _offsets(places, query, index)
+                weight = masked_softmax(self._score(offset), valid, 1)
+            else:
+                offset = offset.gather(1, slot.unsqueeze(-1).expand(-1, -1, offset.shape[-1]))
             if self.symmetric:
                 valid = valid & mutual(index, valid)
                 weight = torch.where(valid, weight, 0.0)
                 weight = weight / weight.sum(1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
-        elif normalised:
-            score = -offset.square().sum(-1) / self.tau
-            weight = masked_softmax(score, valid, 1)
-        phi = None if self.kernel is None else self.kernel(offset)
-        if self.means and phi is not None:
-            phi = phi * valid.unsqueeze(-1)
-            phi = phi / phi.sum(1, keepdim=True).clamp_min(ENOUGH)
-            valid = (phi > 0).any(-1)
-        return Heard(index, valid, self._with_samples(weight, index, valid, x, target, present, normalised), phi)
+        else:
+            offset = _offsets(places, query, index)
+            weight = masked_softmax(self._score(offset), valid, 1) if normalised else valid.to(query.dtype)
+        alpha = self._with_samples(weight, index, valid, x, target, present, normalised)
+        return Heard(index, valid, alpha, offset, self.kernel, self.means)
+
+    def _score(self, offset: Tensor) -> Tensor:
+        return -offset.square().sum(-1) / self.tau
 
     def tabulated(self) -> TapProduct | None:
         """The product of fixed places, many times faster, where taps are means and every place is frozen; else None.
@@ -197,10 +179,15 @@ class NeighborAttention(torch.nn.Module):
 
         Without content there is one head, and the batch goes through as columns of one matrix, node by node.
         """
-        taps, channels, heads, _ = weight.shape
+        taps, channels, heads, width = weight.shape
         batch, sources, _ = x.shape
-        if heard.alpha.dim() == 2:
-            mix = heard.alpha.unsqueeze(-1) if heard.phi is None else heard.alpha.unsqueeze(-1) * heard.phi
+        neighbors, shared = heard.offset.shape[1], heard.alpha.dim() == 2
+        blended = heard.kernel is not None and blended_weights(batch, neighbors, taps, width)
+        if heard.source is not None and suits(x) and not blended and not (shared and taps * width < channels):
+            return heard.products(x, weight)
+        phi = heard.phi
+        if shared:
+            mix = heard.alpha.unsqueeze(-1) if phi is None else heard.alpha.unsqueeze(-1) * phi
             columns = x.transpose(0, 1).reshape(sources, batch * channels)
             mix = mix.to(x.dtype)
             if heard.source is None:
@@ -208,22 +195,30 @@ class NeighborAttention(torch.nn.Module):
                 return torch.einsum("npbc,pchf->bnhf", met, weight)
             y = neighbor_product(columns, heard.source, mix, weight.flatten(0, 1).flatten(1))
             return y.transpose(0, 1).unflatten(2, (heads, -1))
-        if heard.phi is not None and blended_weights(batch, heard.phi.shape[1], taps, weight.shape[3]):
-            own = torch.einsum("nkp,pchf->nhkcf", heard.phi.to(x.dtype), weight)
+        if phi is not None and blended:
+            own = torch.einsum("nkp,pchf->nhkcf", phi.to(x.dtype), weight)
             alpha = heard.alpha.to(x.dtype)
             # the attention weights meet what is smaller: neighbours, or their products
-            if channels <= weight.shape[3]:
+            if channels <= width:
                 scaled = gathered(x, heard.source).unsqueeze(4) * alpha.unsqueeze(3)  # [B, N, K, C, H]
                 return (scaled.permute(1, 4, 0, 2, 3).flatten(3) @ own.flatten(2, 3)).permute(2, 0, 1, 3)
             near = gathered(x.transpose(0, 1).unsqueeze(0), heard.source).squeeze(0)  # [N or 1, K, B, C]
             told = (near @ own.permute(0, 2, 3, 1, 4).flatten(3)).unflatten(3, (heads, -1))  # [N, K, B, H, F]
             return (told * alpha.permute(1, 2, 0, 3).unsqueeze(4)).sum(1).transpose(0, 1)
         alpha = heard.alpha.to(x.dtype).transpose(2, 3).expand(-1, -1, heads, -1)
-        if heard.source is None and heard.phi is None:
+        if heard.source is None and phi is None:
             return torch.einsum("bihj,bjc,chf->bihf", alpha, x, weight[0])
         mix = alpha.unsqueeze(3)
-        if heard.phi is not None:
-            mix = mix * heard.phi.to(x.dtype).transpose(1, 2)[:, None]
+        if phi is not None:
+            mix = mix * phi.to(x.dtype).transpose(1, 2)[:, None]
         near = gathered(x, heard.source)
         met = (mix.flatten(2, 3) @ near.expand(-1, mix.shape[1], -1, -1)).unflatten(2, (heads, taps))
         return torch.einsum("bihpc,pchf->bihf", met, weight)
+
+
+def _offsets(places: Tensor, query: Tensor, index: Tensor | None) -> Tensor:
+    """Offsets ``[N_t, K, d]`` from targets to their neighbours, to all sources for None; in memory axis by axis."""
+    if index is None:
+        return places.unsqueeze(0) - query.unsqueeze(1)
+    near = places.t().gather(1, index.flatten().expand(places.shape[1], -1)).unflatten(1, index.shape)
+    return (near - query.t().unsqueeze(2)).permute(1, 2, 0)

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from scge_pyg.nn.fixed.entries import pair_entries, suits
+from scge_pyg.nn.fixed.sparse_products import pair_products
+
 __all__ = ["CONTENT", "ContentScore", "gathered"]
 
 CONTENT = ("gat", "gatv2", "dot")
@@ -20,6 +23,12 @@ CONTENT = ("gat", "gatv2", "dot")
 def gathered(x: Tensor, index: Tensor | None) -> Tensor:
     """Values ``[B, N_t, K, ...]`` of the neighbours ``index [N_t, K]`` of ``x [B, N_s, ...]``; all sources for None."""
     return x.unsqueeze(1) if index is None else x[:, index]
+
+
+def _each(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
+    """Products of ``x [B, N, C]`` with the matrices ``[H, C, F]`` of each head, plus bias ``[H, 1, F]``."""
+    flat = x.flatten(0, 1).expand(len(matrix), -1, -1)
+    return torch.baddbmm(bias, flat, matrix).unflatten(1, x.shape[:2])
 
 
 class ContentScore(torch.nn.Module):
@@ -73,6 +82,8 @@ class ContentScore(torch.nn.Module):
 
     def forward(self, source: Tensor, target: Tensor, index: Tensor | None) -> Tensor:
         """Scores ``[B, N_t, K, H]``."""
+        if self.kind == "dot" and index is not None and suits(source):
+            return self._products(source, target, index)
         key = self.source(source).unflatten(-1, (self.heads, -1))
         query = self.target(target).unflatten(-1, (self.heads, -1))
         if self.kind == "dot":
@@ -82,6 +93,25 @@ class ContentScore(torch.nn.Module):
             return (query.unsqueeze(2) * gathered(key, index)).sum(-1)
         hidden = F.leaky_relu(gathered(key, index) + query.unsqueeze(2), self.negative_slope)
         return hidden.squeeze(-1) if self.vector is None else (hidden * self.vector).sum(-1)
+
+    def _products(self, source: Tensor, target: Tensor, index: Tensor) -> Tensor:
+        """The scores of ``dot``, without gathered keys.
+
+        Features that are no wider than their keys stand for these: the queries take the keys' matrices, and the keys'
+        biases add the same to all scores of a target.
+        """
+        across, bias = (tensor.unflatten(0, (self.heads, -1)) for tensor in (self.source.weight, self.source.bias))
+        into, own = (tensor.unflatten(0, (self.heads, -1)) for tensor in (self.target.weight, self.target.bias))
+        into, own = into / math.sqrt(into.shape[1]), own.unsqueeze(1) / math.sqrt(into.shape[1])
+        alike = source.shape[2] <= across.shape[1]
+        matrix, offset = (into.mT @ across, own @ across) if alike else (into.mT, own)
+        query = _each(target, matrix, offset)
+        key = source.unsqueeze(0) if alike else _each(source, across.mT, bias.unsqueeze(1))
+        scores = pair_products(query, key, pair_entries(index, source.shape[1]))
+        if alike:
+            shared = _each(target, into.mT @ bias.unsqueeze(2), own @ bias.unsqueeze(2))  # [H, B, N, 1]
+            scores = scores + shared.transpose(0, 1).expand(-1, -1, -1, index.shape[1]).flatten(2)
+        return scores.unflatten(2, index.shape).permute(0, 2, 3, 1)
 
     def extra_repr(self) -> str:
         return f"{self.kind!r}, heads={self.heads}"

@@ -94,6 +94,22 @@ class KernelPoints(Tabled):
             weight = weight * (1 - (offset[..., axis, None] - self.points[:, axis]).abs()).clamp_min(0)
         return weight
 
+    @torch.no_grad()
+    def support(self, offset: Tensor) -> Tensor:
+        """Where weights or their gradients may differ from 0 ``[N, P, K]``, for offsets ``[N, K, d]``."""
+        within = torch.ones((), dtype=torch.bool, device=offset.device)
+        for axis in range(offset.shape[-1]):
+            within = within & ((offset[..., axis].unsqueeze(1) - self.points[:, axis, None]).abs() <= 1)
+        return within
+
+    def at(self, offset: Tensor, pair: Tensor, tap: Tensor) -> Tensor:
+        """The weights ``[E]`` of some pairs, counted along ``offset [N, K, d]``, each at one tap."""
+        weight = offset.new_ones(())
+        for axis in range(offset.shape[-1]):
+            along, point = offset[..., axis].reshape(-1), self.points[:, axis]
+            weight = weight * (1 - (along.index_select(0, pair) - point.index_select(0, tap)).abs()).clamp_min(0)
+        return weight
+
     def extra_repr(self) -> str:
         trained = ", trained" if isinstance(self.points, torch.nn.Parameter) else ""
         return f"{self.num_taps} points in {self.points.shape[1]} dimensions{trained}"
@@ -135,6 +151,17 @@ class KernelMLP(torch.nn.Module):
         window = (1 - scaled.square().sum(-1, keepdim=True)).clamp_min(0)
         weight: Tensor = self.second(torch.nn.functional.silu(self.first(scaled)))
         return weight * window
+
+    @torch.no_grad()
+    def support(self, offset: Tensor) -> Tensor:
+        """Where weights or their gradients may differ from 0 ``[N, P, K]``, for offsets ``[N, K, d]``."""
+        within = (offset / self.radius).square().sum(-1) <= 1
+        return within.unsqueeze(1).expand(-1, self.num_taps, -1)
+
+    def at(self, offset: Tensor, pair: Tensor, tap: Tensor) -> Tensor:
+        """The weights ``[E]`` of some pairs, counted along ``offset [N, K, d]``, each at one tap."""
+        weight: Tensor = self(offset)
+        return weight.flatten().index_select(0, pair * self.num_taps + tap)
 
     def extra_repr(self) -> str:
         return f"taps={self.num_taps}, radius={self.radius:g}"
