@@ -1,10 +1,17 @@
 """What a decoder's Jacobian says: its norm along paths, path lengths, Lemma 1, isometry, the translation test;
-and of the data, their intrinsic dimension."""
+of the data, their intrinsic dimension; and of the loss, its landscape."""
 
 from scge_pyg.analysis.geodesic import Geodesic, geodesic
 from scge_pyg.analysis.intrinsic_dimension import IntrinsicDimension, intrinsic_dimension
 from scge_pyg.analysis.isometry import delta_orthogonal_, initialize_, orthogonal_, singular_values
 from scge_pyg.analysis.jacobian import HutchinsonEstimate, frobenius_norm, hutchinson, jacobian
+from scge_pyg.analysis.landscape import (
+    TopEigenvalue,
+    filter_direction,
+    filter_norms,
+    loss_slice,
+    top_eigenvalue,
+)
 from scge_pyg.analysis.lemma1 import Lemma1, lemma1
 from scge_pyg.analysis.mean_field import (
     MeanField,
@@ -27,9 +34,12 @@ __all__ = [
     "PathShape",
     "PerceptualPathLength",
     "SpectrumMoments",
+    "TopEigenvalue",
     "TranslationPath",
     "critical_sigma_w",
     "delta_orthogonal_",
+    "filter_direction",
+    "filter_norms",
     "frobenius_norm",
     "geodesic",
     "hutchinson",
@@ -39,6 +49,7 @@ __all__ = [
     "jacobian_along",
     "l2_path_length",
     "lemma1",
+    "loss_slice",
     "mean_field",
     "orthogonal_",
     "path_shape",
@@ -48,6 +59,7 @@ __all__ = [
     "spectrum_moments",
     "spherical",
     "straight",
+    "top_eigenvalue",
     "translation_path",
     "variance_map",
 ]
