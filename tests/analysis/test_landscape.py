@@ -22,7 +22,7 @@ def model_of(name):
         return torch.nn.Sequential(torch.nn.Linear(2, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3)).double()
     nodes = SharedGraph.from_grid((3, 3)) if name == "lattice" else NodeEmbedding(9, 2)
     content = "dot" if name == "content" else None
-    layers = [SCGEConv(2, 2, nodes, content=content, k=None if name == "lattice" else 4), torch.nn.Linear(2, 3)]
+    layers = [SCGEConv(2, 1, nodes, content=content, k=None if name == "lattice" else 4), torch.nn.Linear(1, 3)]
     return torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1]).double()
 
 
