@@ -1,11 +1,11 @@
 """Does any gradient find a ring of 16? Random starts that end in the true wiring, by estimator, schedule and search.
 
-Run s uses permutation s, random start s, initial weights s and stream of samples s, for s = 0 to 19. The task is that of
-`ring_task.py`; success means that the two nearest places of each of the 16 nodes are its two neighbours on the ring.
-Weights are trained for the first tenth of the steps, then weights and places. `hebbian` rows add `HebbianLoss`, or have
-it alone. Monte Carlo rows minimise the same loss, with the two weights solved for, in as many seconds of the processor as
-straight-through gradients took from the same start: single places that jump, or, told that there is a circle, swaps of
-nodes on it.
+Run s uses permutation s, random start s, initial weights s and stream of samples s, for s = 0 to 19. The task is that
+of `ring_task.py`; success means that the two nearest places of each of the 16 nodes are its two neighbours on the ring.
+Weights are trained for the first tenth of the steps, then weights and places. `hebbian` rows add `HebbianLoss`, or
+have it alone. Monte Carlo rows minimise the same loss, with the two weights solved for, in as many seconds of the
+processor as straight-through gradients took from the same start: single places that jump, or, told that there is a
+circle, swaps of nodes on it.
 
     python benchmarks/ring.py --quick                # 5 starts, the rows of the plain estimators and the best schedule
     python benchmarks/ring.py                        # everything; --resume goes on after an interruption
@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 from report import Records, markdown_table
-from ring_task import Ring, ring_layer, task_losses
+from ring_task import Ring, ring_layer, solve_weights, task_losses
 from tqdm import tqdm
 
 from scge_pyg.nn import NodeEmbedding
@@ -138,23 +138,6 @@ def descend(row: Row, run: int) -> dict[str, Any]:
     return {"right": ring.right(table()), "loss": float(loss.detach()), "seconds": time.process_time() - start}
 
 
-class Energy:
-    """Task loss of places, with both weights solved for."""
-
-    def __init__(self, ring: Ring, table: NodeEmbedding, run: int) -> None:
-        self.layer = ring_layer(table, "topk", run).eval()
-        self.layer.root = None
-        torch.nn.init.ones_(self.layer.weight)
-        sample = ring.sample(int(_SETTINGS["energy_samples"]))
-        self.x, self.own, self.answer = sample.x, sample.x.flatten(), sample.y.flatten()
-
-    @torch.no_grad()
-    def __call__(self) -> float:
-        heard = torch.stack([self.own, self.layer(self.x).flatten()])
-        solved = torch.linalg.solve(heard @ heard.T + 1e-6 * torch.eye(2), heard @ self.answer)
-        return float((solved @ heard - self.answer).square().mean())
-
-
 @torch.no_grad()
 def wander(row: Row, run: int, seconds: float) -> dict[str, Any]:
     """Search by random moves: better ones are kept, worse ones with the chance that a falling temperature gives."""
@@ -163,8 +146,8 @@ def wander(row: Row, run: int, seconds: float) -> dict[str, Any]:
     draw = torch.Generator().manual_seed(run)
     if row.estimator == "swaps":
         table.weight.copy_(ring.places()[torch.randperm(row.nodes, generator=draw)])
-    energy = Energy(ring, table, run)
-    now, tried, start = energy(), 0, time.process_time()
+    layer, sample = ring_layer(table, "topk", run).eval(), ring.sample(int(_SETTINGS["energy_samples"]))
+    now, tried, start = solve_weights(layer, sample), 0, time.process_time()
     while (done := (time.process_time() - start) / seconds) < 1:
         before = table.weight.clone()
         one, other = torch.randperm(row.nodes, generator=draw)[:2].tolist()
@@ -173,7 +156,7 @@ def wander(row: Row, run: int, seconds: float) -> dict[str, Any]:
         else:
             near = before[other if tried % 2 else one]  # a step from where it is, or to beside another node
             table.weight[one] = near + 0.7 * torch.randn(row.dim, generator=draw)
-        then, tried = energy(), tried + 1
+        then, tried = solve_weights(layer, sample), tried + 1
         heat = 0.0 if row.tau[0] == row.tau[1] else row.tau[0] ** (1 - done) * row.tau[1] ** done
         kept = then <= now or (heat > 0 and float(torch.rand((), generator=draw)) < math.exp((now - then) / heat))
         if kept:
