@@ -2,7 +2,7 @@
 
 `path`: places (1 - t) random + t true. On the ring of `ring_task.py` both weights are those of the true wiring, or
 solved for at every t; on CIFAR-10 (16x16 by means of 2x2 pixels) a network with two layers keeps the weights trained at
-t = 1, or is trained anew for 300 steps. Runs 0 and 1 are two random starts.
+t = 1, or is trained anew for 200 steps. Runs 0 and 1 are two random starts.
 
 `signal`: on the ring, with its weights solved for, either one node or every node is moved away from its true place in
 a random direction, and each estimator's gradient on the moved place is taken for 40 batches and draws: the cosine of
@@ -19,12 +19,12 @@ import argparse
 import os
 from functools import cache
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import torch
 from report import Records, markdown_table
-from ring_task import Ring, ring_layer, solve_weights, task_losses
+from ring_task import RingLayer, Rings
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,38 +35,34 @@ from scge_pyg.nn import NodeEmbedding
 
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
 _ESTIMATORS = ("topk", "soft", "straight_through", "gumbel", "reinforce")
+_RUNS = (0, 1)
 _PATHS = (("topk", 1.0), ("soft", 1.0), ("soft", 5.0))
 _TIMES = [step / 40 for step in range(41)]
-_IMAGE_TIMES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+_IMAGE_TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _DISTANCES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
 _TAUS = (1.0, 5.0)
-_SETTINGS = {"batch_size": 64, "solved_samples": 4096, "images": 5_000, "steps": 300, "rate": 3e-3, "placements": 8}
+_SETTINGS = {"batch_size": 64, "solved_samples": 4096, "images": 5_000, "steps": 200, "rate": 3e-3, "placements": 16}
 
 
-def ring_path(run: int, estimator: str, tau: float) -> dict[str, Any]:
-    """Losses on the ring along one path, with fixed weights and with weights solved for."""
-    ring = Ring(run)
-    start, end = NodeEmbedding(ring.nodes, 2, seed=run)().detach(), ring.places()
-    table = NodeEmbedding(ring.nodes, 2)
-    layer = ring_layer(table, estimator, run, tau).eval()
-    sample = ring.sample(int(_SETTINGS["solved_samples"]))
-
-    def move(t: float) -> None:
-        with torch.no_grad():
-            table.weight.copy_((1 - t) * start + t * end)
-
-    move(1.0)
-    solve_weights(layer, sample)
-    told = [layer.weight.detach().clone(), layer.root.detach().clone()]
+@torch.no_grad()
+def ring_path(estimator: str, tau: float) -> list[dict[str, Any]]:
+    """Losses on the ring along each path, with fixed weights and with weights solved for."""
+    rings = Rings(_RUNS)
+    start = torch.stack([NodeEmbedding(rings.nodes, 2, seed=run)() for run in _RUNS])
+    end = rings.places()
+    layer = RingLayer(end, estimator, tau).eval()
+    sample = rings.sample(int(_SETTINGS["solved_samples"]))
+    layer.solve(sample)
+    told = layer.root.clone(), layer.scale.clone()
     fixed, solved = [], []
     for t in _TIMES:
-        move(t)
-        solved.append(solve_weights(layer, sample))
-        with torch.no_grad():
-            layer.weight.copy_(told[0])
-            layer.root.copy_(told[1])
-            fixed.append(float(task_losses(layer, sample)[0]))
-    return {"times": _TIMES, "fixed": fixed, "retrained": solved}
+        layer.table.weight.copy_(((1 - t) * start + t * end).flatten(0, 1))
+        solved.append(layer.solve(sample))
+        layer.root.copy_(told[0])
+        layer.scale.copy_(told[1])
+        fixed.append(layer.errors(sample))
+    pairs = zip(torch.stack(fixed, 1).tolist(), torch.stack(solved, 1).tolist(), strict=True)
+    return [{"times": _TIMES, "fixed": one, "retrained": other} for one, other in pairs]
 
 
 class Net(torch.nn.Module):
@@ -129,30 +125,25 @@ def image_path(run: int) -> dict[str, Any]:
 
 
 def signal(estimator: str, tau: float, together: bool, batches: int) -> dict[str, Any]:
-    """Cosine with the way home and signal-to-noise ratio of the gradient at each distance."""
+    """Cosine with the way home and signal-to-noise ratio of the gradient at each distance: one ring a placement."""
     found: dict[str, Any] = {"cosine": [], "ratio": []}
+    runs = list(range(int(_SETTINGS["placements"])))
+    moved = torch.ones(len(runs), 16, dtype=torch.bool) if together else torch.eye(len(runs), 16, dtype=torch.bool)
     for distance in _DISTANCES:
-        cosines, ratios = [], []
-        for placement in range(int(_SETTINGS["placements"])):
-            ring = Ring(placement)
-            home = ring.places()
-            way = torch.randn(home.shape, generator=ring.generator)
-            away = distance * way / way.norm(dim=1, keepdim=True)
-            moved = torch.arange(ring.nodes) if together else torch.arange(placement, placement + 1)
-            table = NodeEmbedding.from_points(home.index_add(0, moved, away[moved]))
-            layer = ring_layer(table, estimator, placement, tau)
-            solve_weights(layer, ring.sample(int(_SETTINGS["solved_samples"])))
-            slopes = []
-            for _ in range(batches):
-                total = task_losses(layer, ring.sample(int(_SETTINGS["batch_size"])))[1]
-                slopes.append(torch.autograd.grad(total, table.weight)[0][moved])
-            descent = -torch.stack(slopes)  # [R, moved, 2]
-            centre = descent.mean(0)
-            spread = descent.var(0).sum(1).sqrt()
-            cosines += F.cosine_similarity(centre, -away[moved], dim=1).tolist()
-            ratios += (centre.norm(dim=1) / spread.clamp_min(1e-12)).tolist()
-        found["cosine"].append(mean(cosines))
-        found["ratio"].append(median(ratios))
+        rings = Rings(runs)
+        home = rings.places()
+        way = torch.randn(home.shape, generator=rings.generator)
+        away = distance * way / way.norm(dim=2, keepdim=True) * moved.unsqueeze(2)
+        layer = RingLayer(home + away, estimator, tau)
+        layer.solve(rings.sample(int(_SETTINGS["solved_samples"])))
+        slopes = []
+        for _ in range(batches):
+            total = layer.losses(rings.sample(int(_SETTINGS["batch_size"])))[1]
+            slopes.append(torch.autograd.grad(total, layer.table.weight)[0].view_as(home)[moved])
+        descent = -torch.stack(slopes)  # [batches, moved, 2]
+        centre, spread = descent.mean(0), descent.var(0).sum(1).sqrt()
+        found["cosine"].append(float(F.cosine_similarity(centre, -away[moved], dim=1).mean()))
+        found["ratio"].append(float((centre.norm(dim=1) / spread.clamp_min(1e-12)).median()))
     return {"distances": list(_DISTANCES), **found}
 
 
@@ -196,18 +187,18 @@ def main() -> None:
     torch.set_num_threads(1)
     path = options.output or Path(f"results/gradient{'_quick' if options.quick else ''}.json")
     records = Records(path, {**_SETTINGS, "quick": options.quick}, resume=options.resume)
-    for run in (0, 1):
-        for estimator, tau in _PATHS:
-            label = f"{estimator}, temperature {tau:g}"
-            if records.find(part="ring", run=run, label=label) is None:
-                records.add({"part": "ring", "run": run, "label": label, **ring_path(run, estimator, tau)})
+    for estimator, tau in _PATHS:
+        label = f"{estimator}, temperature {tau:g}"
+        if records.find(part="ring", label=label) is None:
+            for run, found in zip(_RUNS, ring_path(estimator, tau), strict=True):
+                records.add({"part": "ring", "run": run, "label": label, **found})
     for together in (False, True):
         for tau in _TAUS:
             for estimator in _ESTIMATORS:
                 keys = {"part": "signal", "estimator": estimator, "tau": tau, "together": together}
                 if records.find(**keys) is None:
                     records.add({**keys, **signal(estimator, tau, together, 10 if options.quick else 40)})
-    for run in () if options.quick else (0, 1):
+    for run in () if options.quick else _RUNS:
         if records.find(part="images", run=run) is None:
             records.add({"part": "images", "run": run, "label": "two layers", **image_path(run)})
     print(tables(records.items))

@@ -1,11 +1,11 @@
 """Does any gradient find a ring of 16? Random starts that end in the true wiring, by estimator, schedule and search.
 
-Run s uses permutation s, random start s, initial weights s and stream of samples s, for s = 0 to 19. The task is that
-of `ring_task.py`; success means that the two nearest places of each of the 16 nodes are its two neighbours on the ring.
+Run s uses permutation s and random start s, for s = 0 to 19; all share one stream of samples. The task is that of
+`ring_task.py`; success means that the two nearest places of each of the 16 nodes are its two neighbours on the ring.
 Weights are trained for the first tenth of the steps, then weights and places. `hebbian` rows add `HebbianLoss`, or
 have it alone. Monte Carlo rows minimise the same loss, with the two weights solved for, in as many seconds of the
-processor as straight-through gradients took from the same start: single places that jump, or, told that there is a
-circle, swaps of nodes on it.
+processor as straight-through gradients took: single places that jump, or, told that there is a circle, swaps of nodes
+on it.
 
     python benchmarks/ring.py --quick                # 5 starts, the rows of the plain estimators and the best schedule
     python benchmarks/ring.py                        # everything; --resume goes on after an interruption
@@ -25,15 +25,17 @@ from typing import Any
 
 import torch
 from report import Records, markdown_table
-from ring_task import Ring, ring_layer, solve_weights, task_losses
+from ring_task import RingLayer, Rings
+from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg.nn import NodeEmbedding
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 
-_SETTINGS = {"batch_size": 64, "warm_share": 0.1, "weight_rate": 0.05, "energy_samples": 256}
+_SETTINGS = {"batch_size": 64, "steps": 600, "warm_share": 0.1, "weight_rate": 0.05, "energy_samples": 256}
 _FALLING = (5.0, 0.5)
 _REFERENCE = "straight_through, 4 dimensions, falling"
+_ESTIMATORS = ("topk", "soft", "straight_through", "gumbel", "reinforce")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,12 @@ class Row:
     Attributes:
         estimator: Name of the estimator, or of the search.
         dim: Dimensions of the places.
-        tau: Temperature of the places at the start and at the end, reached geometrically.
+        tau: Temperature of the places at the start and at the end, reached geometrically; of Monte Carlo moves.
         nodes: Size of the ring.
         smooth: Correlated fields or white noise.
-        candidates: Sources a node chooses from. Default: all.
+        candidates: Nodes that a node chooses from. Default: all.
         refresh_every: Steps between two searches for candidates.
         rate: Largest learning rate of the places.
-        steps: Steps of the optimiser.
         task: Whether there is a loss of the task.
         hebbian: Whether there is a Hebbian loss.
         patience: Monte Carlo: seconds, in units of the reference row's.
@@ -64,15 +65,14 @@ class Row:
     candidates: int | None = None
     refresh_every: int = 10
     rate: float = 0.1
-    steps: int = 600
     task: bool = True
     hebbian: bool = False
     patience: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
-
-_RATES = {"topk": 0.3}  # the best of 0.03, 0.1 and 0.3 on starts 100 to 102; 0.1 for all others
-_ESTIMATORS = ("topk", "soft", "straight_through", "gumbel", "reinforce")
+    def start(self, runs: list[int]) -> Tensor:
+        """Random places ``[S, N, d]``."""
+        return torch.stack([NodeEmbedding(self.nodes, self.dim, seed=run)().detach() for run in runs])
 
 
 def rows() -> dict[str, Row]:
@@ -80,108 +80,124 @@ def rows() -> dict[str, Row]:
     best = {"dim": 4, "tau": _FALLING}
     found: dict[str, Row] = {}
     for name in _ESTIMATORS:
-        rate = _RATES.get(name, 0.1)
-        found[name] = Row(name, rate=rate)
-        found[f"{name}, falling"] = Row(name, tau=_FALLING, rate=rate)
-        found[f"{name}, 4 dimensions"] = Row(name, dim=4, rate=rate)
-        found[f"{name}, 4 dimensions, falling"] = Row(name, rate=rate, **best)
-        found[f"{name}, 4 dimensions, falling, white"] = Row(name, rate=rate, smooth=False, **best)
-    for tau in (0.5, 5.0):
-        found[f"straight_through, 4 dimensions, {tau:g}"] = Row("straight_through", dim=4, tau=(tau, tau))
-    found["straight_through, 8 dimensions, falling"] = Row("straight_through", dim=8, tau=_FALLING)
-    for count, every in ((3, 10), (6, 10), (6, 1)):
+        found[name] = Row(name)
+        found[f"{name}, falling"] = Row(name, tau=_FALLING)
+        found[f"{name}, 4 dimensions"] = Row(name, dim=4)
+        found[f"{name}, 4 dimensions, falling"] = Row(name, **best)
+        found[f"{name}, 4 dimensions, falling, white"] = Row(name, smooth=False, **best)
+    for name in ("soft", "straight_through"):
+        for tau in (0.5, 5.0):
+            found[f"{name}, 4 dimensions, {tau:g}"] = Row(name, dim=4, tau=(tau, tau))
+        found[f"{name}, 3 dimensions, falling"] = Row(name, dim=3, tau=_FALLING)
+        found[f"{name}, 8 dimensions, falling"] = Row(name, dim=8, tau=_FALLING)
+        for nodes in (32, 64):
+            found[f"{name}, 4 dimensions, falling, ring of {nodes}"] = Row(name, nodes=nodes, **best)
+            hot = {"dim": 4, "tau": ((nodes / 16) ** 2 * _FALLING[0], _FALLING[1])}
+            found[f"{name}, 4 dimensions, falling from {hot['tau'][0]:g}, ring of {nodes}"] = Row(
+                name, nodes=nodes, **hot
+            )
+    for count, every in ((3, 10), (6, 10), (6, 1), (12, 10)):
         label = f"straight_through, 4 dimensions, falling, {count} candidates, searched every {every}"
         found[label] = Row("straight_through", candidates=count, refresh_every=every, **best)
     for start, end in ((0.25, 0.25), (4.0, 0.25)):
-        options = {"temperature": start, "final_temperature": end, "steps": 600}
+        options = {"temperature": start, "final_temperature": end, "steps": int(_SETTINGS["steps"])}
         found[f"gumbel {start:g} to {end:g}, 4 dimensions, falling"] = Row("gumbel", options=options, **best)
-    for nodes in (32, 64):
-        found[f"straight_through, 4 dimensions, falling, ring of {nodes}"] = Row(
-            "straight_through", nodes=nodes, **best
-        )
     for dim in (2, 4):
         found[f"hebbian alone, {dim} dimensions"] = Row("topk", dim=dim, task=False, hebbian=True, rate=0.5)
         found[f"hebbian and task, {dim} dimensions"] = Row("topk", dim=dim, hebbian=True, rate=0.5)
-    found["jumps, greedy"] = Row("jumps", patience=1)
+    found["jumps, greedy"] = Row("jumps", tau=(0.0, 0.0), patience=1)
     found["jumps, annealed"] = Row("jumps", tau=(0.1, 1e-4), patience=1)
-    found["jumps, annealed, five times as long"] = Row("jumps", tau=(0.1, 1e-4), patience=5)
-    found["swaps on the circle, greedy"] = Row("swaps", patience=1)
+    found["jumps, annealed, ten times as long"] = Row("jumps", tau=(0.1, 1e-4), patience=10)
+    found["swaps on the circle, greedy"] = Row("swaps", tau=(0.0, 0.0), patience=1)
     found["swaps on the circle, annealed"] = Row("swaps", tau=(0.1, 1e-4), patience=1)
+    found["swaps on the circle, annealed, ten times as long"] = Row("swaps", tau=(0.1, 1e-4), patience=10)
     return found
 
 
-def descend(row: Row, run: int) -> dict[str, Any]:
-    """Search by gradient."""
-    ring = Ring(run, row.nodes, row.smooth)
-    table = NodeEmbedding(row.nodes, row.dim, seed=run)
-    layer = ring_layer(table, row.estimator, run, row.tau[0], row.candidates, **row.options)
-    layer.refresh_every = row.refresh_every
-    hebbian = HebbianLoss(table, every=20, seed=run) if row.hebbian else None
-    optimizer = torch.optim.Adam([{"params": table.parameters()}, {"params": [layer.weight, layer.root]}])
+def descend(row: Row, runs: list[int]) -> tuple[Tensor, Tensor]:
+    """Search by gradient: the final places and the last errors."""
+    rings = Rings(runs, row.nodes, row.smooth)
+    layer = RingLayer(row.start(runs), row.estimator, row.tau[0], row.candidates, **row.options)
+    places = layer.table.weight
+    hebbian = HebbianLoss(layer.table, every=20, seed=runs[0]) if row.hebbian else None
+    optimizer = torch.optim.Adam([{"params": [places]}, {"params": [layer.root, layer.scale]}])
     optimizer.param_groups[1]["lr"] = _SETTINGS["weight_rate"]
-    warm = int(_SETTINGS["warm_share"] * row.steps)
-    start = time.process_time()
-    for step in range(row.steps):
-        done = max(0.0, (step - warm) / (row.steps - warm))
-        layer.product.tau = row.tau[0] ** (1 - done) * row.tau[1] ** done
+    steps, chooser = int(_SETTINGS["steps"]), layer.conv.product.estimator
+    warm = int(_SETTINGS["warm_share"] * steps)
+    for step in range(steps):
+        done = max(0.0, (step - warm) / (steps - warm))
+        layer.conv.product.tau = row.tau[0] ** (1 - done) * row.tau[1] ** done
         optimizer.param_groups[0]["lr"] = row.rate * min(1.0, 5 * done) * (1 + math.cos(math.pi * done)) / 2
-        sample = ring.sample(int(_SETTINGS["batch_size"]))
-        loss, total = task_losses(layer, sample)
+        if step % row.refresh_every == 0 and layer.candidates < row.nodes:
+            layer.search()
+        sample = rings.sample(int(_SETTINGS["batch_size"]))
+        errors, total = layer.losses(sample)
         total = total if row.task else 0.0 * total
         if hebbian is not None:
             total = total + hebbian(sample.x)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
-        if hasattr(layer.product.estimator, "step"):
-            layer.product.estimator.step()
-    return {"right": ring.right(table()), "loss": float(loss.detach()), "seconds": time.process_time() - start}
+        if hasattr(chooser, "step"):
+            chooser.step()
+    return rings.right(places), errors.detach()
 
 
 @torch.no_grad()
-def wander(row: Row, run: int, seconds: float) -> dict[str, Any]:
+def wander(row: Row, runs: list[int], seconds: float) -> tuple[Tensor, Tensor]:
     """Search by random moves: better ones are kept, worse ones with the chance that a falling temperature gives."""
-    ring = Ring(run, row.nodes, row.smooth)
-    table = NodeEmbedding(row.nodes, row.dim, seed=run)
-    draw = torch.Generator().manual_seed(run)
+    rings, draw = Rings(runs, row.nodes, row.smooth), torch.Generator().manual_seed(runs[0])
+    start, count = row.start(runs), len(runs)
     if row.estimator == "swaps":
-        table.weight.copy_(ring.places()[torch.randperm(row.nodes, generator=draw)])
-    layer, sample = ring_layer(table, "topk", run).eval(), ring.sample(int(_SETTINGS["energy_samples"]))
-    now, tried, start = solve_weights(layer, sample), 0, time.process_time()
-    while (done := (time.process_time() - start) / seconds) < 1:
-        before = table.weight.clone()
-        one, other = torch.randperm(row.nodes, generator=draw)[:2].tolist()
+        order = torch.rand(count, row.nodes, generator=draw).argsort(1)
+        start = rings.places().gather(1, order.unsqueeze(2).expand(-1, -1, 2))
+    layer = RingLayer(start, "topk").eval()
+    places, sample = layer.table.weight.view_as(start), rings.sample(int(_SETTINGS["energy_samples"]))
+    now, tried, ring, began = layer.solve(sample), 0, torch.arange(count), time.process_time()
+    while (done := (time.process_time() - began) / seconds) < 1:
+        before, tried = places.clone(), tried + 1
+        one, other = torch.rand(count, row.nodes, generator=draw).topk(2).indices.T
         if row.estimator == "swaps":
-            table.weight[[one, other]] = before[[other, one]]
-        else:
-            near = before[other if tried % 2 else one]  # a step from where it is, or to beside another node
-            table.weight[one] = near + 0.7 * torch.randn(row.dim, generator=draw)
-        then, tried = solve_weights(layer, sample), tried + 1
-        heat = 0.0 if row.tau[0] == row.tau[1] else row.tau[0] ** (1 - done) * row.tau[1] ** done
-        kept = then <= now or (heat > 0 and float(torch.rand((), generator=draw)) < math.exp((now - then) / heat))
-        if kept:
-            now = then
-        else:
-            table.weight.copy_(before)
-    return {"right": ring.right(table()), "loss": now, "seconds": time.process_time() - start, "tried": tried}
+            places[ring, one], places[ring, other] = before[ring, other], before[ring, one]
+        else:  # a step from where it is, or to beside another node
+            near = before[ring, other if tried % 2 else one]
+            places[ring, one] = near + 0.7 * torch.randn(near.shape, generator=draw)
+        then = layer.solve(sample)
+        heat = row.tau[0] ** (1 - done) * row.tau[1] ** done if row.tau[0] else 1e-12
+        kept = torch.rand(count, generator=draw) < ((now - then) / heat).exp()
+        now = torch.where(kept, then, now)
+        places.copy_(torch.where(kept.view(-1, 1, 1), places, before))
+    return rings.right(places), now
+
+
+def measure(row: Row, runs: list[int], seconds: float) -> dict[str, Any]:
+    """All starts of a row; those with a Hebbian loss one by one, as it follows one table."""
+    began = time.process_time()
+    if row.patience:
+        right, errors = wander(row, runs, row.patience * seconds)
+    elif row.hebbian:
+        parts = [descend(row, [run]) for run in tqdm(runs, leave=False, disable=not sys.stderr.isatty())]
+        right, errors = (torch.cat(part) for part in zip(*parts, strict=True))
+    else:
+        right, errors = descend(row, runs)
+    return {"right": right.tolist(), "errors": errors.tolist(), "seconds": time.process_time() - began}
 
 
 def table(records: list[dict[str, Any]]) -> str:
     """The table, in Markdown."""
     lines = []
     for name, row in rows().items():
-        found = [r for r in records if r["row"] == name]
-        if found:
+        for found in (r for r in records if r["row"] == name):
             tau = f"{row.tau[0]:g} to {row.tau[1]:g}" if row.tau[0] != row.tau[1] else f"{row.tau[0]:g}"
             lines.append(
                 [
                     name,
                     str(row.dim),
-                    tau if not row.patience else "",
-                    f"{sum(r['right'] == 1 for r in found)} of {len(found)}",
-                    f"{mean(r['right'] for r in found):.2f}",
-                    f"{median(r['loss'] for r in found):.4f}",
-                    f"{median(r['seconds'] for r in found):.1f}",
+                    "" if row.patience else tau,
+                    f"{sum(right == 1 for right in found['right'])} of {len(found['right'])}",
+                    f"{mean(found['right']):.2f}",
+                    f"{median(found['errors']):.4f}",
+                    f"{found['seconds']:.1f}",
                 ]
             )
     head = [
@@ -190,7 +206,7 @@ def table(records: list[dict[str, Any]]) -> str:
         "temperature",
         "rings found",
         "nodes with both neighbours",
-        "median loss",
+        "median error",
         "seconds",
     ]
     return markdown_table(head, lines)
@@ -211,23 +227,15 @@ def main() -> None:
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no such rows: {unknown}; there are {list(known)}")
     if options.quick and not options.rows:
-        names = [
-            n for n in names if n in _ESTIMATORS or n.endswith(("4 dimensions, falling", "4 dimensions", "annealed"))
-        ]
+        names = [n for n in names if n in _ESTIMATORS or n.endswith(("4 dimensions, falling", "annealed"))]
+    runs = list(range(options.first_seed, options.first_seed + (options.runs or (5 if options.quick else 20))))
     path = options.output or Path(f"results/ring{'_quick' if options.quick else ''}.json")
-    records = Records(path, _SETTINGS, resume=options.resume)
-    runs = range(options.first_seed, options.first_seed + (options.runs or (5 if options.quick else 20)))
+    records = Records(path, {**_SETTINGS, "runs": runs}, resume=options.resume)
     for name in tqdm(names, disable=not sys.stderr.isatty()):
-        for run in runs:
-            if records.find(row=name, run=run) is None:
-                row = known[name]
-                if row.patience:
-                    reference = records.find(row=_REFERENCE, run=run)
-                    seconds = 1.0 if reference is None else reference["seconds"]
-                    found = wander(row, run, row.patience * seconds)
-                else:
-                    found = descend(row, run)
-                records.add({"row": name, "run": run, **found})
+        if records.find(row=name) is None:
+            reference = records.find(row=_REFERENCE)
+            seconds = 2.0 if reference is None else reference["seconds"]
+            records.add({"row": name, **measure(known[name], runs, seconds)})
     print(table(records.items))
 
 
