@@ -2,9 +2,9 @@
 
 Run s uses permutation s, initial draw s and batch order s: 5,000 images of CIFAR-10, shrunk to 16x16 by means of 2x2
 pixels, and shuffled for every network but the convolution. No batch normalisation, one recipe (Adam, one constant rate,
-batches of 64). Each network is measured at the draw and when its loss on 300 of its training images first falls below
+batches of 64). Each network is measured at the draw and when its loss on 200 of its training images first falls below
 1.7 and 1.4: largest eigenvalue of the Hessian of that loss, the same in units of the filters' norms, and slices along
-three filter-normalised directions. The folder that SCGE_DATA names must hold `cifar10/`.
+two filter-normalised directions. The folder that SCGE_DATA names must hold `cifar10/`.
 
     python benchmarks/smoothness.py --quick       # one run, one level
     python benchmarks/smoothness.py               # three runs; --resume goes on after an interruption
@@ -43,7 +43,7 @@ _LABELS = {
     "random": "SCGE on random places",
 }
 _SIDE, _CLASSES, _WIDTHS = 16, 10, (16, 32)
-_SETTINGS = {"images": 5_000, "measured": 300, "batch_size": 64, "rate": 1e-3, "most_steps": 3_000, "directions": 3}
+_SETTINGS = {"images": 5_000, "measured": 200, "batch_size": 64, "rate": 1e-3, "most_steps": 3_000, "directions": 2}
 _LEVELS = (1.7, 1.4)
 _STEPS = [round(-1 + 0.125 * step, 3) for step in range(17)]
 
@@ -124,9 +124,9 @@ def stage(model: torch.nn.Module, loss: Callable[[], Tensor], run: int) -> dict[
     """Curvatures and slices of the loss where the weights are now."""
     parameters, axes = list(model.parameters()), filter_axes(model)
     draw = torch.Generator().manual_seed(run)
-    raw = top_eigenvalue(loss, parameters, products=24, tolerance=0.02, generator=draw)
+    raw = top_eigenvalue(loss, parameters, products=16, tolerance=0.02, generator=draw)
     units = filter_norms(parameters, axes)
-    relative = top_eigenvalue(loss, parameters, units, products=24, tolerance=0.02, generator=draw)
+    relative = top_eigenvalue(loss, parameters, units, products=16, tolerance=0.02, generator=draw)
     slices = [
         loss_slice(loss, parameters, filter_direction(parameters, axes, draw), _STEPS).tolist()
         for _ in range(_SETTINGS["directions"])
