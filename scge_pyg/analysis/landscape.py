@@ -148,7 +148,7 @@ def _norms(tensor: Tensor, axis: int) -> Tensor:
     if tensor.dim() < 2:
         return torch.zeros_like(tensor)
     others = [one for one in range(tensor.dim()) if one != axis % tensor.dim()]
-    return tensor.norm(dim=others, keepdim=True)
+    return torch.linalg.vector_norm(tensor, dim=others, keepdim=True)
 
 
 def filter_direction(

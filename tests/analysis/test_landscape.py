@@ -123,11 +123,12 @@ def test_slices_and_curvature_in_filter_units_ignore_how_layers_share_a_factor()
 
 
 def test_filters_are_the_outputs_of_the_named_axis_and_biases_stand_still():
-    conv, linear = SCGEConv(2, 4, SharedGraph.from_grid((3, 3))), torch.nn.Linear(3, 5)
-    parameters = [conv.weight, linear.weight, linear.bias]
-    norms = filter_norms(parameters, (-1, 0, 0))
-    assert [list(n.shape) for n in norms] == [[1, 1, 4], [5, 1], [5]]
-    way = filter_direction(parameters, (-1, 0, 0), generator())
+    conv, linear, grid = SCGEConv(2, 4, SharedGraph.from_grid((3, 3))), torch.nn.Linear(3, 5), torch.nn.Conv2d(2, 6, 3)
+    parameters, axes = [conv.weight, linear.weight, linear.bias, grid.weight], (-1, 0, 0, 0)
+    norms = filter_norms(parameters, axes)
+    assert [list(n.shape) for n in norms] == [[1, 1, 4], [5, 1], [5], [6, 1, 1, 1]]
+    way = filter_direction(parameters, axes, generator())
+    torch.testing.assert_close(way[3].flatten(1).norm(dim=1), grid.weight.detach().flatten(1).norm(dim=1))
     torch.testing.assert_close(way[0].flatten(0, 1).norm(dim=0), conv.weight.detach().flatten(0, 1).norm(dim=0))
     torch.testing.assert_close(way[1].norm(dim=1), linear.weight.detach().norm(dim=1))
     assert not way[2].any()
