@@ -86,8 +86,7 @@ def top_eigenvalue(
         _check_scalar("top_eigenvalue", value)
         if not value.requires_grad:
             raise ValueError("top_eigenvalue: the loss doesn't depend on the parameters; do they require gradients?")
-        slope = torch.autograd.grad(value, tensors, create_graph=True, materialize_grads=True)
-        slope = _flat(slope) * scale
+        slope = _flat(torch.autograd.grad(value, tensors, create_graph=True, materialize_grads=True)) * scale
     if not slope.requires_grad:
         return TopEigenvalue(0.0, 0.0, 0)
 
