@@ -1,9 +1,9 @@
 """How smooth the loss is as a function of the weights: dense, convolutional and SCGE networks at equal training loss.
 
-Run s uses permutation s, initial draw s and batch order s: 5,000 images of CIFAR-10, shrunk to 16x16 by means of 2x2
+Run s uses permutation s, initial draw s and batch order s: 5,000 images of CIFAR-10, shrunk to 8x8 by means of 4x4
 pixels, and shuffled for every network but the convolution. No batch normalisation, one recipe (Adam, one constant rate,
 batches of 64). Each network is measured at the draw and when its loss on 200 of its training images first falls below
-1.7 and 1.4: largest eigenvalue of the Hessian of that loss, the same in units of the filters' norms, and slices along
+1.7 and 1.5: largest eigenvalue of the Hessian of that loss, the same in units of the filters' norms, and slices along
 two filter-normalised directions. The folder that SCGE_DATA names must hold `cifar10/`.
 
     python benchmarks/smoothness.py --quick       # one run, one level
@@ -42,16 +42,16 @@ _LABELS = {
     "free": "SCGE, discovered coordinates, never snapped",
     "random": "SCGE on random places",
 }
-_SIDE, _CLASSES, _WIDTHS = 16, 10, (16, 32)
+_SIDE, _CLASSES, _WIDTHS = 8, 10, (16, 32)
 _SETTINGS = {"images": 5_000, "measured": 200, "batch_size": 64, "rate": 1e-3, "most_steps": 3_000, "directions": 2}
-_LEVELS = (1.7, 1.4)
+_LEVELS = (1.7, 1.5)
 _STEPS = [round(-1 + 0.125 * step, 3) for step in range(17)]
 
 
 @cache
 def _images() -> tuple[Tensor, Tensor]:
     data = CIFAR10Nodes(_CACHE / "cifar10")
-    x = data.x[: _SETTINGS["images"]].unflatten(1, (_SIDE, 2, _SIDE, 2)).mean((2, 4)).flatten(1, 2)
+    x = data.x[: _SETTINGS["images"]].unflatten(1, (_SIDE, 4, _SIDE, 4)).mean((2, 4)).flatten(1, 2)
     return x, data.y[: _SETTINGS["images"]]
 
 
@@ -110,7 +110,7 @@ def build(name: str, run: int) -> torch.nn.Module:
     if name == "conv":
         return torch.nn.Sequential(GridBody(), torch.nn.Linear(_WIDTHS[-1] * (_SIDE // 4) ** 2, _CLASSES))
     if graph is None:
-        return dense(13 if name == "mlp-small" else 128)
+        return dense(29 if name == "mlp-small" else 128)
     return lower_to_conv(shared(graph), strict=True) if name == "lowered" else shared(graph)
 
 

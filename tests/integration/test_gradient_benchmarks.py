@@ -119,7 +119,9 @@ def test_far_patches_lie_as_far_apart_as_said_and_labels_are_true(benchmark_of, 
         assert bool(image[top, left] == image[top, left + 4]) == bool(label)
 
 
-@pytest.mark.parametrize("name", ["local", "coarse", "dot-local", "dot", "queries-own", "queries", "queries-cooled", "transformer"])
+@pytest.mark.parametrize(
+    "name", ["local", "coarse", "dot-local", "dot", "queries-own", "queries", "queries-cooled", "transformer"]
+)
 def test_far_networks_train_all_their_parameters(benchmark_of, name):
     far = benchmark_of("far_patches")
     graph = SharedGraph.from_grid((8, 8))
