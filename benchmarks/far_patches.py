@@ -8,7 +8,7 @@ images, distances mixed, with Adam, one cycle, and the better of the rates 3e-3 
 1,000 fresh images per distance.
 
     python benchmarks/far_patches.py --quick         # one run, 300 batches
-    python benchmarks/far_patches.py                 # three runs of 400; --resume goes on after an interruption
+    python benchmarks/far_patches.py                 # three runs of 500; --resume goes on after an interruption
     python benchmarks/far_patches.py --first-seed 100 --runs 1 --steps 300 --rates 3e-3 1e-2
 """
 
@@ -210,12 +210,12 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="number of the first run; tune with 100 and above")
     parser.add_argument("--models", nargs="+", choices=list(_LABELS), default=list(_LABELS), help="networks")
     parser.add_argument("--rates", nargs="+", type=float, help="learning rates (default: the chosen one of each)")
-    parser.add_argument("--steps", type=int, help="batches (default: 400, with --quick 300)")
+    parser.add_argument("--steps", type=int, help="batches (default: 500, with --quick 300)")
     parser.add_argument("--resume", action="store_true", help="keep the records of an interrupted start")
     parser.add_argument("--output", type=Path, help="where the JSON goes; default: results/far_patches*.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    steps = options.steps or (300 if options.quick else 400)
+    steps = options.steps or (300 if options.quick else 500)
     path = options.output or Path(f"results/far_patches{'_quick' if options.quick else ''}.json")
     records = Records(path, {**_SETTINGS, "steps": steps}, resume=options.resume)
     for run in range(options.first_seed, options.first_seed + (options.runs or (1 if options.quick else 3))):
