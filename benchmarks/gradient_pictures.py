@@ -61,10 +61,10 @@ def signal_figure(records: list[dict[str, Any]]) -> Any:
             )
         axes[0, column].axhline(0, color="0.7", lw=0.8)
         axes[0, column].set_title(f"{'all nodes' if together else 'one node'} moved, temperature {tau:g}", fontsize=10)
-        axes[1, column].set(yscale="log", xlabel="distance from home, spacings")
+        axes[1, column].set(yscale="log", ylim=(0.1, 30), xlabel="distance from home, spacings")
     axes[0, 0].set_ylabel("cosine with the way home")
     axes[1, 0].set_ylabel("signal to noise, one batch")
-    axes[1, -1].legend(frameon=False, fontsize=8)
+    axes[1, -1].legend(frameon=False, fontsize=7, loc="upper right", ncols=2)
     return figure
 
 
@@ -74,15 +74,16 @@ def ring_figure(records: list[dict[str, Any]]) -> Any:
     estimators = ("topk", "reinforce", "soft", "straight_through", "gumbel")
     for number, (label, ending) in enumerate(_RING_ROWS):
         for place, name in enumerate(estimators):
-            found = [r["right"] for r in records if r["row"] == name + ending]
-            if found:
-                share = sum(r == 1 for r in found) / len(found)
-                at = place + 0.2 * (number - 1.5)
+            at = place + 0.2 * (number - 1.5)
+            for found in (r["right"] for r in records if r["row"] == name + ending):
+                share = sum(right == 1 for right in found) / len(found)
                 axis.bar(at, 100 * share, 0.18, color=_COLORS[number], label=None if place else label)
                 axis.plot(at, 100 * mean(found), "k_", ms=9)
     axis.set_xticks(range(len(estimators)), estimators)
-    axis.set(ylabel="rings found, % of starts", ylim=(0, 105))
-    axis.legend(frameon=False, fontsize=8, loc="upper left", title="dash: nodes with both neighbours", title_fontsize=8)
+    axis.set(ylabel="rings found, % of starts", ylim=(0, 140), yticks=range(0, 101, 25))
+    axis.legend(
+        frameon=False, fontsize=8, loc="upper left", ncols=2, title="dash: nodes with both neighbours", title_fontsize=8
+    )
     return figure
 
 
