@@ -1,4 +1,4 @@
-"""Reconstruction error over the size of the code, with the intrinsic dimension of the data as a line.
+"""Reconstruction error over the size of the code, and the intrinsic dimension of the data: a figure and a table.
 
 python benchmarks/compression_figure.py results/compression*.json --output docs/compression-latents.png
 """
@@ -15,22 +15,24 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from compression import images
+from compression_tables import NAMES
 from matplotlib.figure import Figure
+from report import markdown_table
+from torch import Tensor
 
 from scge_pyg.analysis import intrinsic_dimension
 
-__all__ = ["errors_over_latents"]
+__all__ = ["dimensions", "errors_over_latents"]
 
 _POINTS = 2_000
-_SCALES = (5, 20)
+_SCALES = (5, 10, 20)
 _CURVES = {"pca": "PCA", "mlp": "MLP", "conv": "convolutional, true grid", "scge": "SCGE, lattice discovered, lowered"}
 
 
 def errors_over_latents(records: list[dict[str, Any]], data: str) -> Figure:
     """Curves of models that were measured at several sizes; the dimension at two scales, a band and a line."""
-    x = images(data)[0]
-    dimension = intrinsic_dimension(x, max(_SCALES), points=min(_POINTS, len(x))).by_neighbors
-    few, many = (float(dimension[k - 2]) for k in _SCALES)
+    found = _by_scale(images(data)[0])
+    few, many = found[0], found[-1]
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     axes.axvspan(min(few, many), max(few, many), color="0.85")
     axes.axvline(many, color="0.4", linestyle="--")
@@ -52,6 +54,17 @@ def errors_over_latents(records: list[dict[str, Any]], data: str) -> Figure:
     return figure
 
 
+def dimensions() -> str:
+    """Intrinsic dimension of the training images of each data set, from few and from more neighbours."""
+    lines = [[NAMES[data], *(f"{value:.1f}" for value in _by_scale(images(data)[0]))] for data in NAMES]
+    return markdown_table(["training images", *(f"from {k} neighbours" for k in _SCALES)], lines)
+
+
+def _by_scale(x: Tensor) -> list[float]:
+    found = intrinsic_dimension(x, max(_SCALES), points=min(_POINTS, len(x))).by_neighbors
+    return [float(found[k - 2]) for k in _SCALES]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", nargs="+", type=Path, help="files that benchmarks/compression.py wrote")
@@ -62,7 +75,7 @@ def main() -> None:
     whole = max(r["images"] for r in records)
     figure = errors_over_latents([r for r in records if r["images"] == whole], args.data)
     figure.savefig(args.output, dpi=120)
-    print(f"figure: {args.output}")
+    print(f"{dimensions()}\n\nfigure: {args.output}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from typing import Any
 from compression_models import MODELS
 from report import markdown_table
 
-__all__ = ["tables"]
+__all__ = ["NAMES", "tables"]
 
 Record = dict[str, Any]
-_NAMES = {"fashion": "Fashion-MNIST", "mnist": "MNIST", "two-class": "MNIST, digits 0 and 1"}
+NAMES = {"fashion": "Fashion-MNIST", "mnist": "MNIST", "two-class": "MNIST, digits 0 and 1"}
 
 
 def tables(records: list[Record]) -> str:
@@ -24,7 +24,7 @@ def tables(records: list[Record]) -> str:
 def _cells(records: list[Record]) -> list[tuple[str, int]]:
     return [
         (data, latent)
-        for data in _NAMES
+        for data in NAMES
         for latent in sorted({r["latent"] for r in records if r["data"] == data})
     ]  # fmt: skip
 
@@ -37,12 +37,12 @@ def _errors(records: list[Record]) -> str:
     cells = _cells(records)
     if not cells:
         return ""
-    head = ["model", "parameters", *(f"{_NAMES[data]}, {latent}" for data, latent in cells), "seconds"]
+    head = ["model", "parameters", *(f"{NAMES[data]}, {latent}" for data, latent in cells), "seconds"]
     lines = []
     for name, model in MODELS.items():
         mine = [r for r in records if r["model"] == name]
         if mine:
-            first = min(mine, key=lambda r: (r["latent"], list(_NAMES).index(r["data"])))
+            first = min(mine, key=lambda r: (r["latent"], list(NAMES).index(r["data"])))
             values = [_with_spread([r["error"] for r in _found(records, name, *cell)]) for cell in cells]
             seconds = mean(r["seconds"] for r in mine if r["latent"] == first["latent"] and r["data"] == first["data"])
             lines.append([model.what, f"{first['parameters']:,}", *values, f"{seconds:.0f}"])
@@ -67,7 +67,7 @@ def _ladder(records: list[Record]) -> str:
         }
         if "pca" in error:
             ratios = {name: f"{value / error['pca']:.2f}" for name, value in error.items()}
-            row = [_NAMES[data], str(latent)]
+            row = [NAMES[data], str(latent)]
             lines.append(row + [ratios.get(n, "") for n in ("pca", "mlp", "conv", "scge")] + _against(error))
     head = ["data", "latents", "PCA", "MLP", "convolutional", "SCGE"]
     head += ["SCGE / conv.", "never snapped / conv.", "learned / never snapped", "conv. shuffled / conv."]
@@ -94,4 +94,4 @@ def _curve(records: list[Record], axis: str, part: str) -> str:
         by_column = {r[axis]: f"{r['error']:.3f}" for r in points if r["model"] == name}
         if len(by_column) > 1:
             lines.append([model.what, *(by_column.get(column, "") for column in columns)])
-    return markdown_table([f"{_NAMES[data]}, one seed: {axis}", *(f"{c:,}" for c in columns)], lines)
+    return markdown_table([f"{NAMES[data]}, one seed: {axis}", *(f"{c:,}" for c in columns)], lines)

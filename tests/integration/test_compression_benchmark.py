@@ -150,3 +150,4 @@ def test_the_figure_has_a_curve_for_each_model_and_the_dimension_of_the_data(com
     x = compression.images("fashion")[0]
     found = importlib.import_module("scge_pyg.analysis").intrinsic_dimension(x, 20).dimension.item()
     assert dimension.get_xdata()[0] == pytest.approx(found)
+    assert f"{found:.1f}" in importlib.import_module("compression_figure").dimensions().split("\n")[2].split("|")[4]
