@@ -66,7 +66,7 @@ MODELS = {
     "scge-random": Model("SCGE on random places: shared, geometry wrong", shuffled=True),
     "locally-linear": Model("locally linear, 16 maps", rate=3e-3),
     "second-order": Model("second order", rate=1.5e-3),
-    "transformer": Model("Transformer on 4x4 patches, true grid", rate=1e-3),
+    "transformer": Model("Transformer on 4x4 patches, true grid", rate=2e-3),
     "vae-mlp": Model("VAE, MLP", rate=1.5e-3),
     "vae-conv": Model("VAE, convolutional, true grid"),
     "vae-scge": Model("VAE, SCGE, shuffled pixels: discovered lattice, lowered", shuffled=True),
