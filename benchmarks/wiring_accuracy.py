@@ -118,7 +118,7 @@ def by_task(model: StridedClassifier, data: SmallImages, epochs: int, run: int, 
     steps = len(data.x) // _BATCH
     optimizer = torch.optim.AdamW(groups)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, [group["lr"] for group in groups], steps * epochs)
-    drawing = [est for layer in convs if isinstance(est := layer.product.estimator, Reinforce)]
+    drawing = [est for layer in convs if isinstance(est := getattr(layer.product, "estimator", None), Reinforce)]
     generator = torch.Generator().manual_seed(run)
     model.train()
     for number in range(steps * epochs):
