@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from operator_models import LogisticRegression
-from operator_rows import RATES, Row, Wiring, build
+from operator_rows import Row, Wiring, build, setting
 from small_images import SmallImages
 from torch import Tensor
 
@@ -40,7 +40,7 @@ class Bench:
 
     def measure(self, data: str, row: Row, run: int) -> dict[str, Any]:
         """The record of one row."""
-        wiring, rate = self.wiring(data, run), RATES[row.network]
+        wiring, rate = self.wiring(data, run), setting(data, row)
         record = {"data": data, "network": row.network, "graph": row.graph, "run": run, "rate": rate}
         record |= self.trained(wiring, row, rate)
         if row.graph:
@@ -61,7 +61,7 @@ class Bench:
 
     def expected(self, data: str, row: Row) -> float:
         """Seconds of training on run 0, from those of a few steps; logistic regression's from a tenth of the images."""
-        wiring, rate = self.wiring(data, 0), RATES[row.network]
+        wiring, rate = self.wiring(data, 0), setting(data, row)
         model, order = build(row, wiring, rate)
         x, y = wiring.images.x[:, order], wiring.images.y
         if isinstance(model, LogisticRegression):

@@ -15,7 +15,7 @@ from scge_pyg import SharedGraph, discover, lower_to_conv
 from scge_pyg.metrics import EdgeScores, edge_scores
 from scge_pyg.models import GridCNN, NodeMLP, SCGEClassifier
 
-__all__ = ["GRAPHS", "LABELS", "MAIN", "NEAREST", "RATES", "ROWS", "Row", "Wiring", "build"]
+__all__ = ["GRAPHS", "LABELS", "MAIN", "NEAREST", "PENALTIES", "RATES", "ROWS", "Row", "Wiring", "build", "setting"]
 
 GRAPHS = {"random": "random graph", "knn": "k-NN on features", "discovered": "discovered", "true": "true grid"}
 LABELS = {
@@ -41,8 +41,8 @@ RATES = {
     "scge": 3e-3,
     "scge-free": 3e-3,
     "mlp": 1e-3,
-    "logistic": 1e-3,  # inverse penalty
 }
+PENALTIES = {"cifar10": 1e-3, "fashion_mnist": 1e-1}  # inverse ones, of logistic regression
 NEAREST = {"cifar10": (3, "euclidean"), "fashion_mnist": (4, "correlation")}
 _DEGREE = 4
 
@@ -115,6 +115,11 @@ class Wiring:
         """Precision and recall of a graph's edges."""
         found: SharedGraph = getattr(self, graph)
         return edge_scores(found, self.true.edge_index)
+
+
+def setting(data: str, row: Row) -> float:
+    """The rate of a row, or the inverse penalty of logistic regression."""
+    return PENALTIES[data] if row.network == "logistic" else RATES[row.network]
 
 
 def build(row: Row, wiring: Wiring, rate: float) -> tuple[torch.nn.Module, Tensor]:

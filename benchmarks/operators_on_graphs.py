@@ -19,7 +19,8 @@ import os
 from pathlib import Path
 
 from operator_bench import BATCH, Bench
-from operator_rows import MAIN, RATES, ROWS
+from operator_models import OPERATORS
+from operator_rows import LABELS, MAIN, PENALTIES, RATES, ROWS
 from operator_tables import Item, plan_table, tables
 from operator_tuning import tune, tuning_table
 from report import Records
@@ -57,6 +58,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one run, fewer images and epochs")
     parser.add_argument("--tune", action="store_true", help="measure choices on run 100 instead")
+    names = [*LABELS, *OPERATORS]
+    parser.add_argument("--networks", nargs="+", choices=names, default=names, help="rows to measure; default: all")
     parser.add_argument("--budget", type=float, metavar="HOURS", help="print a plan of what fits, and do that")
     parser.add_argument("--resume", action="store_true", help="keep the records of an interrupted start")
     parser.add_argument("--output", type=Path, help="where the JSON goes; default: results/operators_on_graphs*.json")
@@ -64,7 +67,11 @@ def main() -> None:
     if not os.environ.get("SCGE_DATA"):
         parser.error("the environment variable SCGE_DATA must name the folder with cifar10/ and fashion_mnist/")
     kind, size = ("_tune", _TUNING) if options.tune else ("_quick", _QUICK) if options.quick else ("", _FULL)
-    settings = {**size, "batch_size": BATCH} if options.tune else {**size, "batch_size": BATCH, "rates": RATES}
+    settings = (
+        {**size, "batch_size": BATCH}
+        if options.tune
+        else {**size, "batch_size": BATCH, "rates": RATES, "penalties": PENALTIES}
+    )
     records = Records(
         options.output or Path(f"results/operators_on_graphs{kind}.json"), settings, resume=options.resume
     )
@@ -76,7 +83,8 @@ def main() -> None:
     pending = [
         (data, row, run)
         for data, row, run in order(size["runs"])
-        if records.find(data=data, network=row.network, graph=row.graph, run=run) is None
+        if row.network in options.networks
+        and records.find(data=data, network=row.network, graph=row.graph, run=run) is None
     ]
     if options.budget is not None:
         pending = fitting(bench, pending, options.budget)

@@ -176,3 +176,8 @@ def test_rates_are_climbed_to(module):
         tried = []
         assert climb(ladder, lambda rate, tried=tried, best=best: tried.append(rate) or -abs(rate - best)) == best
         assert len(tried) == len(set(tried))
+
+
+def test_rows_are_chosen_by_their_network(tiny, monkeypatch, capsys):
+    run(tiny, monkeypatch, "--quick", "--networks", "logistic", "mlp", "--output", "two.json")
+    assert [r["network"] for r in json.loads(Path("two.json").read_text())["records"]] == ["logistic", "mlp"]
