@@ -75,18 +75,28 @@ def _missing(records: list[Record], runs: int) -> str:
 
 
 def _named(items: list[Item]) -> str:
-    """Rows by the runs that they lack."""
+    """Rows by the runs that they lack, those of both data sets together where they are the same."""
     runs: dict[tuple[str, Row], list[int]] = {}
     for data, row, run in items:
         runs.setdefault((data, row), []).append(run)
-    groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    rows: dict[tuple[str, tuple[int, ...]], list[Row]] = {}
     for (data, row), which in runs.items():
-        name = f"{row.network} on {GRAPHS[row.graph]}" if row.graph else row.network
-        groups.setdefault((data, tuple(which)), []).append(name)
-    return "; ".join(
-        f"{_TITLES[data]}, run {', '.join(map(str, which))} of {', '.join(names)}"
-        for (data, which), names in groups.items()
-    )
+        rows.setdefault((data, tuple(which)), []).append(row)
+    titles: dict[str, list[str]] = {}
+    for (data, which), some in rows.items():
+        text = f"run {', '.join(map(str, which))} of {', '.join(_short(some))}"
+        titles.setdefault(text, []).append(_TITLES[data])
+    return "; ".join(f"{' and '.join(where)}, {text}" for text, where in titles.items())
+
+
+def _short(rows: list[Row]) -> list[str]:
+    graphs: dict[str, list[str]] = {}
+    for row in rows:
+        graphs.setdefault(row.network, []).append(row.graph)
+    return [
+        network if on in ([""], list(GRAPHS)) else f"{network} on {', '.join(GRAPHS[graph] for graph in on)}"
+        for network, on in graphs.items()
+    ]
 
 
 def plan_table(pending: list[Item], kept: list[Item], expected: Callable[[str, Row], float]) -> str:

@@ -167,7 +167,8 @@ def test_a_budget_cuts_the_end_of_the_plan_and_says_so(tiny, monkeypatch, capsys
     assert [r["run"] for r in records] == [0] * 28 + [1] * 2  # every row once, then the main ones
     out = capsys.readouterr().out
     assert "30 of 84 trainings, 30 minutes" in out
-    assert "Cut: CIFAR-10, 16x16, run 1, 2 of logistic, scge-free, scge, cnn, GraphSAGE on random graph, " in out
+    start = "Cut: CIFAR-10, 16x16, run 1, 2 of logistic, scge-free, scge, cnn, GraphSAGE, GIN, GCN, GAT, Transformer, "
+    assert start + "offsets, dynamic; CIFAR-10, 16x16, run 2 of mlp, cnn-shuffled" in out
 
 
 def test_rates_are_climbed_to(module):
