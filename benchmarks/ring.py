@@ -49,6 +49,7 @@ class Row:
         nodes: Size of the ring.
         smooth: Correlated fields or white noise.
         candidates: Nodes that a node chooses from. Default: all.
+        strangers: How many of the candidates are any nodes; the others are the nearest.
         refresh_every: Steps between two searches for candidates.
         rate: Largest learning rate of the places: the best of 0.03, 0.1 and 0.3 on starts 100 to 107.
         task: Whether there is a loss of the task.
@@ -63,6 +64,7 @@ class Row:
     nodes: int = 16
     smooth: bool = True
     candidates: int | None = None
+    strangers: int = 0
     refresh_every: int = 10
     rate: float = 0.1
     task: bool = True
@@ -99,6 +101,10 @@ def rows() -> dict[str, Row]:
     for count, every in ((3, 10), (6, 10), (6, 1), (12, 10)):
         label = f"straight_through, 4 dimensions, falling, {count} candidates, searched every {every}"
         found[label] = Row("straight_through", candidates=count, refresh_every=every, **best)
+    for name in ("straight_through", "gumbel"):
+        for count, strangers in ((6, 3), (8, 4)):
+            label = f"{name}, 4 dimensions, falling, {count} candidates, {strangers} of them any, drawn every step"
+            found[label] = Row(name, candidates=count, strangers=strangers, refresh_every=1, **best)
     for start, end in ((0.25, 0.25), (4.0, 0.25)):
         options = {"temperature": start, "final_temperature": end, "steps": int(_SETTINGS["steps"])}
         found[f"gumbel {start:g} to {end:g}, 4 dimensions, falling"] = Row("gumbel", options=options, **best)
@@ -117,7 +123,7 @@ def rows() -> dict[str, Row]:
 def descend(row: Row, runs: list[int]) -> tuple[Tensor, Tensor]:
     """Search by gradient: the final places and the last errors."""
     rings = Rings(runs, row.nodes, row.smooth)
-    layer = RingLayer(row.start(runs), row.estimator, row.tau[0], row.candidates, **row.options)
+    layer = RingLayer(row.start(runs), row.estimator, row.tau[0], row.candidates, row.strangers, **row.options)
     places = layer.table.weight
     hebbian = HebbianLoss(layer.table, every=20, seed=runs[0]) if row.hebbian else None
     optimizer = torch.optim.Adam([{"params": [places]}, {"params": [layer.root, layer.scale]}])

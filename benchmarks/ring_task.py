@@ -100,16 +100,24 @@ class RingLayer(torch.nn.Module):
         places: Where the nodes start ``[S, N, d]``.
         estimator: Name of the estimator.
         tau: Temperature of the places.
-        candidates: Nearest nodes of its ring that a node chooses from. Default: all.
+        candidates: Nodes of its ring that a node chooses from. Default: all.
+        strangers: How many of them are any nodes, drawn anew at each search; the others are the nearest.
         options: Of the estimator.
     """
 
     def __init__(
-        self, places: Tensor, estimator: str, tau: float = 1.0, candidates: int | None = None, **options: Any
+        self,
+        places: Tensor,
+        estimator: str,
+        tau: float = 1.0,
+        candidates: int | None = None,
+        strangers: int = 0,
+        **options: Any,
     ) -> None:
         super().__init__()
         self.count, self.nodes = places.shape[:2]
-        self.candidates = candidates or self.nodes
+        self.candidates, self.strangers = candidates or self.nodes, strangers
+        self.generator = torch.Generator().manual_seed(0)
         self.table = NodeEmbedding.from_points(places.flatten(0, 1))
         chooser = Each(self.count) if estimator == "reinforce" else make_estimator(estimator, _NEIGHBOURS, **options)
         self.conv = SCGEConv(1, 1, self.table, k=_NEIGHBOURS, kernel=None, estimator=chooser, tau=tau, bias=False)
@@ -122,7 +130,11 @@ class RingLayer(torch.nn.Module):
     def search(self) -> None:
         """Look for the candidates anew."""
         places = self.table.weight.view(self.count, self.nodes, -1)
-        near = torch.cdist(places, places).topk(self.candidates, largest=False).indices
+        gap = torch.cdist(places, places)
+        near = gap.topk(self.candidates - self.strangers, largest=False).indices
+        if self.strangers:
+            drawn = torch.rand(gap.shape, generator=self.generator).scatter(2, near, -1.0)
+            near = torch.cat([near, drawn.topk(self.strangers).indices], 2)
         index = (near + self.nodes * torch.arange(self.count).view(-1, 1, 1)).flatten(0, 1)
         self.conv.product.table = Neighborhood(index, torch.ones_like(index, dtype=torch.bool))
 
