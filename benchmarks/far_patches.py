@@ -44,7 +44,7 @@ _LABELS = {
     "queries-cooled": "learned queries at random places that hear all nodes, temperature falling from 25 to 1",
     "transformer": "Transformer, learned positions",
 }
-_RATES = dict.fromkeys(_LABELS, 3e-3)
+_RATES = dict.fromkeys(_LABELS, 3e-3) | dict.fromkeys(("dot", "queries"), 1e-2)
 
 
 def background(count: int, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ import smoothness
 from far_patches import _DISTANCES, _LABELS
 
 Axes = Any
-_COLORS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#da8bc3")
+_COLORS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#da8bc3", "#8c8c8c")
 _RING_ROWS = (
     ("2 dimensions, temperature 1", ""),
     ("2 dimensions, falling", ", falling"),
@@ -105,7 +105,7 @@ def smoothness_figure(records: list[dict[str, Any]]) -> Any:
 
 def far_figure(records: list[dict[str, Any]]) -> Any:
     """Accuracy by distance."""
-    figure, axis = plt.subplots(figsize=(6.5, 3.4), constrained_layout=True)
+    figure, axis = plt.subplots(figsize=(11, 3.4), constrained_layout=True)
     for color, (name, label) in zip(_COLORS, _LABELS.items(), strict=False):
         found = [r["accuracy"] for r in records if r["model"] == name]
         if found:
