@@ -15,6 +15,7 @@ __all__ = [
     "best_ridge",
     "candidate_moments",
     "held_out_gain",
+    "held_out_gains",
     "ridge_regression",
 ]
 
@@ -80,8 +81,13 @@ def ridge_regression(moments: CandidateMoments, ridge: float) -> tuple[Tensor, T
 
 
 def held_out_gain(fit: CandidateMoments, check: CandidateMoments, ridge: float) -> float:
-    """Mean log-likelihood of ``check`` above that of independent nodes after a fit on ``fit``, in nats a node."""
+    """Mean of :func:`held_out_gains` over the nodes."""
+    return float(held_out_gains(fit, check, ridge).mean())
+
+
+def held_out_gains(fit: CandidateMoments, check: CandidateMoments, ridge: float) -> Tensor:
+    """Log-likelihood of ``check`` above that of independent nodes after a fit on ``fit``, in nats, ``[n]``."""
     beta, variance = ridge_regression(fit, ridge)
     gram, cross, own = check
     error = own - 2 * (beta * cross).sum(1) + torch.einsum("ni,nij,nj->n", beta, gram, beta)
-    return float((-variance.log() - error / variance + 1).mean() / 2)
+    return (-variance.log() - error / variance + 1) / 2

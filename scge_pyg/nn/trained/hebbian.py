@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph.neighbors import safe_norm
+from scge_pyg.nn.trained.lessons import Lessons
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
-from scge_pyg.nn.trained.straight_walks import StraightWalks
+from scge_pyg.nn.trained.straight_walks import Pairs
 from scge_pyg.nn.trained.streaming_coupling import StreamingCoupling
 
 __all__ = ["HebbianLoss"]
 
 _SMOOTH = 0.01  # square of the error, in spacings, below which the absolute error turns quadratic
-_NEAR = 2  # longest leg of a short walk
+_SETTLED = 0.1  # median error of far pairs, as a share of their distance, below which places have a say
 _LATEST = 0.1  # share of the latest error in its running mean
 _APART = math.sqrt(2.0)  # nodes that are no partners keep at least a cell's diagonal apart
 
@@ -29,34 +30,39 @@ class HebbianLoss(torch.nn.Module):
     alone:
 
     .. math::
-        \mathcal{L} = D(W_r) + \kappa \Bigl( D(W_2) + \frac{\gamma}{|R|} \sum_{(i, j) \in R}
+        \mathcal{L} = D(F) + D(C) + \kappa \Bigl( D(W) + \frac{\gamma}{|R|} \sum_{(i, j) \in R}
             \max(0, \sqrt 2 - \lVert e_i - e_j \rVert) \Bigr), \qquad
-        D(W) = \frac{1}{|W|} \sum_{(i, j, \ell) \in W} \sqrt{(\lVert e_i - e_j \rVert - \ell)^2 + \varepsilon}
+        D(P) = \frac{1}{|P|} \sum_{(i, j, \ell) \in P} \sqrt{(\lVert e_i - e_j \rVert - \ell)^2 + \varepsilon}
 
-    * :math:`W_r` are pairs of nodes joined by a random walk over coupled partners and the distance :math:`\ell` that
-      the walk covers (:class:`StraightWalks`; 1 for partners), legs up to r steps, drawn anew in each step. The
-      absolute error shrugs off pairs that a wrong partner misled. Long walks unfold, short ones :math:`W_2` settle
-      who is nearest.
+    * :math:`F` and :math:`W` are far and near pairs of nodes and the distance :math:`\ell` that walks over coupled
+      partners cover (:class:`StraightWalks`; 1 for partners), drawn anew in each step: legs up to ``reach`` steps and
+      up to two. The absolute error shrugs off pairs that a wrong partner misled. Far pairs unfold, near ones settle
+      who is nearest. :math:`C` are far pairs whose distance two ways round agree on.
+    * Where partners form no grid, no way is straight: far pairs are then shortest ways from random landmarks
+      (:class:`Geodesics`), near ones the partners at the distances that their correlations say, and there is no C.
     * :math:`R` are random pairs that are no partners: the spreading term.
-    * :math:`\kappa = 1 / (1 + \bar D^2)`, with a running mean :math:`\bar D` of :math:`D(W_r)`: nearness counts as far
-      as the whole is in place, or else nodes could not pass each other.
+    * :math:`\kappa = 1 / (1 + \bar D^2)`, with a running median :math:`\bar D` of the errors in C, or F: nearness
+      counts as far as the whole is in place, or else nodes could not pass each other.
+    * Once the median error of far pairs is below a tenth of their distance, places have a say in who is partner of
+      whom (:func:`scge_pyg.nn.trained.partners.revised_partners`).
 
     Embeddings move by the optimiser's steps only. A step costs :math:`O(N (w \log r + q))` for walks and random pairs;
-    every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m))`.
+    every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m^2))`.
 
     **Training.** Places are measured in node spacings, so they have far to go from a random start: give the embedding
     a parameter group of its own with a large learning rate that falls to zero (Adam, 0.5, one cycle over one to two
     thousand steps), whatever the network's rate is. More dimensions than the geometry has make a start easier to
-    unroll, and shorter walks suffice; two are enough for a sheet if ``reach`` spans it. In evaluation mode neither
+    unroll, and shorter walks suffice; two are enough for a sheet. In evaluation mode neither
     statistics nor pairs change, so the loss repeats itself.
 
     Args:
         embedding: The table that learns.
         candidates: Candidate partners m of a node, 24 to 64.
-        memory: Standardised signals R that are kept; a sample of C channels adds C of them.
+        memory: Columns R of the sketch of all signals (:class:`StreamingCoupling`).
         every: Steps between refreshes of the coupling.
         walks: Long and short walks w from each node in each step.
-        reach: Longest leg r of a walk. Default: the side of a square sheet of nodes, :math:`\lceil\sqrt N\rceil`.
+        reach: Longest leg r of a walk. Default: the side of a square sheet, :math:`\lceil\sqrt N\rceil`, doubled while
+            walks get longer and close no less often.
         spread: Weight :math:`\gamma` of the spreading term.
         negatives: Random pairs q a node in each step.
         seed: Seed of walks and random pairs.
@@ -81,13 +87,15 @@ class HebbianLoss(torch.nn.Module):
         ...     optimizer.zero_grad()
         ...     loss.backward()
         ...     optimizer.step()
-        >>> bool(loss < 1)
+        >>> bool(hebbian.error < 1)                                             # in node spacings
         True
     """
 
     step: Tensor
     since: Tensor
     error: Tensor
+    astray: Tensor
+    wiring: Tensor
 
     def __init__(
         self,
@@ -108,8 +116,8 @@ class HebbianLoss(torch.nn.Module):
         live = embedding.weight.shape[0]
         if live < 3:
             raise ValueError(f"HebbianLoss: embedding must have at least 3 live nodes, got {live}")
-        reach = math.ceil(math.sqrt(live)) if reach is None else reach
-        sizes = {"candidates": candidates, "memory": memory, "every": every, "walks": walks, "reach": reach}
+        sizes = {"candidates": candidates, "memory": memory, "every": every, "walks": walks}
+        sizes |= {} if reach is None else {"reach": reach}
         for name, value in (*sizes.items(), ("negatives", negatives)):
             least = {"memory": 16, "negatives": 0}.get(name, 1)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -123,9 +131,11 @@ class HebbianLoss(torch.nn.Module):
         self.register_buffer("step", torch.tensor(0))
         self.register_buffer("since", torch.tensor(0))
         self.register_buffer("error", torch.tensor(torch.inf))
+        self.register_buffer("astray", torch.tensor(torch.inf))
+        self.register_buffer("wiring", torch.full_like(self.coupling.partner, -1))
         self.to(embedding.weight)
-        self._walks: StraightWalks | None = None
-        self.register_load_state_dict_post_hook(_forget_walks)
+        self._lessons: Lessons | None = None
+        self.register_load_state_dict_post_hook(_forget_lessons)
 
     def forward(self, x: Tensor) -> Tensor:
         """The loss after taking in activations ``x`` (in training mode; in evaluation mode ``x`` changes nothing)."""
@@ -136,33 +146,41 @@ class HebbianLoss(torch.nn.Module):
             self.coupling.update(x[:, self.embedding.live])
             first = int(self.coupling.refreshes) == 0 and self.coupling.filled == self.coupling.memory
             if first or int(self.since) >= self.every:
-                self.coupling.refresh()
-                self.since.zero_()
-                self._walks = None
+                self._refresh()
         place = self.embedding.weight
         if int(self.coupling.refreshes) == 0:
             return place.sum() * 0.0
         generator = torch.Generator(place.device).manual_seed(self.seed * 1_000_003 + int(self.step))
-        far = self._attraction(place, self.reach, generator)
+        if self._lessons is None or self._lessons.device != place.device:
+            coupling = self.coupling
+            seed = self.seed + int(coupling.refreshes)
+            self._lessons = Lessons(self.wiring, coupling.length, coupling.regular, self.walks, self.reach, seed)
+        far, near, closed = self._lessons.draw(generator)
+        loss, error = _misfit(place, far)
+        astray = error / far.length.mean() if far.length.numel() else error
+        if closed is not None:
+            exact, error = _misfit(place, closed)
+            loss = loss + exact
         if self.training:
-            latest = far.detach()
-            self.error.copy_(torch.where(self.error.isinf(), latest, self.error.lerp(latest, _LATEST)))
-        near = self._attraction(place, min(self.reach, _NEAR), generator)
+            for running, latest in ((self.error, error), (self.astray, astray)):
+                running.copy_(torch.where(running.isinf(), latest, running.lerp(latest, _LATEST)))
         settled = 1 / (1 + self.error.square())
-        return far + settled * (near + self.spread * self._spreading(place, generator))
+        close = _misfit(place, near)[0] + self.spread * self._spreading(place, generator)
+        return loss + settled * close
 
-    def _attraction(self, place: Tensor, reach: int, generator: torch.Generator) -> Tensor:
-        if self._walks is None or self._walks.partner.device != place.device:
-            self._walks = StraightWalks(self.coupling.partner)
-        start, end, length = self._walks.sample(self.walks, reach, generator)
-        error = safe_norm(place[start] - place[end]) - length.to(place.dtype)
-        return (error.square() + _SMOOTH).sqrt().sum() / max(1, length.numel())
+    def _refresh(self) -> None:
+        """New statistics, and partners that places agree with once these are settled."""
+        coupling = self.coupling
+        coupling.refresh()
+        agreed = coupling.regular and float(self.astray) < _SETTLED
+        self.wiring.copy_(coupling.revised(self.embedding.weight.detach()) if agreed else coupling.partner)
+        self.since.zero_()
+        self._lessons = None
 
     def _spreading(self, place: Tensor, generator: torch.Generator) -> Tensor:
-        partner = self.coupling.partner
         node = torch.arange(len(place), device=place.device).repeat(self.negatives)
         other = torch.randint(len(place), node.shape, generator=generator, device=place.device)
-        unrelated = (node != other) & ~(partner[node] == other.unsqueeze(1)).any(1)
+        unrelated = (node != other) & ~(self.wiring[node] == other.unsqueeze(1)).any(1)
         gap = (_APART - safe_norm(place[node] - place[other])).clamp_min(0)
         return (gap * unrelated).sum() / max(1, node.numel())
 
@@ -183,8 +201,8 @@ class HebbianLoss(torch.nn.Module):
 
     def edge_index(self) -> Tensor:
         """Partners as the statistics see them now, ``[2, E]``, both directions, sorted."""
-        node, slot = (self.coupling.partner >= 0).nonzero(as_tuple=True)
-        pairs = torch.stack([node, self.coupling.partner[node, slot]])
+        node, slot = (self.wiring >= 0).nonzero(as_tuple=True)
+        pairs = torch.stack([node, self.wiring[node, slot]])
         pairs = pairs[:, (pairs[0] * self.coupling.num_nodes + pairs[1]).argsort()]
         return self.embedding.live.nonzero().squeeze(1)[pairs]
 
@@ -192,6 +210,14 @@ class HebbianLoss(torch.nn.Module):
         return f"every={self.every}, walks={self.walks}, reach={self.reach}, spread={self.spread}"
 
 
-def _forget_walks(module: HebbianLoss, _: object) -> None:
-    """Walks are drawn on partners, and a loaded state has others."""
-    module._walks = None
+def _misfit(place: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Mean and median absolute error of the distances between places."""
+    error = safe_norm(place[pairs.start] - place[pairs.end]) - pairs.length.to(place.dtype)
+    error = (error.square() + _SMOOTH).sqrt()
+    middle = error.detach().median() if error.numel() else error.new_zeros(())
+    return error.sum() / max(1, error.numel()), middle
+
+
+def _forget_lessons(module: HebbianLoss, _: object) -> None:
+    """Lessons are drawn on partners, and a loaded state has others."""
+    module._lessons = None

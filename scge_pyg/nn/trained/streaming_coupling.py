@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from scge_pyg.discovery.coupling.candidate_regression import (
     RIDGES,
-    best_ridge,
-    candidate_moments,
-    held_out_gain,
+    CandidateMoments,
+    held_out_gains,
     ridge_regression,
 )
 from scge_pyg.discovery.coupling.direct import stabilize
-from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT, SPLIT, split_threshold
-from scge_pyg.graph.neighbors import knn
+from scge_pyg.discovery.coupling.thresholds import SIGNIFICANT, SPLIT
+from scge_pyg.nn.trained.candidate_sums import CandidateSums, correlations_within
+from scge_pyg.nn.trained.partners import REGULAR, choose_partners, revised_partners
 
 __all__ = ["StreamingCoupling"]
 
 _CLIP = 10.0  # deviations at which a standardised signal is clipped: early statistics may be far too small
 _CONSTANT = 1e-5  # a deviation below this share of the node's mean and of the usual deviation is rounding
-_AVERAGED = 8  # refreshes over which a coefficient is averaged
-_PROBES = 512
-_SEARCHED = 1024  # signals by which candidates are searched; exact distances of many more take most of a refresh
+_HORIZON = 64  # memories after which a sample counts for 1/e
+_AVERAGED = 8  # refreshes over which the score of a ridge is averaged
+_CHECKED = 64  # new samples that a ridge is judged by, at least
+_PROBES = 128  # nodes that choose the ridge
+_LEAST = 1e-4  # one minus the correlation of twins
 _BLOCK = 1024
 
 
@@ -35,29 +35,35 @@ class StreamingCoupling(torch.nn.Module):
     follows a stream.
 
     Mean and variance of each node and channel run along with the stream: an average over all samples until ``horizon``
-    of them, exponential forgetting afterwards. The R latest standardised signals stay in a ring. From it each node is
-    regressed, with a ridge, on the m nodes with the most similar signals (by at most 1,024 of them),
+    of them, exponential forgetting afterwards. Each node is regressed, with a ridge, on the m nodes whose signals are
+    most correlated with its own,
 
     .. math::
         \beta_i = (G_i + \lambda I)^{-1} g_i, \qquad P_{ij} = \sqrt{\beta_{ij} \beta_{ji}} ,
 
-    where :math:`G_i` and :math:`g_i` are the second moments among its candidates and with the node itself; a
-    coefficient is averaged over refreshes for as long as the pair stays a candidate. The ridge has the best squared
-    error on the odd columns of the ring after a fit on the even ones. Partners are the couplings above the split
-    (Otsu, 1979) that both ends see among their eight strongest, and above three times the noise.
+    where :math:`G_i` and :math:`g_i` are the correlations among its candidates and with the node itself.
 
-    State: :math:`O(N (R + m))`. A refresh costs :math:`O(N^2 \min(R, 1024))` for the candidates, in blocks, and
+    * Correlations are those of the whole stream, not of the latest samples (:class:`CandidateSums`): weak couplings
+      need tens of thousands of them.
+    * The ridge has the best held-out likelihood on the next samples, the median over 128 nodes, averaged over eight
+      refreshes.
+    * Partners: :func:`scge_pyg.nn.trained.partners.choose_partners`, of couplings above three times the noise. Where
+      they form no grid, their distance is :math:`\sqrt{1 - R_{ij}}` in units of its median.
+
+    State: :math:`O(N (R + m^2))`. A refresh costs :math:`O(N^2 R)` for the candidates, in blocks, and
     :math:`O(N m^2 R + N m^3)`.
 
     Args:
         num_nodes: Number of nodes N.
         candidates: Candidates m of a node, at most N - 1.
-        memory: Signals R in the ring; a sample of C channels adds C of them.
-        seed: Seed of what is kept of a batch that is larger than the ring, and of the nodes that choose the ridge.
+        memory: Columns R of the sketch, and signals of which products are summed at once; a sample of C channels adds
+            C of them.
+        seed: Seed of the sketch's signs, of the walks and of the nodes that choose the ridge.
 
     Shapes:
         - **input:** activations :math:`[B, N, C]`
         - **partner:** :math:`[N, 8]` int64, -1 where there are fewer
+        - **length:** :math:`[N, 8]`, distances to the partners, 1 on a grid
 
     Example:
         >>> import torch
@@ -66,7 +72,7 @@ class StreamingCoupling(torch.nn.Module):
         >>> for batch in walk.split(100):
         ...     coupling.update(batch.unsqueeze(-1))
         >>> coupling.refresh()
-        >>> sorted(coupling.partner[5][coupling.partner[5] >= 0].tolist())
+        >>> sorted(coupling.partner[5, :2].tolist())  # the strongest first
         [4, 6]
     """
 
@@ -75,27 +81,39 @@ class StreamingCoupling(torch.nn.Module):
     count: Tensor
     signal: Tensor
     written: Tensor
-    index: Tensor
+    pending: Tensor
     beta: Tensor
+    score: Tensor
     ridge: Tensor
     refreshes: Tensor
     partner: Tensor
+    length: Tensor
+    closure: Tensor
 
     def __init__(self, num_nodes: int, candidates: int = 24, memory: int = 1024, seed: int = 0) -> None:
         super().__init__()
         self.num_nodes, self.memory, self.seed = num_nodes, memory, seed
         self.candidates = min(candidates, num_nodes - 1)
-        self.horizon = 16 * memory
+        self.horizon = _HORIZON * memory
         self.register_buffer("mean", torch.zeros(num_nodes, 0))
         self.register_buffer("variance", torch.zeros(num_nodes, 0))
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("signal", torch.zeros(num_nodes, memory))
         self.register_buffer("written", torch.tensor(0))
-        self.register_buffer("index", torch.full((num_nodes, self.candidates), -1))
+        self.register_buffer("pending", torch.tensor(0))
+        self.sums = CandidateSums(num_nodes, self.candidates, memory, self.horizon)
         self.register_buffer("beta", torch.zeros(num_nodes, self.candidates))
+        self.register_buffer("score", torch.zeros(len(RIDGES)))
         self.register_buffer("ridge", torch.tensor(float(RIDGES[6])))
         self.register_buffer("refreshes", torch.tensor(0))
         self.register_buffer("partner", torch.full((num_nodes, SPLIT), -1))
+        self.register_buffer("length", torch.ones(num_nodes, SPLIT))
+        self.register_buffer("closure", torch.tensor(0.0))
+
+    @property
+    def index(self) -> Tensor:
+        """Candidates of each node ``[N, m]``."""
+        return self.sums.group[:, 1:]
 
     @property
     def filled(self) -> int:
@@ -123,14 +141,14 @@ class StreamingCoupling(torch.nn.Module):
         deviation = self.variance.sqrt()
         varies = deviation > _CONSTANT * (self.mean.abs() + deviation.mean())
         scale = torch.where(varies, 1 / deviation.where(varies, torch.ones_like(deviation)), 0.0)
-        # channel by channel, so that even and odd columns are different samples
         column = ((x - self.mean) * scale).clamp(-_CLIP, _CLIP).permute(1, 2, 0).flatten(1)
-        if column.shape[1] > self.memory:
-            chosen = torch.randperm(column.shape[1], generator=self._generator())[: self.memory].sort().values
-            column = column[:, chosen.to(column.device)]
-        place = (int(self.written) + torch.arange(column.shape[1], device=column.device)) % self.memory
-        self.signal[:, place] = column
-        self.written += column.shape[1]
+        for part in column.split(self.memory, dim=1):
+            if int(self.pending) + part.shape[1] > self.memory:
+                self._absorb()
+            place = (int(self.written) + torch.arange(part.shape[1], device=part.device)) % self.memory
+            self.signal[:, place] = part
+            self.written += part.shape[1]
+            self.pending += part.shape[1]
 
     def _update_moments(self, x: Tensor) -> None:
         """The update of Chan, Golub and LeVeque (1983) with a count that stops growing at ``horizon``."""
@@ -144,37 +162,42 @@ class StreamingCoupling(torch.nn.Module):
         self.mean += share * shift
         self.count += new
 
+    def _fresh(self) -> Tensor:
+        """Signals that the sums of products don't know yet."""
+        new = int(self.pending)
+        return self.signal[:, (int(self.written) - new + torch.arange(new, device=self.signal.device)) % self.memory]
+
+    def _absorb(self) -> None:
+        """Add what is new to the sums."""
+        if int(self.pending):
+            self.sums.add(self._fresh(), self._generator())
+            self.pending.zero_()
+
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.written))
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Choose candidates, regress, and settle who is partner of whom."""
-        signal = self.signal[:, : self.filled]
-        searched = signal[:, :_SEARCHED]
-        _, index = knn(searched, searched, self.candidates, exclude_self=True)
-        self.ridge.fill_(self._choose_ridge(signal, index))
-        everyone = torch.arange(self.num_nodes, device=signal.device)
-        beta = torch.cat(
-            [
-                ridge_regression(candidate_moments(signal, rows, index[rows]), float(self.ridge))[0]
-                for rows in everyone.split(_BLOCK)
-            ]
-        ).to(self.beta)
+        everyone = torch.arange(self.num_nodes, device=self.signal.device)
+        probe = torch.randperm(self.num_nodes, generator=self._generator())[:_PROBES].sort().values.to(everyone.device)
+        if int(self.refreshes) and int(self.pending) >= _CHECKED:
+            self._choose_ridge(self.sums.moments(probe), correlations_within(self.sums.group[probe], self._fresh()))
+        self._absorb()
+        self.sums.renew()
+        if not int(self.refreshes):
+            halves = (self.signal[:, start : self.filled : 2] for start in (0, 1))
+            self._choose_ridge(*(correlations_within(self.sums.group[probe], half) for half in halves))
         self.refreshes += 1
-        rate = 1 / min(int(self.refreshes), _AVERAGED)
         for rows in everyone.split(_BLOCK):
-            same = index[rows].unsqueeze(2) == self.index[rows].unsqueeze(1)
-            before = (same * self.beta[rows].unsqueeze(1)).sum(2)
-            beta[rows] = torch.where(same.any(2), before + rate * (beta[rows] - before), beta[rows])
-        self.index, self.beta = index, beta
-        self.partner = self._partners()
+            self.beta[rows] = ridge_regression(self.sums.moments(rows), float(self.ridge))[0].to(self.beta)
+        self._settle()
 
-    def _choose_ridge(self, signal: Tensor, index: Tensor) -> float:
-        probe = torch.randperm(self.num_nodes, generator=self._generator())[:_PROBES].sort().values.to(signal.device)
-        fit, check = (candidate_moments(half, probe, index[probe]) for half in (signal[:, ::2], signal[:, 1::2]))
-        start = int(np.abs(np.log(RIDGES) - math.log(float(self.ridge))).argmin())
-        return float(RIDGES[best_ridge(lambda ridge: held_out_gain(fit, check, ridge), start)[0]])
+    def _choose_ridge(self, fit: CandidateMoments, check: CandidateMoments) -> None:
+        """The ridge with the best median score over nodes, averaged over the latest refreshes."""
+        score = torch.stack([held_out_gains(fit, check, float(ridge)).median() for ridge in RIDGES]).to(self.score)
+        self.score += (score - self.score) / min(int(self.refreshes) + 1, _AVERAGED)
+        self.ridge.fill_(float(RIDGES[int(self.score.argmax())]))
 
     def coupling(self) -> Tensor:
         """Coupling :math:`P` of each node with its candidates ``[N, m]``."""
@@ -185,18 +208,41 @@ class StreamingCoupling(torch.nn.Module):
             parts.append((self.beta[rows].clamp_min(0) * back.clamp_min(0)).sqrt())
         return torch.cat(parts)
 
-    def _partners(self) -> Tensor:
-        coupling = self.coupling()
+    @property
+    def regular(self) -> bool:
+        """Whether partners form a grid, on which walks keep their direction."""
+        return float(self.closure) > REGULAR
+
+    @torch.no_grad()
+    def revised(self, place: Tensor) -> Tensor:
+        """Partners ``[N, 8]`` that places ``[N, d]`` agree with (:func:`.partners.revised_partners`)."""
+        _, other, significant = self._strongest()
+        table = torch.full_like(self.partner, -1)
+        table[:, : other.shape[1]] = revised_partners(self.partner[:, : other.shape[1]], other, significant, place)
+        return table
+
+    def _settle(self) -> None:
+        """Choose partners and their distances."""
+        value, other, significant = self._strongest()
+        self.partner[:, : value.shape[1]], closure = choose_partners(value, other, significant, self.seed)
+        self.closure.fill_(closure)
+        self.length = torch.ones_like(self.length) if self.regular else self._lengths()
+
+    def _lengths(self) -> Tensor:
+        r"""Distances to partners :math:`\sqrt{1 - R_{ij}}`, in units of their median, ``[N, 8]``."""
+        correlation = self.sums.moments(torch.arange(self.num_nodes, device=self.signal.device))[1]
+        same = self.partner.unsqueeze(2) == self.index.unsqueeze(1)
+        value = torch.where(same, correlation.unsqueeze(1), 0.0).sum(2)
+        length = (1 - value).clamp_min(_LEAST).sqrt()
+        known = self.partner >= 0
+        middle = length[known].median() if bool(known.any()) else length.new_ones(())
+        return (length / middle).to(self.length)
+
+    def _strongest(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The eight strongest couplings of each node, with whom, and whether they stand out of the noise."""
+        value, slot = self.coupling().topk(min(SPLIT, self.candidates), dim=1)
         noise = self.beta[:, self.candidates // 2 :].square().median().sqrt() / 0.6745
-        kept = min(SPLIT, self.candidates)
-        value, slot = coupling.topk(kept, dim=1)
-        other = self.index.gather(1, slot)
-        threshold = torch.from_numpy(split_threshold(value.double().cpu().numpy())).to(value)
-        limit = (threshold.unsqueeze(1) * threshold[other]).sqrt().clamp_min(float(SIGNIFICANT * noise))
-        strong = (value > limit) & (value >= value[other, -1])
-        partner = torch.full_like(self.partner, -1)
-        partner[:, :kept] = torch.where(strong, other, -1)
-        return partner
+        return value, self.index.gather(1, slot), value > SIGNIFICANT * noise
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name in ("mean", "variance"):  # their width is the number of channels, which the first batch tells

@@ -3,15 +3,18 @@ import inspect
 
 import pytest
 import torch
+from scipy.sparse.csgraph import shortest_path
 
 from scge_pyg import SCGEConv
 from scge_pyg.discovery import partial_correlation
 from scge_pyg.discovery.coupling.direct import stabilize
 from scge_pyg.graph import SharedGraph, knn
-from scge_pyg.metrics import grid_edges
+from scge_pyg.metrics import grid_edges, trustworthiness
 from scge_pyg.nn import NodeEmbedding
-from scge_pyg.nn.trained import hebbian, straight_walks, streaming_coupling
+from scge_pyg.nn.trained import geodesics, hebbian, lessons, straight_walks, streaming_coupling
+from scge_pyg.nn.trained.geodesics import Geodesics
 from scge_pyg.nn.trained.hebbian import HebbianLoss
+from scge_pyg.nn.trained.partners import REGULAR, choose_partners, revised_partners
 from scge_pyg.nn.trained.straight_walks import StraightWalks
 from scge_pyg.nn.trained.streaming_coupling import StreamingCoupling
 
@@ -73,7 +76,7 @@ def test_streaming_moments_follow_a_stream_that_changes():
     generator = torch.Generator().manual_seed(0)
     coupling = StreamingCoupling(5, memory=16)
     for level in (100.0, 4.0):
-        for _ in range(60):
+        for _ in range(8 * coupling.horizon // 32):
             coupling.update(level + 0.1 * torch.randn(32, 5, 1, generator=generator))
     assert (coupling.mean - 2).abs().max() < 0.1
 
@@ -110,35 +113,70 @@ def test_coupling_among_all_candidates_is_the_partial_correlation(field):
     torch.testing.assert_close(found, expected)
 
 
-def test_a_long_memory_is_regressed_on_as_a_whole(field):
-    """Candidates are searched by the first 1,024 signals; the coefficients hear all of them."""
+def test_sums_cover_the_whole_stream(field):
+    """Moments of pairs are those of all samples, not of the latest."""
     x, _ = field(4, 1500)
-    coupling = StreamingCoupling(16, candidates=5, memory=1500).double()
+    coupling = StreamingCoupling(16, candidates=15, memory=250).double()
+    signals = []
+    for batch in x.split(50):
+        coupling.update(batch)
+        signals.append(coupling.signal[:, (int(coupling.written) - 50 + torch.arange(50)) % 250].clone())
+        if int(coupling.written) == 250:
+            coupling.refresh()
+    coupling.refresh()
+    signal = torch.cat(signals, 1)
+    age = 5 - (torch.arange(1500) // 250)  # sums are added up when the ring is full, and fade then
+    fade = (1 - 250 / coupling.horizon) ** age.double()
+    moments = (signal * fade) @ signal.T
+    scale = moments.diag().rsqrt()
+    correlation = moments * scale.unsqueeze(1) * scale
+    for node, near in enumerate(coupling.index):
+        ridged = correlation[near][:, near] + coupling.ridge * torch.eye(15, dtype=torch.float64)
+        torch.testing.assert_close(coupling.beta[node], torch.linalg.solve(ridged, correlation[near, node]))
+
+
+def test_candidates_are_the_most_correlated_of_the_stream(field):
+    x, _ = field(4, 200)
+    coupling = StreamingCoupling(16, candidates=5, memory=256).double()
     coupling.update(x)
     coupling.refresh()
-    searched = coupling.signal[:, :1024]
-    distance = torch.cdist(searched, searched).fill_diagonal_(torch.inf)
-    assert torch.equal(coupling.index.sort(1).values, distance.topk(5, largest=False).indices.sort(1).values)
-    moments = coupling.signal @ coupling.signal.T / 1500
-    for node, near in enumerate(coupling.index):
-        ridged = moments[near][:, near] + coupling.ridge * torch.eye(5, dtype=torch.float64)
-        torch.testing.assert_close(coupling.beta[node], torch.linalg.solve(ridged, moments[near, node]))
+    correlation = torch.corrcoef(coupling.signal[:, :200]).fill_diagonal_(-1)
+    assert torch.equal(coupling.index.sort(1).values, correlation.topk(5, dim=1).indices.sort(1).values)
 
 
-def test_coefficients_are_averaged_over_refreshes(field):
-    x, _ = field(4, 400)
-    both, second = (StreamingCoupling(16, candidates=15, memory=200).double() for _ in range(2))
-    single = []
-    for part in x.split(200):
-        both.update(part)
-        both.refresh()
-        second.load_state_dict(both.state_dict())
-        second.refreshes.zero_()
-        second.index.fill_(-1)
-        second.refresh()
-        single.append(torch.zeros(16, 16, dtype=torch.float64).scatter(1, second.index, second.beta))
-    found = torch.zeros(16, 16, dtype=torch.float64).scatter(1, both.index, both.beta)
-    torch.testing.assert_close(found, (single[0] + single[1]) / 2)
+def test_the_sketch_estimates_the_sums_of_the_stream(field):
+    """Signs make the products of different samples in one place cancel on average (a count sketch)."""
+    x, _ = field(4, 1024)
+    found = []
+    for seed in range(40):
+        coupling = StreamingCoupling(16, memory=64, seed=seed).double()
+        for batch in x.split(64):
+            coupling.update(batch)
+        coupling._absorb()
+        found.append(coupling.sums.sketch @ coupling.sums.sketch.T)
+    exact = StreamingCoupling(16, memory=1024).double()
+    for batch in x.split(64):
+        exact.update(batch)
+    fade = (1 - 64 / coupling.horizon) ** (15 - torch.arange(1024) // 64).double()
+    expected = (exact.signal * fade.square()) @ exact.signal.T
+    error = torch.stack(found).mean(0) - expected
+    assert error.abs().max() < 5 * torch.stack(found).std(0).max() / 40**0.5
+
+
+def test_the_ridge_is_chosen_on_samples_that_the_sums_do_not_know(field):
+    """With few samples in the sums the next batches ask for a larger ridge than with many."""
+    x, _ = field(8, 6000)
+    ridges = []
+    for first in (96, 4000):
+        coupling = StreamingCoupling(64, candidates=24, memory=1024)
+        for batch in x[:first].split(96):
+            coupling.update(batch)
+        coupling.refresh()
+        coupling.score.zero_()
+        coupling.update(x[first : first + 900])
+        coupling.refresh()
+        ridges.append(float(coupling.ridge))
+    assert ridges[0] > 3 * ridges[1]
 
 
 def test_partners_are_the_true_neighbours_in_both_directions(field):
@@ -197,6 +235,72 @@ def test_nodes_without_partners_start_no_walk():
     assert (length == 1).all()
 
 
+@pytest.mark.parametrize("shape", [(9, 11), (5, 6, 7)])
+def test_all_walks_close_on_a_grid_and_hardly_any_beyond_a_fault(shape):
+    cells = SharedGraph.from_grid(shape).lattice.cell
+    table = neighbour_table(grid_edges(cells), len(cells))
+    generator = torch.Generator().manual_seed(0)
+    whole = StraightWalks(table)
+    assert whole.closure(100, 4, generator) == pytest.approx(1, abs=0.1)
+    start, end, length = whole.sample(20, 4, generator, closed=True)
+    torch.testing.assert_close(length, (cells[start] - cells[end]).float().norm(dim=1))
+    broken = table.clone()
+    drawn = torch.rand(table.shape, generator=generator) < 0.15
+    drawn |= (
+        torch.stack([(table[j] == i) & drawn[j] for i, row in enumerate(table) for j in row]).any(1).view(table.shape)
+    )
+    broken[drawn] = -1
+    walks = StraightWalks(broken)
+    wrong = {}
+    for closed in (False, True):
+        start, end, length = walks.sample(50, 4, generator, closed=closed)
+        wrong[closed] = ((cells[start] - cells[end]).float().norm(dim=1) - length).abs().gt(0.01).double().mean().item()
+    assert walks.closure(20, 4, generator) < 0.8
+    assert wrong[True] < 0.3 * wrong[False]
+
+
+def test_shortest_ways_are_those_of_scipy():
+    generator = torch.Generator().manual_seed(0)
+    pos = torch.rand(60, 2, generator=generator, dtype=torch.float64)
+    near = knn(pos, pos, 4, exclude_self=True)[1]
+    matrix = torch.zeros(60, 60, dtype=torch.float64)
+    i, j = torch.arange(60).repeat_interleave(4), near.flatten()
+    matrix[i, j] = matrix[j, i] = (pos[i] - pos[j]).norm(dim=1)
+    table = neighbour_table(matrix.nonzero().T, 60)
+    length = torch.where(table >= 0, matrix.gather(1, table.clamp_min(0)), 1.0)
+    ways = Geodesics(table, length, 60, generator)
+    expected = torch.from_numpy(shortest_path(matrix.numpy(), directed=False))[ways.landmark]
+    torch.testing.assert_close(ways.distance, expected)
+    start, end, far = ways.sample(5, generator)
+    assert torch.equal(far, ways.distance[ways.landmark.argsort()][start, end])
+
+
+@pytest.mark.parametrize(("weak", "expected"), [(0.5, 4), (0.05, 2)])
+def test_the_wiring_is_chosen_on_which_walks_close(weak, expected):
+    """Couplings of one direction may be weaker by half and still be partners; where they hardly are, it is chains."""
+    cells = SharedGraph.from_grid((12, 12)).lattice.cell
+    generator = torch.Generator().manual_seed(0)
+    gap = (cells.unsqueeze(1) - cells).abs()
+    value = 0.01 * torch.rand(144, 144, generator=generator)
+    value = torch.where((gap == torch.tensor([0, 1])).all(2), 0.4, value)
+    value = torch.where((gap == torch.tensor([1, 0])).all(2), 0.4 * weak, value)
+    value = (value + value.T) / 2
+    strongest, other = value.topk(8, dim=1)
+    partner, closure = choose_partners(strongest, other, strongest > 0.03, 0)
+    inner = ((cells > 0) & (cells < 11)).all(1)
+    assert ((partner >= 0).sum(1)[inner] == expected).all()
+    assert (closure > REGULAR) == (expected == 4)
+
+
+def test_places_drop_shortcuts_and_keep_the_sides_of_a_tear():
+    place = torch.tensor([[0.0], [1.0], [2.0], [5.5], [6.5], [20.0]])
+    partner = torch.tensor([[1, 5], [0, 2], [1, 3], [2, 4], [3, -1], [0, -1]])
+    strong = torch.tensor([[1, 5, -1], [0, 2, -1], [1, 3, -1], [2, 4, -1], [3, 5, -1], [0, 4, -1]])
+    kept = revised_partners(partner, strong.clamp_min(0), strong >= 0, place)
+    pairs = {(i, int(j)) for i, row in enumerate(kept) for j in row if j >= 0}
+    assert pairs == {(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2), (3, 4), (4, 3)}
+
+
 # the loss ------------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +312,19 @@ def test_a_random_start_finds_its_neighbours(field, side, dim):
     learn(embedding, HebbianLoss(embedding), x, 300)
     assert before < 0.2
     assert recall(embedding().detach(), cells) > 0.95
+
+
+def test_irregular_places_are_found_by_shortest_ways():
+    generator = torch.Generator().manual_seed(0)
+    pos = torch.rand(120, 2, generator=generator, dtype=torch.float64) * 11
+    covariance = (1 + torch.cdist(pos, pos) / 2) * torch.exp(-torch.cdist(pos, pos) / 2)
+    factor = torch.linalg.cholesky(covariance + 1e-6 * torch.eye(120))
+    x = (torch.randn(4000, 120, generator=generator, dtype=torch.float64) @ factor.T).float()
+    embedding = NodeEmbedding(120)
+    loss = HebbianLoss(embedding)
+    learn(embedding, loss, x, 400)
+    assert not loss.coupling.regular
+    assert trustworthiness(embedding().detach(), pos, k=8) > 0.98
 
 
 def test_channels_and_dead_nodes_are_welcome(field):
@@ -370,9 +487,10 @@ def test_no_state_grows_with_the_square_of_the_nodes():
     for num_nodes in (500, 1000):
         loss = HebbianLoss(NodeEmbedding(num_nodes), every=1, memory=64)
         loss(torch.randn(64, num_nodes, generator=torch.Generator().manual_seed(0)))
-        kept = [*loss.state_dict().values(), *vars(loss._walks).values()]
+        kept = [*loss.state_dict().values(), *vars(loss._lessons).values()]
         sizes[num_nodes] = sum(t.numel() * t.element_size() for t in kept if isinstance(t, torch.Tensor))
-        assert sizes[num_nodes] < num_nodes * (8 * 64 + 16 * 24 + 4 * 64)
+        members = 25  # a node and its candidates
+        assert sizes[num_nodes] < num_nodes * 4 * (2 * 64 + members**2 + 3 * members + 64 + 64)
     assert sizes[1000] < 2.01 * sizes[500]
 
 
@@ -385,7 +503,7 @@ SHARED = (
 )
 
 
-@pytest.mark.parametrize("module", [hebbian, streaming_coupling, straight_walks])
+@pytest.mark.parametrize("module", [hebbian, lessons, geodesics, streaming_coupling, straight_walks])
 def test_neither_discovery_nor_a_layout_takes_part(module):
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Import):
@@ -436,4 +554,4 @@ def test_what_cannot_be_read():
 
 
 def test_it_introduces_itself():
-    assert repr(HebbianLoss(NodeEmbedding(9))).splitlines()[1].strip() == "every=50, walks=2, reach=3, spread=1.0"
+    assert repr(HebbianLoss(NodeEmbedding(9))).splitlines()[1].strip() == "every=50, walks=2, reach=None, spread=1.0"
