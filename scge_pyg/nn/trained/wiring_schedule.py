@@ -78,7 +78,7 @@ class WiringSchedule:
         >>> conv = SCGEConv(1, 1, table, neighbors="support")
         >>> schedule = WiringSchedule(HebbianLoss(table, every=20), conv)
         >>> optimizer = torch.optim.Adam(conv.parameters())
-        >>> for batch in field.repeat(2, 1, 1).split(4):
+        >>> for batch in field.repeat(8, 1, 1).split(16):
         ...     if schedule.step(batch):                           # a step of the task is due
         ...         loss = (conv(batch) - batch).square().mean()
         ...         optimizer.zero_grad()
