@@ -16,6 +16,7 @@ from scge_pyg.nn.trained.streaming_coupling import StreamingCoupling
 __all__ = ["HebbianLoss"]
 
 _SMOOTH = 0.01  # square of the error, in spacings, below which the absolute error turns quadratic
+_STILL = 0.5  # spacings that half of the places move between two refreshes, at most, before they have a say
 _SETTLED = 0.1  # median error of far pairs, as a share of their distance, below which places have a say
 _LATEST = 0.1  # share of the latest error in its running mean
 _APART = math.sqrt(2.0)  # nodes that are no partners keep at least a cell's diagonal apart
@@ -43,8 +44,8 @@ class HebbianLoss(torch.nn.Module):
     * :math:`R` are random pairs that are no partners: the spreading term.
     * :math:`\kappa = 1 / (1 + \bar D^2)`, with a running median :math:`\bar D` of the errors in C, or F: nearness
       counts as far as the whole is in place, or else nodes could not pass each other.
-    * Once the median error of far pairs is below a tenth of their distance, places have a say in who is partner of
-      whom (:func:`scge_pyg.nn.trained.partners.revised_partners`).
+    * Once places are nearly still and the median error of far pairs is below a tenth of their distance, places have a
+      say in who is partner of whom (:func:`scge_pyg.nn.trained.partners.revised_partners`).
 
     Embeddings move by the optimiser's steps only. A step costs :math:`O(N (w \log r + q))` for walks and random pairs;
     every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m^2))`.
@@ -95,6 +96,7 @@ class HebbianLoss(torch.nn.Module):
     since: Tensor
     error: Tensor
     astray: Tensor
+    before: Tensor
     wiring: Tensor
 
     def __init__(
@@ -132,6 +134,7 @@ class HebbianLoss(torch.nn.Module):
         self.register_buffer("since", torch.tensor(0))
         self.register_buffer("error", torch.tensor(torch.inf))
         self.register_buffer("astray", torch.tensor(torch.inf))
+        self.register_buffer("before", embedding.weight.detach().clone())
         self.register_buffer("wiring", torch.full_like(self.coupling.partner, -1))
         self.to(embedding.weight)
         self._lessons: Lessons | None = None
@@ -172,8 +175,11 @@ class HebbianLoss(torch.nn.Module):
         """New statistics, and partners that places agree with once these are settled."""
         coupling = self.coupling
         coupling.refresh()
-        agreed = coupling.regular and float(self.astray) < _SETTLED
-        self.wiring.copy_(coupling.revised(self.embedding.weight.detach()) if agreed else coupling.partner)
+        place = self.embedding.weight.detach()
+        still = float((place - self.before).norm(dim=1).median()) < _STILL
+        agreed = coupling.regular and still and float(self.astray) < _SETTLED
+        self.wiring.copy_(coupling.revised(place) if agreed else coupling.partner)
+        self.before.copy_(place)
         self.since.zero_()
         self._lessons = None
 
