@@ -21,6 +21,12 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/discovery.py --quick
 	$(BIN)/python benchmarks/shuffled_classification.py --quick
 	$(BIN)/python benchmarks/wiring.py --quick
+	$(BIN)/python benchmarks/wiring_accuracy.py --quick
+	$(BIN)/python benchmarks/operators_on_graphs.py --quick
+	$(BIN)/python benchmarks/gradient.py --quick
+	$(BIN)/python benchmarks/ring.py --quick
+	$(BIN)/python benchmarks/smoothness.py --quick
+	$(BIN)/python benchmarks/far_patches.py --quick
 	$(BIN)/python benchmarks/operators.py --quick
 	$(BIN)/python benchmarks/estimator_bias.py --quick
 	$(BIN)/python benchmarks/loading.py
