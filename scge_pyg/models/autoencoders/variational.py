@@ -110,6 +110,12 @@ class VariationalAutoEncoder(AutoEncoder):
         """As the autoencoder it is made of."""
         return self.model.parameter_groups(lr)
 
+    def regroup(self) -> None:
+        """Place the coarse levels of a base with trained places anew, as :class:`WiringSchedule` asks for."""
+        regroup = getattr(self.model, "regroup", None)
+        if regroup is not None:
+            regroup()
+
     def _encode(self, x: Tensor) -> Tensor:
         return self.model._encode(x)[:, : self.latent]
 

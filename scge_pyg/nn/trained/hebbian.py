@@ -143,10 +143,14 @@ class HebbianLoss(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The loss after taking in activations ``x`` (in training mode; in evaluation mode ``x`` changes nothing)."""
         x = self._checked(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._loss(x)
+
+    def _loss(self, x: Tensor) -> Tensor:
         if self.training:
             self.step += 1
             self.since += 1
-            self.coupling.update(x[:, self.embedding.live])
+            self.coupling.update(x)
             first = int(self.coupling.refreshes) == 0 and self.coupling.filled == self.coupling.memory
             if first or int(self.since) >= self.every:
                 self._refresh()
@@ -191,6 +195,7 @@ class HebbianLoss(torch.nn.Module):
         return (gap * unrelated).sum() / max(1, node.numel())
 
     def _checked(self, x: Tensor) -> Tensor:
+        """Activations of the live nodes ``[B, L, C]``."""
         if not isinstance(x, Tensor) or not x.is_floating_point():
             got = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(f"HebbianLoss: x must be a floating-point tensor, got {got}; convert it with .float()")
@@ -200,7 +205,7 @@ class HebbianLoss(torch.nn.Module):
                 f"HebbianLoss: x must be [B, {num_nodes}] or [B, {num_nodes}, C], the activations of the "
                 f"embedding's {num_nodes} nodes, got {list(x.shape)}"
             )
-        x = x.detach()
+        x = x.detach()[:, self.embedding.live]
         if not bool(torch.isfinite(x).all()):
             raise ValueError("HebbianLoss: x has NaN or infinite values; look for the layer that produced them")
         return x.unsqueeze(-1) if x.dim() == 2 else x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from typing import Any
 
 import torch
@@ -69,6 +70,9 @@ class WiringSchedule:
     Raises:
         TypeError: If ``hebbian`` is no :class:`HebbianLoss` or ``model`` no module.
         ValueError: If a number is out of range, the table is frozen already, or no layer of ``model`` stands on it.
+
+    Warns:
+        UserWarning: If the teacher found partners for less than half of the nodes when the wiring is frozen.
 
     Example:
         >>> import torch
@@ -146,6 +150,10 @@ class WiringSchedule:
         """
         if self.phase == "weights":
             return True
+        if not self.hebbian.training:
+            raise ValueError(
+                "WiringSchedule.step: the teacher is in evaluation mode and learns nothing; call hebbian.train() first"
+            )
         start = time.perf_counter()
         table = self.hebbian.embedding.weight
         (gradient,) = torch.autograd.grad(self.hebbian(x), table)
@@ -166,6 +174,8 @@ class WiringSchedule:
             samples: The task's samples ``[S, N]`` or ``[S, N, C]``, unless the schedule has its own.
         """
         source = samples if self.samples is None else self.samples
+        if not len(source):
+            raise ValueError("WiringSchedule.advance: samples must hold at least one sample, got 0")
         due = self.phase == "weights"
         while not due:
             drawn = torch.randint(len(source), (self.batch_size,), generator=self._generator)
@@ -196,6 +206,19 @@ class WiringSchedule:
             self._renew()
         if self.phase == "weights":
             self._freeze()
+            self._tell_what_is_apart()
+
+    def _tell_what_is_apart(self) -> None:
+        joined = int((self.hebbian.wiring >= 0).any(1).sum())
+        nodes = len(self.hebbian.wiring)
+        if int(self.hebbian.coupling.refreshes) and 2 * joined < nodes:
+            warnings.warn(
+                f"WiringSchedule: the teacher found partners for {joined} of {nodes} nodes, most places mean nothing; "
+                f"are there enough samples ({self.count} lessons so far), and does anything couple these nodes? "
+                f"table.to_graph(samples) judges the places by held-out samples",
+                UserWarning,
+                stacklevel=4,
+            )
 
     @torch.no_grad()
     def _turn_upright(self) -> None:

@@ -451,6 +451,18 @@ def test_evaluation_repeats_itself_and_training_does_not(field):
     assert all(torch.equal(value, before[key]) for key, value in loss.state_dict().items())
 
 
+def test_nan_of_a_dead_node_and_autocast_change_nothing(field):
+    x, _ = field(5, 300)
+    live = torch.ones(26, dtype=torch.bool)
+    live[7] = False
+    wide = torch.full((300, 26, 1), torch.nan).index_copy(1, live.nonzero().squeeze(1), x)
+    plain, other = HebbianLoss(NodeEmbedding(25), every=1), HebbianLoss(NodeEmbedding(26, live=live), every=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = other(wide)
+    assert found == plain(x)
+    assert found.dtype == torch.float32
+
+
 def test_a_table_without_channels_is_one_channel(field):
     x, _ = field(5, 300)
     flat, deep = (HebbianLoss(NodeEmbedding(25), every=1) for _ in range(2))

@@ -205,3 +205,28 @@ def test_bad_arguments():
     hebbian.embedding.weight.requires_grad_(False)
     with pytest.raises(ValueError, match="is frozen"):
         WiringSchedule(hebbian)
+
+
+def test_a_teacher_in_evaluation_mode_is_refused():
+    schedule = WiringSchedule(HebbianLoss(NodeEmbedding(20)))
+    schedule.hebbian.eval()
+    with pytest.raises(ValueError, match=r"evaluation mode.*hebbian.train\(\)"):
+        schedule.advance(torch.randn(400, 20))
+
+
+def test_lessons_without_samples_are_refused():
+    schedule = WiringSchedule(HebbianLoss(NodeEmbedding(20)))
+    with pytest.raises(ValueError, match="samples must hold at least one sample, got 0"):
+        schedule.advance(torch.randn(0, 20))
+
+
+def test_a_wiring_of_noise_is_told():
+    x = torch.randn(2000, 30, generator=torch.Generator().manual_seed(0))
+    schedule = WiringSchedule(HebbianLoss(NodeEmbedding(30)), samples=x)
+
+    def finish():
+        while schedule.phase != "weights":
+            schedule.advance(x)
+
+    with pytest.warns(UserWarning, match="found partners for [0-9]+ of 30 nodes"):
+        finish()
