@@ -68,7 +68,7 @@ class TapProduct(Tabled):
         blocks = self.whole if torch.compiler.is_compiling() or x.is_cuda else self.blocks
         y = tap_values(columns, weight, *forth, *back, *blocks, self.targets).reshape(-1, weight.shape[2])
         if bias is not None:
-            y = y.add_(bias)
+            y = y + bias  # in place on a view, the gradient would be copied
         return y.view(self.targets, x.shape[0], weight.shape[2]).transpose(0, 1)
 
     def wiring(self) -> Wiring:
