@@ -260,7 +260,7 @@ def trained(nodes: int, batch: int, repeats: int, device: torch.device) -> list[
             "peer": beside,
             "ms": 1000 * median(seconds[name]),
             "time": ratio(seconds, name, beside),
-            "memory": memory[name] / memory[beside] if memory[beside] else math.nan,  # the profiler may see none
+            "memory": memory[name] / memory[beside],
             "goal": "" if goal is None else f"at most {goal:g} times the time",
             "met": goal is None or ratio(seconds, name, beside) <= goal,
         }
