@@ -53,17 +53,19 @@ def intrinsic_dimension(
     images and its impact on learning", who apply it to images.
 
     Cost: :math:`O(P S D)` time, in blocks of at most 64 MiB. Neighbours are sought in the precision of ``x``, then
-    their distances are taken from differences in float64.
+    their distances are taken from differences in float64; half precision is raised to single, and units are those of
+    the data's own extent, so that none is too small or too large.
 
     Args:
-        x: Samples ``[S, D]``, or ``[S, ...]`` to be flattened, no two alike.
+        x: Samples ``[S, D]``, or ``[S, ...]`` to be flattened, at least 3 and no two alike.
         neighbors: Number k of neighbours, from 2 to S - 1. Default: 20.
         points: Number P of samples, evenly spread over their order, whose neighbours are sought among all S. Default:
             all.
         progress: Show a bar.
 
     Raises:
-        ValueError: If ``x`` isn't finite, ``neighbors`` or ``points`` is out of range, or samples coincide.
+        ValueError: If ``x`` isn't finite or has another shape, ``neighbors`` or ``points`` is out of range, or samples
+            coincide.
 
     Example:
         >>> import torch
@@ -73,7 +75,12 @@ def intrinsic_dimension(
     """
     where = "intrinsic_dimension"
     check_finite(where, "x", x)
-    count = x.shape[0] if x.dim() else 0
+    if x.dim() < 2 or x[:1].numel() == 0 or x.shape[0] < 3:
+        hint = "; for one value a sample pass x.unsqueeze(1)" if x.dim() == 1 else ""
+        raise ValueError(
+            f"{where}: x must be samples [S, D], at least 3 of at least one value, got {list(x.shape)}{hint}"
+        )
+    count = x.shape[0]
     if isinstance(neighbors, bool) or not isinstance(neighbors, int) or not 2 <= neighbors < count:
         raise ValueError(
             f"{where}: neighbors must be an integer from 2 to {count - 1}, less than the number of samples, "
@@ -99,7 +106,8 @@ def intrinsic_dimension(
 
 def _nearest_distances(x: Tensor, chosen: Tensor, neighbors: int, progress: bool) -> Tensor:
     """Distances of chosen samples to their nearest in float64 ``[P, k]``, ascending, themselves left out."""
-    x = x - x.mean(0)
+    x = _in_unit(x.to(torch.promote_types(x.dtype, torch.float32)))
+    x = _in_unit(x - x.mean(0))
     count, width = x.shape
     half_square = x.square().sum(1) / 2
     candidates = min(neighbors + _SPARE, count - 1)
@@ -113,3 +121,10 @@ def _nearest_distances(x: Tensor, chosen: Tensor, neighbors: int, progress: bool
         offset = x[near].double() - x[rows].double().unsqueeze(1)
         found.append(offset.norm(dim=2).sort(1).values[:, :neighbors])
     return torch.cat(found)
+
+
+def _in_unit(x: Tensor) -> Tensor:
+    """``x`` times the power of two after which its largest magnitude lies from 1/2 to 1: exact, but for underflow."""
+    exponent = int(torch.frexp(x.abs().amax()).exponent)
+    half = exponent // 2
+    return x * 2.0**-half * 2.0 ** (half - exponent)

@@ -66,7 +66,8 @@ def top_eigenvalue(
         generator: Source of the first vector. Default: torch's global one.
 
     Raises:
-        ValueError: If the loss is no scalar, NaN, or independent of the parameters, or an argument is out of range.
+        ValueError: If the loss is no scalar, NaN, independent of the parameters or without a finite second derivative,
+            if a parameter requires no gradient, if the units keep all of them still, or an argument is out of range.
 
     Example:
         >>> import torch
@@ -76,23 +77,40 @@ def top_eigenvalue(
         6.0
     """
     tensors = _checked("top_eigenvalue", parameters)
+    if still := [number for number, tensor in enumerate(tensors) if not tensor.requires_grad]:
+        raise ValueError(
+            f"top_eigenvalue: parameters {still} of {len(tensors)} require no gradients; leave them out, or call "
+            f"requires_grad_() before the loss is computed"
+        )
     if isinstance(products, bool) or not isinstance(products, int) or products < 1:
         raise ValueError(f"top_eigenvalue: products must be a positive integer, got {products!r}")
     if not 0 <= tolerance < 1:
         raise ValueError(f"top_eigenvalue: tolerance must be at least 0 and less than 1, got {tolerance!r}")
     scale = _flat(_like("units", units, tensors)) if units is not None else torch.ones_like(_flat(tensors))
+    check_finite("top_eigenvalue", "units", scale)
+    if not bool(scale.any()):
+        raise ValueError(
+            "top_eigenvalue: units are 0 for every parameter, so that none may move; filter_norms gives 0 to tensors "
+            "of fewer than two axes, such as biases: add a weight"
+        )
     with torch.enable_grad():
         value = loss()
         _check_scalar("top_eigenvalue", value)
         if not value.requires_grad:
-            raise ValueError("top_eigenvalue: the loss doesn't depend on the parameters; do they require gradients?")
+            raise ValueError("top_eigenvalue: the loss doesn't depend on the parameters; is it detached from them?")
         slope = _flat(torch.autograd.grad(value, tensors, create_graph=True, materialize_grads=True)) * scale
     if not slope.requires_grad:
         return TopEigenvalue(0.0, 0.0, 0)
 
     def product(vector: Tensor) -> Tensor:
         found = torch.autograd.grad(slope, tensors, vector, retain_graph=True, materialize_grads=True)
-        return _flat(found) * scale
+        image = _flat(found) * scale
+        if not bool(torch.isfinite(image).all()):
+            raise ValueError(
+                "top_eigenvalue: a product with the Hessian is NaN or infinite; the loss has no finite second "
+                "derivative here, as a root or a norm has none at 0: move the parameters, or smooth the loss"
+            )
+        return image
 
     start = torch.randn(scale.shape, generator=generator, dtype=scale.dtype).to(scale.device) * (scale != 0)
     basis: list[Tensor] = [start / start.norm()]
@@ -169,7 +187,7 @@ def filter_direction(
     Example:
         >>> import torch
         >>> weight = torch.tensor([[3.0, 4.0], [0.0, 2.0]])
-        >>> filter_direction([weight])[0].norm(dim=1).tolist()
+        >>> filter_direction([weight])[0].norm(dim=1).round(decimals=5).tolist()
         [5.0, 2.0]
     """
     tensors = [p.detach() for p in parameters]
@@ -199,7 +217,7 @@ def loss_slice(loss: Loss, parameters: Iterable[Tensor], direction: Sequence[Ten
         ``[T]``, NaN or infinite where the loss is.
 
     Raises:
-        ValueError: If the direction doesn't fit the parameters, or the loss is no scalar.
+        ValueError: If the direction doesn't fit the parameters, there are no steps, or the loss is no scalar.
 
     Example:
         >>> import torch
@@ -211,6 +229,9 @@ def loss_slice(loss: Loss, parameters: Iterable[Tensor], direction: Sequence[Ten
     along = _like("direction", direction, tensors)
     start = [t.clone() for t in tensors]
     found = []
+    steps = list(steps)
+    if not steps:
+        raise ValueError("loss_slice: steps must hold at least one number, got none")
     try:
         for step in steps:
             for tensor, origin, way in zip(tensors, start, along, strict=True):

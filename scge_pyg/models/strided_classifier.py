@@ -79,7 +79,7 @@ class StridedClassifier(Tabled):
 
     def regroup(self) -> None:
         """Place the coarse levels of a :class:`NodeEmbedding` anew (:func:`regroup`)."""
-        regroup(self)
+        regroup(self, self.levels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[B, classes]``."""

@@ -74,6 +74,35 @@ def test_float32_far_from_the_origin_of_its_own_scale():
     )
 
 
+@pytest.mark.parametrize(
+    ("dtype", "factor"),
+    [
+        (torch.float32, 1e-30),
+        (torch.float32, 1e25),
+        (torch.float32, 3e38),
+        (torch.float64, 1e-300),
+        (torch.float64, 1e307),
+    ],
+)
+def test_units_near_the_ends_of_a_dtype_change_nothing(dtype, factor):
+    x = 2 * uniform(500, 2).to(dtype) - 1
+    expected = intrinsic_dimension(x.double(), 10)
+    torch.testing.assert_close(intrinsic_dimension(factor * x, 10).per_point, expected.per_point, rtol=1e-4, atol=0)
+
+
+def test_a_spread_far_below_the_place_changes_nothing():
+    x = uniform(500, 2)
+    place = torch.full((500, 1), 1e30, dtype=torch.float64)
+    far = intrinsic_dimension(torch.cat([place, 1e-160 * x], 1), 10)
+    torch.testing.assert_close(far.per_point, intrinsic_dimension(x, 10).per_point)
+
+
+def test_neighbours_of_samples_in_half_precision_are_their_own():
+    x = torch.randn(1000, 32, generator=torch.Generator().manual_seed(0)).half()
+    expected = intrinsic_dimension(x.double(), 5)
+    torch.testing.assert_close(intrinsic_dimension(x, 5).per_point, expected.per_point, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("points", [0, 6, 2.5, True])
 def test_a_bad_number_of_points_is_refused(points):
     with pytest.raises(ValueError, match=f"points must be an integer from 1 to 5.*got {points}"):
@@ -89,7 +118,10 @@ def test_a_bad_number_of_points_is_refused(points):
         (torch.rand(6, 2).index_fill(1, torch.tensor([0]), torch.nan), 3, "x holds NaN or infinity"),
         (torch.ones(6, 2, dtype=torch.long), 3, "x must be a floating-point tensor"),
         (torch.tensor([[0.0], [1.0], [1.0], [3.0], [7.0]]), 2, r"2 of 5 samples coincide.*torch\.unique"),
-        (torch.tensor(1.0), 2, "got 2 for x"),
+        (torch.tensor(1.0), 2, r"x must be samples \[S, D\], at least 3 of at least one value, got \[\]$"),
+        (torch.rand(50), 2, r"x must be samples \[S, D\].*got \[50\]; for one value a sample pass x.unsqueeze\(1\)"),
+        (torch.rand(2, 3), 2, r"at least 3 of at least one value, got \[2, 3\]"),
+        (torch.rand(9, 0), 2, r"at least one value, got \[9, 0\]"),
     ],
 )
 def test_bad_input_is_refused(x, neighbors, message):

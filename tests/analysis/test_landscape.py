@@ -80,7 +80,10 @@ def test_a_loss_without_curvature_has_none():
 def test_few_products_stay_below_the_eigenvalue_and_say_how_far_off_they_are():
     weight = torch.zeros(200, dtype=torch.float64, requires_grad=True)
     curvature = torch.linspace(0, 1, 200, dtype=torch.float64)
-    loss = lambda: (curvature * weight.square()).sum() / 2  # noqa: E731
+
+    def loss():
+        return (curvature * weight.square()).sum() / 2
+
     found = top_eigenvalue(loss, [weight], products=8, generator=generator())
     assert found.products == 8
     assert found.value <= 1
@@ -164,6 +167,17 @@ def test_bad_input():
         top_eigenvalue(lambda: weight.sum() * torch.nan, [weight])
     with pytest.raises(ValueError, match="doesn't depend on the parameters"):
         top_eigenvalue(lambda: weight.detach().sum(), [weight])
+    still, bias = torch.ones(2), torch.zeros(3, requires_grad=True)
+    with pytest.raises(ValueError, match=r"parameters \[1\] of 2 require no gradients.*requires_grad_\(\)"):
+        top_eigenvalue(lambda: weight.sum() + still.sum(), [weight, still])
+    with pytest.raises(ValueError, match=r"units are 0 for every parameter.*biases"):
+        top_eigenvalue(lambda: bias.square().sum(), [bias], filter_norms([bias]))
+    with pytest.raises(ValueError, match="units holds NaN"):
+        top_eigenvalue(lambda: weight.square().sum(), [weight], [torch.full((2, 2), torch.nan)])
+    with pytest.raises(ValueError, match=r"no finite second derivative.*smooth the loss"):
+        top_eigenvalue(lambda: bias.abs().pow(1.5).sum(), [bias])
+    with pytest.raises(ValueError, match="steps must hold at least one number"):
+        loss_slice(lambda: weight.sum(), [weight], [torch.ones(2, 2)], [])
     with pytest.raises(ValueError, match="products must be a positive integer, got 0"):
         top_eigenvalue(lambda: weight.sum(), [weight], products=0)
     with pytest.raises(ValueError, match="tolerance must be at least 0"):

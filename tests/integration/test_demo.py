@@ -99,8 +99,12 @@ def test_the_learned_geometry_is_worth_as_much_as_the_true_one():
 
 @pytest.fixture
 def tiny(monkeypatch):
-    photos = lambda *_, seed=0: smeared_photos(12, 320, 100, seed)  # noqa: E731
-    wandering = lambda *_, seed=0: wandering_digits(12, 640, 100, seed)  # noqa: E731
+    def photos(*_, seed=0):
+        return smeared_photos(12, 320, 100, seed)
+
+    def wandering(*_, seed=0):
+        return wandering_digits(12, 640, 100, seed)
+
     monkeypatch.setattr(scge_pyg.cli.demo, "smeared_photos", photos)
     monkeypatch.setattr(scge_pyg.cli.demo, "wandering_digits", wandering)
     plan = Schedule(1, {"photos": 1, "wandering": 1, "digits": 1})

@@ -41,15 +41,40 @@ class AutoEncoder(nn.Module, ABC):
 
     def __init__(self, num_nodes: int, in_channels: int, latent: int) -> None:
         super().__init__()
-        for name, size in (("num_nodes", num_nodes), ("in_channels", in_channels), ("latent", latent)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"{type(self).__name__}: {name} must be a positive integer, got {size!r}")
+        self._check_positive(num_nodes=num_nodes, in_channels=in_channels, latent=latent)
         if latent > num_nodes * in_channels:
             raise ValueError(
                 f"{type(self).__name__}: latent must be at most num_nodes * in_channels = "
                 f"{num_nodes * in_channels}, got {latent}; a larger code compresses nothing"
             )
         self.num_nodes, self.in_channels, self.latent = num_nodes, in_channels, latent
+
+    @classmethod
+    def _check_positive(cls, **sizes: int) -> None:
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{cls.__name__}: {name} must be a positive integer, got {size!r}")
+
+    def _checked(self, name: str, x: Tensor) -> Tensor:
+        """``x``, if its numbers are of the kind that the model holds."""
+        own = {p.dtype for p in self.parameters()} or {b.dtype for b in self.buffers() if b.is_floating_point()}
+        if own and x.dtype not in own and not torch.is_autocast_enabled(x.device.type):
+            dtype = min(own, key=str)
+            raise TypeError(
+                f"{type(self).__name__}: {name} is {x.dtype} and the model {dtype}; convert one of them, "
+                f"{name}.to({dtype}) or model.to({name}.dtype)"
+            )
+        return x
+
+    def _samples(self, x: Tensor) -> Tensor:
+        return self._checked("x", as_batch(x, self.num_nodes, self.in_channels, type(self).__name__))
+
+    def _some(self, x: Tensor) -> Tensor:
+        """Samples ``[B, N, C]`` of which a mean can be taken."""
+        samples = self._samples(x)
+        if not len(samples):
+            raise ValueError(f"{type(self).__name__}: a loss needs at least one sample, got x {list(x.shape)}")
+        return samples
 
     @abstractmethod
     def _encode(self, x: Tensor) -> Tensor: ...
@@ -59,13 +84,13 @@ class AutoEncoder(nn.Module, ABC):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes ``[B, latent]`` of ``[B, N, C]``, flat ``[B * N, C]`` or one sample ``[N, C]``."""
-        return self._encode(as_batch(x, self.num_nodes, self.in_channels, type(self).__name__))
+        return self._encode(self._samples(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Samples ``[B, N, C]`` of codes ``[B, latent]``."""
         if z.dim() != 2 or z.shape[1] != self.latent:
             raise ValueError(f"{type(self).__name__}: z must be [B, {self.latent}], got {list(z.shape)}")
-        return self._decode(z)
+        return self._decode(self._checked("z", z))
 
     def _output_biases(self) -> list[tuple[nn.Parameter, Tensor | slice]]:
         """Biases of the output, one a value or one a channel, and the nodes that each is added to."""
@@ -101,8 +126,9 @@ class AutoEncoder(nn.Module, ABC):
         return [{"params": list(self.parameters()), "lr": lr}]
 
     def loss(self, x: Tensor) -> Tensor:
-        """What training minimises: the summed squared error of samples ``[B, N, C]``, mean over them."""
-        return summed_squared_error(x, self(x))
+        """What training minimises: the summed squared error of ``[B, N, C]`` or flat samples, mean over them."""
+        samples = self._some(x)
+        return summed_squared_error(samples, self(samples))
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstructions ``[B, N, C]``."""

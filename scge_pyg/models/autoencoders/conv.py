@@ -32,7 +32,8 @@ class ConvAutoEncoder(AutoEncoder):
         - **output:** :math:`(B, H W, C)`
 
     Raises:
-        ValueError: If the shape can't be halved often enough, or ``latent`` exceeds :math:`H W C`.
+        ValueError: If a size is no positive integer, the shape can't be halved often enough, or ``latent`` exceeds
+            :math:`H W C`.
 
     Example:
         >>> import torch
@@ -50,6 +51,7 @@ class ConvAutoEncoder(AutoEncoder):
         hidden: int = 256,
     ) -> None:
         super().__init__(math.prod(shape), in_channels, latent)
+        self._check_positive(hidden=hidden)
         if any(n % 2 ** len(channels) for n in shape):
             raise ValueError(
                 f"ConvAutoEncoder: height and width must be multiples of 2**{len(channels)}, one factor of 2 for each "

@@ -108,8 +108,8 @@ def spaced(
 
 
 @torch.no_grad()
-def regroup(model: nn.Module) -> None:
-    """Place the coarse ``model.levels`` anew: k-means centres of the finer level's present places.
+def regroup(model: nn.Module, levels: Sequence[SharedGraph | NodeEmbedding]) -> None:
+    """Place the coarse levels of a model anew: k-means centres of the finer level's present places.
 
     Each coarse node takes the centre next to it (the assignment of least total distance), so that the dense layers
     still find it where they learned it.
@@ -119,7 +119,7 @@ def regroup(model: nn.Module) -> None:
     Raises:
         ValueError: If the levels stand on a :class:`SharedGraph`.
     """
-    for finer, level in pairwise(model.levels):  # type: ignore[arg-type]
+    for finer, level in pairwise(levels):
         if not isinstance(finer, NodeEmbedding) or not isinstance(level, NodeEmbedding):
             raise ValueError(
                 f"{type(model).__name__}.regroup: the places of a SharedGraph are fixed; use a NodeEmbedding"
@@ -168,6 +168,7 @@ class HierarchicalAutoEncoder(AutoEncoder, Tabled):
         layer: Callable[[int, int, Any, Any, int], nn.Module],
     ) -> None:
         super().__init__(nodes.num_nodes, in_channels, latent)
+        self._check_positive(hidden=hidden)
         self._given = (nodes,)  # a table is a parameter of the layers on it
         active, self.levels = node_levels(nodes, len(channels))
         self.register_table("active", active)

@@ -96,7 +96,7 @@ class SCGEAutoEncoder(HierarchicalAutoEncoder):
 
     def regroup(self) -> None:
         """Place the coarse levels of a :class:`NodeEmbedding` anew (:func:`regroup`)."""
-        regroup(self)
+        regroup(self, self.levels)
 
 
 class _WithContent(nn.Module):

@@ -38,8 +38,8 @@ class TransformerAutoEncoder(AutoEncoder):
         - **output:** :math:`(B, H W, C)`
 
     Raises:
-        ValueError: If the shape is no multiple of ``patch``, ``width`` none of ``heads``, or ``latent`` exceeds
-            :math:`H W C`.
+        ValueError: If a size is no positive integer, the shape no multiple of ``patch``, ``width`` none of ``heads``,
+            or ``latent`` exceeds :math:`H W C`.
 
     Example:
         >>> import torch
@@ -60,6 +60,7 @@ class TransformerAutoEncoder(AutoEncoder):
         hidden: int = 256,
     ) -> None:
         super().__init__(math.prod(shape), in_channels, latent)
+        self._check_positive(patch=patch, width=width, depth=depth, heads=heads, hidden=hidden)
         if any(n % patch for n in shape):
             raise ValueError(
                 f"TransformerAutoEncoder: height and width must be multiples of patch={patch}, got {tuple(shape)}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from scge_pyg.models.autoencoders.base import AutoEncoder, summed_squared_error
-from scge_pyg.nn.layer.batching import as_batch
+from scge_pyg.nn import SCGEConv
 
 __all__ = ["VariationalAutoEncoder"]
 
@@ -45,7 +46,8 @@ class VariationalAutoEncoder(AutoEncoder):
         - **output:** as ``base``
 
     Raises:
-        ValueError: If ``base`` has no dense last layer to its code, or ``beta`` is negative.
+        TypeError: If ``base`` is no :class:`AutoEncoder`.
+        ValueError: If ``base`` has no dense last layer to its code, or ``beta`` is negative or not finite.
 
     Example:
         >>> from scge_pyg.models.autoencoders import MLPAutoEncoder, fit_autoencoder, reconstruction_error
@@ -57,9 +59,14 @@ class VariationalAutoEncoder(AutoEncoder):
     """
 
     def __init__(self, base: AutoEncoder, *, beta: float = 1.0) -> None:
+        if not isinstance(base, AutoEncoder):
+            raise TypeError(
+                f"VariationalAutoEncoder: base must be an autoencoder of scge_pyg.models.autoencoders, "
+                f"got {type(base).__name__}"
+            )
         super().__init__(base.num_nodes, base.in_channels, base.latent)
-        if not beta >= 0:
-            raise ValueError(f"VariationalAutoEncoder: beta must be at least 0, got {beta!r}")
+        if not isinstance(beta, int | float) or not 0 <= beta < math.inf:
+            raise ValueError(f"VariationalAutoEncoder: beta must be a finite number of at least 0, got {beta!r}")
         self.model, self.beta = copy.deepcopy(base), beta
         layers = self.model._to_code()
         if layers is None:
@@ -71,8 +78,7 @@ class VariationalAutoEncoder(AutoEncoder):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Means and deviations ``[B, latent]`` of the codes of ``[B, N, C]``, flat ``[B * N, C]`` or ``[N, C]``."""
-        samples = as_batch(x, self.num_nodes, self.in_channels, type(self).__name__)
-        mean, log_variance = self.model._encode(samples).chunk(2, 1)
+        mean, log_variance = self.model._encode(self._samples(x)).chunk(2, 1)
         return mean, (log_variance / 2).exp()
 
     def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -82,9 +88,10 @@ class VariationalAutoEncoder(AutoEncoder):
             x: Samples.
             generator: Source of the draws, on the device of ``x``. Default: torch's global one.
         """
-        mean, deviation = self.posterior(x)
+        samples = self._some(x)
+        mean, deviation = self.posterior(samples)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        error = summed_squared_error(x.reshape(len(mean), -1), self.decode(mean + deviation * noise).flatten(1))
+        error = summed_squared_error(samples, self.decode(mean + deviation * noise))
         variance = error.detach() / (self.num_nodes * self.in_channels)
         return error + 2 * variance * self.beta * _divergence(mean, deviation).mean()
 
@@ -99,6 +106,8 @@ class VariationalAutoEncoder(AutoEncoder):
             count: Number of samples.
             generator: Source of the codes, on the device of the model. Default: torch's global one.
         """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ValueError(f"VariationalAutoEncoder: count must be an integer of at least 0, got {count!r}")
         like = next(self.parameters())
         return self.decode(torch.randn(count, self.latent, generator=generator, dtype=like.dtype, device=like.device))
 
@@ -111,10 +120,14 @@ class VariationalAutoEncoder(AutoEncoder):
         return self.model.parameter_groups(lr)
 
     def regroup(self) -> None:
-        """Place the coarse levels of a base with trained places anew, as :class:`WiringSchedule` asks for."""
+        """Renew what hangs by trained places: the coarse levels of a base that has any, else its layers' partners."""
         regroup = getattr(self.model, "regroup", None)
         if regroup is not None:
             regroup()
+            return
+        for layer in self.model.modules():
+            if isinstance(layer, SCGEConv):
+                layer.refresh()
 
     def _encode(self, x: Tensor) -> Tensor:
         return self.model._encode(x)[:, : self.latent]

@@ -51,6 +51,44 @@ def test_wrong_codes(shape):
         MLPAutoEncoder(6, 2, 3, hidden=(4,)).decode(torch.rand(shape))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.long])
+@pytest.mark.parametrize("make", [lambda: MLPAutoEncoder(6, 2, 3, hidden=(4,)), lambda: PCAAutoEncoder(6, 2, 3)])
+def test_numbers_of_another_kind(make, dtype):
+    model = make()
+    message = (
+        rf"AutoEncoder: {{}} is {dtype} and the model torch.float32; convert one of them, {{}}.to\(torch.float32\)"
+    )
+    with pytest.raises(TypeError, match=message.format("x", "x")):
+        model.loss(torch.ones(5, 6, 2, dtype=dtype))
+    with pytest.raises(TypeError, match=message.format("z", "z")):
+        model.decode(torch.ones(5, 3, dtype=dtype))
+
+
+def test_autocast_chooses_the_numbers_itself():
+    model, x = MLPAutoEncoder(6, 2, 3, hidden=(4,)), torch.rand(5, 6, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(model(x.bfloat16()).float(), model(x).float(), atol=0.05, rtol=0)
+
+
+def test_the_loss_is_the_mean_over_samples_in_every_layout():
+    for nodes in (1, 6):
+        model, x = MLPAutoEncoder(nodes, 2, 2, hidden=(4,)), torch.rand(5, nodes, 2)
+        expected = torch.stack([(one - model(one)[0]).square().sum() for one in x]).mean()
+        torch.testing.assert_close(model.loss(x), expected)
+        torch.testing.assert_close(model.loss(x.flatten(0, 1)), expected)
+    with pytest.raises(ValueError, match=r"a loss needs at least one sample, got x \[0, 6, 2\]"):
+        model.loss(x[:0])
+
+
+@pytest.mark.parametrize("hidden", [0, -1, 2.0])
+def test_dense_layers_have_a_width(hidden):
+    message = f"AutoEncoder: hidden must be a positive integer, got {hidden}"
+    with pytest.raises(ValueError, match=message):
+        ConvAutoEncoder((8, 4), 1, 2, hidden=hidden)
+    with pytest.raises(ValueError, match=message):
+        SCGEAutoEncoder(GRID, 1, 2, hidden=hidden)
+
+
 def test_the_interface_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         AutoEncoder(6, 1, 2)

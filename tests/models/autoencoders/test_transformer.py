@@ -59,6 +59,13 @@ def test_it_starts_at_the_mean_of_each_channel():
     torch.testing.assert_close(model.bias.data, x.mean((0, 1)))
 
 
+@pytest.mark.parametrize("name", ["patch", "width", "depth", "heads", "hidden"])
+@pytest.mark.parametrize("size", [0, -2, 1.0, True])
+def test_sizes_are_positive_integers(name, size):
+    with pytest.raises(ValueError, match=f"TransformerAutoEncoder: {name} must be a positive integer, got {size}"):
+        small(**{name: size})
+
+
 def test_bad_sizes():
     with pytest.raises(ValueError, match=r"multiples of patch=4, got \(6, 8\)"):
         TransformerAutoEncoder((6, 8), 1, 3)

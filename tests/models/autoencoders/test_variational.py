@@ -1,11 +1,14 @@
 import copy
+import math
 
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from scge_pyg import SharedGraph, lower_to_conv
+from scge_pyg import HebbianLoss, NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
+from scge_pyg.graph import knn
 from scge_pyg.models.autoencoders import (
+    AutoEncoder,
     ConvAutoEncoder,
     LocallyLinearAutoEncoder,
     MLPAutoEncoder,
@@ -15,6 +18,7 @@ from scge_pyg.models.autoencoders import (
     VariationalAutoEncoder,
     fit_autoencoder,
 )
+from scge_pyg.nn import WiringSchedule, settle
 
 SIZES = {"channels": (3, 5), "hidden": 6}
 BASES = {
@@ -104,6 +108,58 @@ def test_it_is_lowered_before_or_after():
     assert again.sample(2).shape == (2, 64, 1)
 
 
+class Drift(HebbianLoss):
+    """A teacher who wants every place one further to the right at each lesson, and whose error never falls."""
+
+    def forward(self, x):
+        self.error.fill_(1.0)
+        return -self.embedding.weight[:, 0].sum()
+
+
+def test_coarse_levels_follow_learned_places_so_that_all_layers_are_lowered():
+    model = VariationalAutoEncoder(SCGEAutoEncoder(NodeEmbedding(64, 2, seed=3), 1, 3, **SIZES))
+    table = model.model.nodes
+    with torch.no_grad():
+        table.weight.copy_(SharedGraph.from_grid((8, 8)).pos[torch.randperm(64, generator=seeded(0))])
+    x = torch.rand(20, 64, 1)
+    wiring = WiringSchedule(Drift(table), model)
+    while wiring.phase != "weights":
+        wiring.advance(x)
+    middles = (table.weight.amin(0) + 0.5 + 2 * torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))).detach()
+    assert torch.cdist(model.model.levels[1].weight, middles).amin(0).max() < 1e-3
+    lowered = lower_to_conv(settle(model, table.to_graph()))
+    assert not any(isinstance(layer, SCGEConv) for layer in lowered.modules())
+    torch.testing.assert_close(lowered(x), model(x), atol=0.01, rtol=0)
+
+
+class OneLayer(AutoEncoder):
+    """Nodes that hear the nearest ones, and no coarse levels."""
+
+    def __init__(self, table):
+        super().__init__(table.num_nodes, 1, 2)
+        self.conv, self.dense_down = SCGEConv(1, 1, table, k=3), torch.nn.Sequential(torch.nn.Linear(24, 2))
+        self.up = torch.nn.Linear(2, 24)
+
+    def _to_code(self):
+        return self.dense_down
+
+    def _encode(self, x):
+        return self.dense_down(self.conv(x).flatten(1))
+
+    def _decode(self, z):
+        return self.up(z).unsqueeze(2)
+
+
+def test_partners_follow_learned_places_where_there_are_no_coarse_levels():
+    model = VariationalAutoEncoder(OneLayer(NodeEmbedding(24, 2, seed=3)))
+    conv = model.model.conv
+    with torch.no_grad():
+        conv.source.weight.copy_(torch.rand(24, 2, generator=seeded(0)))
+    model.regroup()
+    place = conv.source.weight.detach()
+    assert torch.equal(conv.product.table.index[:, :3].sort().values, knn(place, place, 3)[1].sort().values)
+
+
 def test_training_minimises_its_loss():
     x = torch.rand(64, 6, 2, generator=seeded(0), dtype=torch.float64)
     said = {}
@@ -122,8 +178,20 @@ def test_training_minimises_its_loss():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="beta must be at least 0, got -1"):
-        small(beta=-1)
+    for beta in (-1, math.inf, math.nan, "1", None):
+        with pytest.raises(ValueError, match=f"beta must be a finite number of at least 0, got {beta!r}"):
+            small(beta=beta)
     for base in (PCAAutoEncoder(6, 1, 2), LocallyLinearAutoEncoder(6, 1, 2), small()):
         with pytest.raises(ValueError, match=f"end its encoder with a dense layer.*got {type(base).__name__}"):
             VariationalAutoEncoder(base)
+    with pytest.raises(TypeError, match=r"base must be an autoencoder of scge_pyg\.models\.autoencoders, got Linear"):
+        VariationalAutoEncoder(torch.nn.Linear(2, 2))
+    for count in (-1, 1.5, True):
+        with pytest.raises(ValueError, match=f"count must be an integer of at least 0, got {count}"):
+            small().sample(count)
+    with pytest.raises(
+        ValueError, match=r"VariationalAutoEncoder: a loss needs at least one sample, got x \[0, 6, 2\]"
+    ):
+        small().loss(torch.rand(0, 6, 2).double())
+    with pytest.raises(TypeError, match=r"VariationalAutoEncoder: x is torch.float32 and the model torch.float64"):
+        small().loss(torch.rand(3, 6, 2))
