@@ -103,6 +103,13 @@ def test_neighbours_of_samples_in_half_precision_are_their_own():
     torch.testing.assert_close(intrinsic_dimension(x, 5).per_point, expected.per_point, rtol=1e-4, atol=0)
 
 
+def test_all_others_may_be_neighbours():
+    x = uniform(6, 2)
+    log = torch.cdist(x, x).sort(1).values[:, 1:].log()
+    expected = 1 / (log[:, -1:] - log[:, :-1]).mean(1)
+    torch.testing.assert_close(intrinsic_dimension(x, 5).per_point, expected)
+
+
 @pytest.mark.parametrize("points", [0, 6, 2.5, True])
 def test_a_bad_number_of_points_is_refused(points):
     with pytest.raises(ValueError, match=f"points must be an integer from 1 to 5.*got {points}"):

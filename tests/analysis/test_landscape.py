@@ -72,6 +72,24 @@ def test_top_is_the_largest_in_value_not_in_magnitude(diagonal):
     assert found.value == pytest.approx(max(diagonal), abs=1e-9)
 
 
+def test_what_units_of_0_keep_still_is_not_looked_at():
+    weight = torch.ones(6, dtype=torch.float64, requires_grad=True)
+    curvature = torch.tensor([-3.0, -2.0, -1.0, 5.0, 6.0, 7.0], dtype=torch.float64)
+    units = torch.tensor([1.0, 1, 2, 0, 0, 0])
+    found = top_eigenvalue(lambda: (curvature * weight.square()).sum() / 2, [weight], [units], generator=generator())
+    assert found.value == pytest.approx(-2)
+
+
+def test_a_wide_spectrum_is_found_by_a_basis_that_stays_orthogonal():
+    weight = torch.zeros(300, requires_grad=True)
+    curvature = torch.cat([torch.tensor([1.0, 0.999]), torch.logspace(-6, -0.5, 298)])
+    found = top_eigenvalue(
+        lambda: (curvature * weight.square()).sum() / 2, [weight], products=40, tolerance=0, generator=generator()
+    )
+    assert found.value == pytest.approx(1, rel=1e-5)
+    assert found.residual < 1e-4
+
+
 def test_a_loss_without_curvature_has_none():
     weight = torch.ones(3, requires_grad=True)
     assert top_eigenvalue(lambda: weight.sum(), [weight]).value == 0

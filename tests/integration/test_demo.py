@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 
 import pytest
 import torch
@@ -46,6 +47,31 @@ def test_smears_go_in_the_direction_that_the_label_names():
     assert (steps.argmin(1) == task.y_train).double().mean() > 0.55
     again = smeared_photos(12, 400, 20, seed=3)
     assert torch.equal(again.x_test, task.x_test)
+
+
+def test_patches_to_test_on_come_from_the_right_of_the_photographs(monkeypatch):
+    photos = torch.rand(2, 40, 100, 1, generator=torch.Generator().manual_seed(0)).expand(-1, -1, -1, 3)
+    photos = photos * 100 + torch.tensor([0.0] * 70 + [155.0] * 30).view(1, 1, 100, 1)
+    kept = types.SimpleNamespace(images=list(photos.numpy()))
+    monkeypatch.setattr("sklearn.datasets.load_sample_images", lambda: kept)
+    task = smeared_photos(12, 200, 200)
+    assert task.x_train.max() <= 100 / 255
+    assert task.x_test.min() >= 154 / 255
+
+
+def test_flat_patches_are_left_out(monkeypatch):
+    photos = torch.rand(2, 160, 160, 1, generator=torch.Generator().manual_seed(0)).expand(-1, -1, -1, 3) * 255
+    photos = torch.where(torch.arange(160).view(1, 160, 1, 1) < 80, photos, 128.0)
+    monkeypatch.setattr("sklearn.datasets.load_sample_images", lambda: types.SimpleNamespace(images=photos.numpy()))
+    flat = smeared_photos(8, 400, 8).x_train.flatten(1).std(1) < 1e-6
+    assert flat.float().mean() < 0.1  # of nearly half; a patch may touch what is not flat by its margin alone
+
+
+def test_wandering_digits_are_held_out():
+    task, data = wandering_digits(8, 1297, 500), digits()  # there is one place
+    assert torch.equal(task.x_test, data.x_test)
+    assert torch.equal(task.y_test, data.y_test)
+    assert torch.equal(task.x_train, data.x_train)
 
 
 def test_digits_are_held_out():

@@ -54,6 +54,15 @@ def test_learned_places_compute_what_the_same_places_do_on_a_graph():
     torch.testing.assert_close(lower_to_conv(learned)(x), learned(x))
 
 
+def test_nodes_without_a_place_are_not_heard():
+    live = torch.arange(64) % 9 != 4
+    for nodes in (NodeEmbedding.from_points(shuffled_grid().pos, live=live), shuffled_grid()):
+        model = fresh(nodes).eval()
+        x = torch.randn(3, 64, 2)
+        other = x.masked_fill(~live.view(-1, 1), 7.0)
+        assert torch.allclose(model(x), model(other)) == isinstance(nodes, NodeEmbedding)
+
+
 def test_coarse_levels_follow_the_places():
     table = NodeEmbedding(64, 2, seed=1)
     model = fresh(table)

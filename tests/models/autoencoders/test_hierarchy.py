@@ -27,6 +27,14 @@ def test_rows_run_along_the_axes_whatever_the_turn_of_the_map(angle):
         assert rows.abs().min(1).values.max() < error
 
 
+def test_far_strays_do_not_turn_the_rows():
+    """Directions count alike, however long the way."""
+    strays = torch.tensor([[100.0, 237.0], [-250.0, 80.0], [400.0, -130.0]], dtype=torch.float64)
+    found = upright(turned(torch.cat([GRID, strays]), 0.3))
+    rows = found[110:120] - found[:10]
+    assert rows.abs().min(1).values.max() < 0.5  # of eleven
+
+
 def test_taps_of_a_turned_grid_meet_whole_nodes():
     graph = SharedGraph.from_pos(turned(GRID, math.atan2(4, 3)))
     _, levels = node_levels(graph, 1)
