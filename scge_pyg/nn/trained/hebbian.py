@@ -164,7 +164,7 @@ class HebbianLoss(torch.nn.Module):
             self._lessons = Lessons(self.wiring, coupling.length, coupling.regular, self.walks, self.reach, seed)
         far, near, closed = self._lessons.draw(generator)
         loss, error = _misfit(place, far)
-        astray = error / far.length.mean() if far.length.numel() else error
+        astray = error / far.length.mean().to(error) if far.length.numel() else error
         if closed is not None:
             exact, error = _misfit(place, closed)
             loss = loss + exact

@@ -21,7 +21,7 @@ from scge_pyg.nn.trained.partners import REGULAR, choose_partners, revised_partn
 __all__ = ["StreamingCoupling"]
 
 _CLIP = 10.0  # deviations at which a standardised signal is clipped: early statistics may be far too small
-_CONSTANT = 1e-5  # a deviation below this share of the node's mean and of the usual deviation is rounding
+_CONSTANT = 16 * torch.finfo(torch.float32).eps  # share of mean and usual deviation below which a deviation is rounding
 _HORIZON = 64  # memories after which a sample counts for 1/e
 _AVERAGED = 8  # refreshes over which the score of a ridge is averaged
 _CHECKED = 64  # new samples that a ridge is judged by, at least
@@ -127,9 +127,9 @@ class StreamingCoupling(torch.nn.Module):
         Raises:
             ValueError: If the number of channels changes.
         """
-        x = stabilize(x.detach().to(self.signal))
+        x = stabilize(x.detach().double())  # an offset would take the digits of the rest
         if self.mean.shape[1] == 0:
-            self.mean, self.variance = x.new_zeros(x.shape[1:]), x.new_zeros(x.shape[1:])
+            self.mean, self.variance = (self.signal.new_zeros(x.shape[1:]) for _ in range(2))
         if x.shape[1:] != self.mean.shape:
             raise ValueError(
                 f"HebbianLoss: x must keep its {self.mean.shape[1]} channels over {self.num_nodes} nodes, got "
@@ -141,7 +141,8 @@ class StreamingCoupling(torch.nn.Module):
         deviation = self.variance.sqrt()
         varies = deviation > _CONSTANT * (self.mean.abs() + deviation.mean())
         scale = torch.where(varies, 1 / deviation.where(varies, torch.ones_like(deviation)), 0.0)
-        column = ((x - self.mean) * scale).clamp(-_CLIP, _CLIP).permute(1, 2, 0).flatten(1)
+        # channel by channel, so that even and odd columns are different samples
+        column = ((x - self.mean) * scale).clamp(-_CLIP, _CLIP).to(self.signal).permute(1, 2, 0).flatten(1)
         for part in column.split(self.memory, dim=1):
             if int(self.pending) + part.shape[1] > self.memory:
                 self._absorb()
@@ -230,7 +231,8 @@ class StreamingCoupling(torch.nn.Module):
 
     def _lengths(self) -> Tensor:
         r"""Distances to partners :math:`\sqrt{1 - R_{ij}}`, in units of their median, ``[N, 8]``."""
-        correlation = self.sums.moments(torch.arange(self.num_nodes, device=self.signal.device))[1]
+        everyone = torch.arange(self.num_nodes, device=self.signal.device)
+        correlation = torch.cat([self.sums.moments(rows)[1] for rows in everyone.split(_BLOCK)])
         same = self.partner.unsqueeze(2) == self.index.unsqueeze(1)
         value = torch.where(same, correlation.unsqueeze(1), 0.0).sum(2)
         length = (1 - value).clamp_min(_LEAST).sqrt()

@@ -158,6 +158,7 @@ class WiringSchedule:
         table = self.hebbian.embedding.weight
         (gradient,) = torch.autograd.grad(self.hebbian(x), table)
         self._optimizer.param_groups[0]["lr"] = self.rate
+        self._follow(table)
         held, table.grad = table.grad, gradient  # the task's own gradient stays as it was
         self._optimizer.step()
         table.grad = held
@@ -166,6 +167,13 @@ class WiringSchedule:
         self._turn()
         self.seconds += time.perf_counter() - start
         return self.phase == "weights" or (self.phase == "both" and self.count % self.lessons == 0)
+
+    def _follow(self, table: Tensor) -> None:
+        """Moments of the optimiser go where the table was moved to."""
+        state = self._optimizer.state.get(table, {})
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == table.shape:
+                state[name] = value.to(table)
 
     def advance(self, samples: Tensor) -> None:
         """Lessons on random batches, until a step of the task is due: once before each of them.
@@ -206,9 +214,9 @@ class WiringSchedule:
             self._renew()
         if self.phase == "weights":
             self._freeze()
-            self._tell_what_is_apart()
+            self._warn_if_apart()
 
-    def _tell_what_is_apart(self) -> None:
+    def _warn_if_apart(self) -> None:
         joined = int((self.hebbian.wiring >= 0).any(1).sum())
         nodes = len(self.hebbian.wiring)
         if int(self.hebbian.coupling.refreshes) and 2 * joined < nodes:

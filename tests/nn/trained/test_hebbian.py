@@ -422,6 +422,17 @@ def test_constant_and_twin_nodes_never_make_nan(field, dtype):
     assert (loss.coupling.partner >= 0).sum() > 40
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_offset_of_many_deviations_hides_no_partner(field, dtype):
+    x, cells = field(8, 3000)
+    loss = HebbianLoss(NodeEmbedding(64), every=1, memory=2048)
+    for batch in (x.to(dtype) + 1e5).split(500):
+        loss(batch)
+    edges, truth = loss.edge_index(), grid_edges(cells)
+    found, true = (set(zip(*e.tolist(), strict=True)) for e in (edges, truth))
+    assert len(found & true) > 0.9 * max(len(found), len(true))
+
+
 def test_nothing_varies():
     embedding = NodeEmbedding(6)
     loss = HebbianLoss(embedding, every=1)

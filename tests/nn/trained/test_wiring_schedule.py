@@ -230,3 +230,18 @@ def test_a_wiring_of_noise_is_told():
 
     with pytest.warns(UserWarning, match="found partners for [0-9]+ of 30 nodes"):
         finish()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_table_that_is_moved_midway_goes_on(dtype):
+    x = torch.randn(400, 20, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    table = NodeEmbedding(20)
+    schedule = WiringSchedule(HebbianLoss(table, every=5), samples=x)
+    for _ in range(12):
+        schedule.step(x[:64])
+    schedule.hebbian.to(dtype)
+    before = table.weight.detach().clone()
+    for _ in range(3):
+        schedule.step(x[:64].to(dtype))
+    assert table.weight.dtype == dtype
+    assert not torch.equal(table.weight, before)
