@@ -13,70 +13,20 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from layer_peers import Attention, DenseAdjacency, DynamicEdge
+from layer_timing import paired, ratio, step_of
 from memory import peak_allocation
 from report import Records, markdown_table
-from torch import Tensor
-from torch_geometric.nn import EdgeConv, TransformerConv
-from tqdm import tqdm
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph, lower_to_conv
 
 _CHANNELS, _TAPS = 64, 9
-
-
-class DynamicEdge(torch.nn.Module):
-    """Exact k-NN between the features of each sample, then PyG's EdgeConv: what DynamicEdgeConv does."""
-
-    def __init__(self, channels: int, k: int) -> None:
-        super().__init__()
-        self.k = k
-        self.conv = EdgeConv(torch.nn.Linear(2 * channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, nodes, _ = x.shape
-        near = torch.stack([torch.cdist(one, one).topk(self.k, largest=False).indices for one in x.detach()])
-        source = (near + torch.arange(batch, device=x.device).view(-1, 1, 1) * nodes).flatten()
-        target = torch.arange(batch * nodes, device=x.device).repeat_interleave(self.k)
-        return self.conv(x.flatten(0, 1), torch.stack([source, target])).view_as(x)
-
-
-class DenseAdjacency(torch.nn.Module):
-    """A learned N x N adjacency with the k largest entries of each row, as in MTGNN (Wu et al., 2020)."""
-
-    def __init__(self, channels: int, nodes: int, k: int, dim: int = 16) -> None:
-        super().__init__()
-        self.k = k
-        self.first, self.second = (torch.nn.Parameter(torch.randn(nodes, dim) / 4) for _ in range(2))
-        self.linear = torch.nn.Linear(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        score = self.first @ self.second.T
-        adjacency = torch.relu(torch.tanh(score - score.T))
-        mask = torch.zeros_like(adjacency).scatter_(1, adjacency.topk(self.k, 1).indices, 1.0)
-        adjacency = adjacency * mask
-        adjacency = adjacency / adjacency.sum(1, keepdim=True).clamp_min(1e-6)
-        return self.linear(adjacency @ x)
-
-
-class Attention(torch.nn.Module):
-    """PyG's TransformerConv with two heads on the edges of a layer, one copy of them for each sample."""
-
-    def __init__(self, layer: SCGEConv, batch: int) -> None:
-        super().__init__()
-        self.conv = TransformerConv(_CHANNELS, _CHANNELS, heads=2, root_weight=False)
-        edges = layer.edge_index
-        copies = [edges + number * layer.num_sources for number in range(batch)]
-        self.register_buffer("edge_index", torch.cat(copies, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x.flatten(0, 1), self.edge_index).unflatten(0, x.shape[:2])
 
 
 def grid(side: int, jitter: float = 0.0) -> SharedGraph:
@@ -91,39 +41,6 @@ def grid(side: int, jitter: float = 0.0) -> SharedGraph:
 def trainable_layer(graph: SharedGraph) -> SCGEConv:
     """The layer with an embedding that starts at the places of ``graph``."""
     return SCGEConv(_CHANNELS, _CHANNELS, NodeEmbedding.from_graph(graph), k=_TAPS)
-
-
-def step_of(module: torch.nn.Module, shape: tuple[int, ...], device: torch.device) -> Callable[[], None]:
-    """One forward and backward pass on random input with a random upstream gradient."""
-    module = module.to(device)
-    x = torch.randn(shape, device=device, requires_grad=True)
-    upstream = torch.randn_like(module(x))
-
-    def step() -> None:
-        x.grad = None
-        module.zero_grad()
-        module(x).backward(upstream)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    return step
-
-
-def paired(steps: dict[str, Callable[[], None]], repeats: int, title: str) -> dict[str, list[float]]:
-    """Seconds of each step, by turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for repeat in tqdm(range(repeats + 2), desc=title, leave=False):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if repeat >= 2:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def ratio(seconds: dict[str, list[float]], name: str, reference: str) -> float:
-    """Median of paired ratios."""
-    return median(a / b for a, b in zip(seconds[name], seconds[reference], strict=True))
 
 
 def beside_conv(repeats: int, device: torch.device, batch: int = 64, side: int = 32) -> list[dict[str, Any]]:
@@ -238,7 +155,7 @@ def trained(nodes: int, batch: int, repeats: int, device: torch.device) -> list[
         products: torch.nn.Linear(_TAPS * _CHANNELS, _CHANNELS, bias=False),
         "trainable, 9 taps": plain,
         **content,
-        peer: Attention(plain, batch),
+        peer: Attention(plain, _CHANNELS, batch),
     }
     steps = {
         name: step_of(layer, (batch, nodes, _CHANNELS * (_TAPS if name == products else 1)), device)
