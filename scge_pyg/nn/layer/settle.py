@@ -61,7 +61,8 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
 
     Raises:
         TypeError: If ``model`` is no module or ``graph`` no :class:`SharedGraph`.
-        ValueError: If the graph has no lattice, or the model no layer on a table of its nodes, or of the live ones.
+        ValueError: If the graph has no lattice, the model no layer on a table of its nodes, or of the live ones, tables
+            or weights are on the meta device, or outputs for ``x`` are not finite.
 
     Warns:
         UserWarning: If outputs for ``x`` differ by more than rounding.
@@ -91,6 +92,7 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
         )
     moving = copy.deepcopy(model).eval()
     layers = {name: one for name, one in moving.named_modules() if isinstance(one, SCGEConv) and one.trainable}
+    _check_memory(layers)
     sets = Seating(graph, [one for layer in layers.values() for one in (layer.source, layer.target)])
     moved: dict[torch.nn.Module, SCGEConv] = {}
     left: dict[str, str] = {}
@@ -112,14 +114,27 @@ def settle(model: Model, graph: SharedGraph, x: Any = None) -> Model:
         difference = settled.difference = _difference(model, settled, x)
         if difference[""] > _ROUNDING:
             layerwise = ", ".join(f"{name} {value:.2g}" for name, value in difference.items() if name)
+            layerwise = f", those of layers at equal inputs: {layerwise}" if layerwise else ""
             warnings.warn(
-                f"settle: on the lattice outputs differ by up to {difference['']:.2g} of the largest, those of layers "
-                f"at equal inputs: {layerwise}; places are off their cells, or nodes hear the nearest, whose softmax "
-                f"is another at borders. Fine-tune the copy for some steps",
+                f"settle: on the lattice outputs differ by up to {difference['']:.2g} of the largest{layerwise}; "
+                f"places are off their cells, or nodes hear the nearest, whose softmax is another at borders. "
+                f"Fine-tune the copy for some steps",
                 UserWarning,
                 stacklevel=2,
             )
     return settled
+
+
+def _check_memory(layers: dict[str, SCGEConv]) -> None:
+    """Places and weights must have values."""
+    for name, layer in layers.items():
+        empty = [of for of, parameter in layer.named_parameters() if parameter.is_meta]
+        if empty:
+            raise ValueError(
+                f"settle: parameters of {f'layer {name!r}' if name else 'the layer'} are on the meta device, where "
+                f"they have no values: {', '.join(empty)}; give them memory and values first, "
+                f"model.to_empty(device='cpu') and load_state_dict"
+            )
 
 
 def _name_graphs(model: torch.nn.Module, sets: Seating) -> None:
@@ -204,6 +219,12 @@ def _difference(model: torch.nn.Module, settled: torch.nn.Module, x: Any) -> dic
     settled.eval()
     try:
         y = model(x)
+        if not bool(y.isfinite().all()):
+            raise ValueError(
+                f"settle: outputs for x must be finite to be compared, got NaN or infinity in "
+                f"{int((~y.isfinite()).sum())} of {y.numel()} values; leave such samples out of x or fill their gaps, "
+                f"x.nan_to_num(), or settle without x"
+            )
         found[""] = _relative(settled(x), y)
     finally:
         model.train(training)

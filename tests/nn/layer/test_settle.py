@@ -144,6 +144,9 @@ def test_what_differs_is_said():
     assert settled.difference["2"] == pytest.approx(largest(settled[2](hidden), model[2](hidden)))
     exact = nn.Sequential(SCGEConv(1, 4, table, neighbors="support"), nn.ReLU()).double()
     assert settle(exact, graph, x).difference[""] < 1e-12
+    with pytest.warns(UserWarning, match=r"differ by up to [\d.e-]+ of the largest; places are off"):
+        settled = settle(model[0], graph, x)
+    assert settled.difference == {"": pytest.approx(largest(settled(x), model[0](x)))}
 
 
 @pytest.mark.parametrize(("shape", "angle"), [((8, 8), 0.0), ((8, 12), torch.pi / 2)])
@@ -224,5 +227,17 @@ def test_bad_arguments():
         settle(SCGEConv(1, 1, table), NodeEmbedding(25).to_graph())
     with pytest.raises(ValueError, match="graph has 25 nodes, and the model's trained places are those of 30 nodes"):
         settle(SCGEConv(1, 1, NodeEmbedding(30)), graph)
+    x = torch.randn(2, 25, 1)
+    x[1, 7] = torch.nan
+    layer = SCGEConv(1, 1, table, neighbors="support")
+    with pytest.raises(ValueError, match=r"outputs for x must be finite.* in 25 of 50 values; leave such samples out"):
+        settle(layer, graph, x)
+    assert layer.training
+    with pytest.raises(
+        ValueError, match=r"layer '0' are on the meta device.*weight, bias, product.source.weight; .*to_empty"
+    ):
+        settle(nn.Sequential(SCGEConv(1, 1, NodeEmbedding.from_grid((5, 5)))).to("meta"), graph)
+    with pytest.raises(ValueError, match="parameters of the layer are on the meta device"):
+        settle(SCGEConv(1, 1, NodeEmbedding.from_grid((5, 5))).to("meta"), graph)
     with pytest.raises(ValueError, match="those of no nodes"):
         settle(SCGEConv(1, 1, graph), graph)
