@@ -9,17 +9,15 @@ import numpy as np
 from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.coupling.choice import partial_couplings
 from scge_pyg.discovery.coupling.signs import align_signs
-from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident, evident_links
-from scge_pyg.discovery.judgement.at_large import unfolded
-from scge_pyg.discovery.judgement.court import Court
-from scge_pyg.discovery.judgement.judge import Choice, choose
+from scge_pyg.discovery.coupling.similar import evident, evident_links
+from scge_pyg.discovery.judgement.judge import Choice
 from scge_pyg.discovery.maps.joining import join_pieces
 from scge_pyg.discovery.maps.places import draw_places
 from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, significant_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import on_lattice
 from scge_pyg.discovery.parts.on_map import on_map
 from scge_pyg.discovery.parts.part import FEWEST, UNJUDGED, Part
-from scge_pyg.discovery.parts.views import View, views_of
+from scge_pyg.discovery.parts.views import View, judged_views
 from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
@@ -39,13 +37,7 @@ def discover_part(signals: Signals, dim: int | None, snap: bool, seed: int) -> P
     clock = Clock()
     if signals.num_nodes < FEWEST:
         return _small(signals, dim, clock)
-    court = Court(signals, seed)
-    choice = choose(court)
-    if signals.num_nodes > DENSE_NODES:
-        choice = unfolded(choice, signals)
-    clock("judgement")
-    views = views_of(signals, choice, seed)
-    clock("coupling")
+    court, choice, views = judged_views(signals, seed, clock)
     drawn = dim is not None or choice.verdict.verdict == "geometry"
     if snap and drawn:
         found = on_lattice(views, court, choice, dim, seed)

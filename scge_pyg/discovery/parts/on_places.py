@@ -8,12 +8,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from scge_pyg.discovery.clock import Clock
-from scge_pyg.discovery.coupling.similar import DENSE_NODES
-from scge_pyg.discovery.judgement.at_large import unfolded
 from scge_pyg.discovery.judgement.confidence import place_confidence
 from scge_pyg.discovery.judgement.court import Court, Verdict
 from scge_pyg.discovery.judgement.few_factors import few_factors
-from scge_pyg.discovery.judgement.judge import Choice, choose
+from scge_pyg.discovery.judgement.judge import Choice
 from scge_pyg.discovery.judgement.prediction import nearest
 from scge_pyg.discovery.lattices.fitting import mend_lattice, side_by_side_cells
 from scge_pyg.discovery.lattices.from_places import cells_of_chain, cells_of_places, regular
@@ -25,7 +23,7 @@ from scge_pyg.discovery.parts.discover_part import edges_alone
 from scge_pyg.discovery.parts.edges import nearest_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part, lattice_places
 from scge_pyg.discovery.parts.part import FEWEST, UNJUDGED, Part
-from scge_pyg.discovery.parts.views import View, views_of
+from scge_pyg.discovery.parts.views import View, judged_views
 from scge_pyg.discovery.signals.signals import Signals
 
 __all__ = ["judged_places", "placed_part"]
@@ -68,13 +66,7 @@ def judged_places(pos: np.ndarray, signals: Signals, seed: int) -> Part:
         return _alone(_standing(pos, 0.9))
     standing = _standing(pos, _MENDABLE)
     clock("places")
-    court = Court(signals, seed)
-    choice = choose(court)
-    if signals.num_nodes > DENSE_NODES:
-        choice = unfolded(choice, signals)
-    clock("judgement")
-    views = views_of(signals, choice, seed)
-    clock("coupling")
+    court, choice, views = judged_views(signals, seed, clock)
     part = None if standing.cells is None else _mended(standing.cells, views, court, choice, seed)
     clock("lattice")
     if part is not None:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.coupling.choice import correlation_coupling, partial_couplings
 from scge_pyg.discovery.coupling.direct import Coupling
 from scge_pyg.discovery.coupling.signs import align_signs
 from scge_pyg.discovery.coupling.similar import DENSE_NODES, evident
-from scge_pyg.discovery.judgement.judge import Choice
+from scge_pyg.discovery.judgement.at_large import unfolded
+from scge_pyg.discovery.judgement.court import Court
+from scge_pyg.discovery.judgement.judge import Choice, choose
 from scge_pyg.discovery.signals.signals import Signals
 
-__all__ = ["View", "views_of"]
+__all__ = ["View", "judged_views", "views_of"]
 
 _IN_THE_RUNNING = 0.5  # share of the best map's gain at which partial correlation may still show a lattice
 
@@ -33,6 +36,18 @@ class View:
     sign: np.ndarray
     direct: list[Coupling]
     similar: Coupling
+
+
+def judged_views(signals: Signals, seed: int, clock: Clock) -> tuple[Court, Choice, list[View]]:
+    """The court of a part's signals, the coupling that it chooses, and the views on them with their couplings."""
+    court = Court(signals, seed)
+    choice = choose(court)
+    if signals.num_nodes > DENSE_NODES:
+        choice = unfolded(choice, signals)
+    clock("judgement")
+    views = views_of(signals, choice, seed)
+    clock("coupling")
+    return court, choice, views
 
 
 def views_of(signals: Signals, choice: Choice, seed: int) -> list[View]:
