@@ -159,6 +159,21 @@ def test_attention_of_several_layers_is_joined():
     torch.testing.assert_close(mask, torch.stack(weights).mean((0, 1, 3)))
 
 
+@pytest.mark.parametrize("nodes", ["edges", "lattice", "irregular", "strided"])
+def test_no_attention_where_all_weights_are_1(nodes):
+    """As PyG's own layers without attention: an error alone, and passed by beside a layer with attention."""
+    layer, x = build(nodes)
+    with pytest.raises(ValueError, match="not collect any attention"):
+        explain(layer, AttentionExplainer(), x[0], layer.edge_index)
+
+
+def test_attention_beside_a_layer_without():
+    plain, gat = SCGEConv(2, 2, GRID), SCGEConv(2, 2, GRID, neighbors="edges", content="gat", heads=2, concat=False)
+    x = torch.randn(NODES, 2)
+    mask = explain(torch.nn.Sequential(plain, gat), AttentionExplainer("max"), x, gat.edge_index)
+    torch.testing.assert_close(mask, gat(plain(x), return_attention_weights=True)[1][1].amax((0, 2)))
+
+
 @pytest.fixture(scope="module", params=["SCGEConv", "OnSharedGraph"])
 def right_neighbour(request):
     """A tiny net, trained to answer at each node with the value of the node to its right, and where those edges are."""

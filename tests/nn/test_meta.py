@@ -60,6 +60,7 @@ MODELS = {
     "convolutional": lambda: ConvAutoEncoder((4, 6), 2, 3, channels=(4,), hidden=8),
     "dense": lambda: MLPAutoEncoder(24, 2, 3, hidden=(8,)),
 }
+NEED_VALUES = ("nearest", "trained", "trained from places", "gumbel", "locally connected", "second order")
 layers = pytest.mark.parametrize("name", [name for name in LAYERS if name != "lowered"])
 every = pytest.mark.parametrize("name", [*LAYERS, *MODELS])
 built = pytest.mark.parametrize("name", [name for name in (*LAYERS, *MODELS) if name != "lowered"])
@@ -121,6 +122,18 @@ def test_copied_and_pickled(name):
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert torch.equal(twin(x), layer(x))
         assert str(twin) == str(layer)
+
+
+@pytest.mark.parametrize("name", [name for name in (*LAYERS, *MODELS) if name not in NEED_VALUES])
+def test_shapes_alone(name):
+    """What ``torch.device("meta")`` is for: the shapes of a computation, without its values."""
+    layer, x = trained(name)
+    with torch.no_grad():
+        y = layer(x)
+        found = layer.to("meta")(x.to("meta"))
+    for one, other in zip(*((o if isinstance(o, tuple) else (o,)) for o in (found, y)), strict=True):
+        assert one.is_meta
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 @layers

@@ -11,6 +11,7 @@ from scge_pyg.nn.fixed.entries import pair_entries, tap_entries
 from scge_pyg.nn.fixed.sparse_products import tap_products
 from scge_pyg.nn.fixed.tap_product import Wiring
 from scge_pyg.nn.fixed.tap_table import ENOUGH
+from scge_pyg.nn.layer.kernel import Kernel
 
 __all__ = ["Heard"]
 
@@ -31,7 +32,7 @@ class Heard(NamedTuple):
     valid: Tensor
     alpha: Tensor
     offset: Tensor
-    kernel: torch.nn.Module | None
+    kernel: Kernel | None
     means: bool = False
 
     @property
@@ -54,6 +55,25 @@ class Heard(NamedTuple):
         alpha = self.alpha[target, slot] if self.alpha.dim() == 2 else self.alpha[:, target, slot]
         return Wiring(torch.stack([source, target]), alpha, None if phi is None else phi[target, slot])
 
+    def poison(self, x: Tensor, phi: Tensor | None) -> Tensor:
+        """Summands ``[B, N_t, H or 1, 1]``: NaN where a NaN or an infinity of ``x [B, N_s, C]`` is heard, 0 elsewhere.
+
+        It is heard with a weight other than 0, for kernel weights ``phi``, or where a score has made the weights NaN.
+        """
+        bad, counts = ~x.isfinite().all(2), self.valid
+        if phi is not None:
+            counts = counts & (phi != 0).any(2)
+        if self.alpha.dim() == 2:
+            counts = counts & (self.alpha != 0)
+            if self.source is None:
+                told = (bad.to(x.dtype) @ counts.to(x.dtype).t() > 0).unsqueeze(2)
+            else:
+                told = (counts & bad[:, self.source]).any(2, keepdim=True)
+        else:
+            near = bad.unsqueeze(1) if self.source is None else bad[:, self.source]
+            told = ((counts & near).unsqueeze(3) & (self.alpha != 0) | self.alpha.isnan()).any(2)
+        return torch.where(told, torch.nan, 0.0).to(x.dtype).unsqueeze(3)
+
     def products(self, x: Tensor, weight: Tensor) -> Tensor:
         """Products of ``x [B, N_s, C]`` with ``weight [P, C, H, F]`` over what counts alone ``[B, N_t, H, F]``."""
         assert self.source is not None
@@ -63,11 +83,9 @@ class Heard(NamedTuple):
         if self.kernel is None:
             entries = pair_entries(self.source, x.shape[1])
         else:
-            support: Tensor = self.kernel.support(self.offset)  # type: ignore[operator]
-            if self.means:
-                support = support & self.valid.unsqueeze(1)
+            support = self.kernel.support(self.offset) & self.valid.unsqueeze(1)
             entries, pair, tap = tap_entries(self.source, support, x.shape[1])
-            phi: Tensor = self.kernel.at(self.offset, pair, tap)  # type: ignore[operator]
+            phi = self.kernel.at(self.offset, pair, tap)
             if self.means:
                 row = torch.repeat_interleave(entries.pointer.diff())
                 total = phi.new_zeros(len(entries.pointer) - 1).index_add(0, row, phi)

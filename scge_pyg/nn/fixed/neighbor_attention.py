@@ -12,6 +12,7 @@ from scge_pyg.nn.fixed.neighborhood import Neighborhood
 from scge_pyg.nn.fixed.tap_product import TapProduct
 from scge_pyg.nn.fixed.tap_table import sorted_table
 from scge_pyg.nn.layer.content import ContentScore, gathered
+from scge_pyg.nn.layer.kernel import Kernel
 from scge_pyg.nn.trained.estimators import TopK
 from scge_pyg.nn.trained.selection import masked_softmax
 from scge_pyg.nn.trained.subset_sampling import mutual
@@ -47,7 +48,7 @@ class NeighborAttention(torch.nn.Module):
         source: torch.nn.Module,
         target: torch.nn.Module,
         table: Neighborhood | None,
-        kernel: torch.nn.Module | None,
+        kernel: Kernel | None,
         estimator: torch.nn.Module | None,
         tau: float,
         content: ContentScore | None,
@@ -83,7 +84,7 @@ class NeighborAttention(torch.nn.Module):
     @property
     def taps(self) -> int:
         """Number of weight matrices P."""
-        return 1 if self.kernel is None else int(self.kernel.num_taps)  # type: ignore[arg-type]
+        return 1 if self.kernel is None else self.kernel.num_taps
 
     def heard(self, x: Tensor | None = None, target: Tensor | None = None, present: Tensor | None = None) -> Heard:
         """Neighbours and weights for features ``x [B, N_s, C]`` and ``target [B, N_t, C]``; places alone for None.
@@ -94,10 +95,12 @@ class NeighborAttention(torch.nn.Module):
             present: Sources that a sample has ``[B, N_s]``. Default: all.
         """
         query, places = self.query(), self.source()
+        device = query.device if x is None else x.device  # tables are real, also where a layer has no values
+        query, places = query.to(device), places.to(device)
         if self.table is None:
-            index, valid = None, torch.ones(query.shape[0], places.shape[0], dtype=torch.bool, device=query.device)
+            index, valid = None, torch.ones(query.shape[0], places.shape[0], dtype=torch.bool, device=device)
         else:
-            index, valid = self.table.index, self.table.valid
+            index, valid = self.table.index.to(device), self.table.valid.to(device)
         normalised = self.estimator is not None or self.content is not None
         # the weights of the k best are those of the chosen alone; all other estimators look at every candidate
         chosen = type(self.estimator) is TopK
@@ -177,16 +180,30 @@ class NeighborAttention(torch.nn.Module):
     def forward(self, x: Tensor, heard: Heard, weight: Tensor) -> Tensor:
         """Products of ``x [B, N_s, C]`` with ``weight [P, C, H, F]``: ``[B, N_t, H, F]``.
 
+        A NaN or an infinity reaches the targets that hear its node, and no others: padding and whatever else has the
+        weight 0 would make NaN of it. Where its presence can't be looked up first, as under a compiler, it is taken
+        out and put back each time.
+        """
+        taps, channels, _, width = weight.shape
+        finite = suits(x) and bool((x.detach().sum() + heard.alpha.detach().sum()).isfinite())
+        shared = heard.alpha.dim() == 2
+        blended = heard.kernel is not None and blended_weights(len(x), heard.offset.shape[1], taps, width)
+        sparse = heard.source is not None and suits(x) and not blended and not (shared and taps * width < channels)
+        if sparse and finite:
+            return heard.products(x, weight)
+        phi = heard.phi
+        clean = x if finite else torch.where(x.isfinite(), x, 0.0)
+        y = heard.products(clean, weight) if sparse else self._dense(clean, heard, phi, weight, blended)
+        return y if finite else y + heard.poison(x, phi)
+
+    def _dense(self, x: Tensor, heard: Heard, phi: Tensor | None, weight: Tensor, blended: bool) -> Tensor:
+        """The products with all neighbours at all taps.
+
         Without content there is one head, and the batch goes through as columns of one matrix, node by node.
         """
         taps, channels, heads, width = weight.shape
         batch, sources, _ = x.shape
-        neighbors, shared = heard.offset.shape[1], heard.alpha.dim() == 2
-        blended = heard.kernel is not None and blended_weights(batch, neighbors, taps, width)
-        if heard.source is not None and suits(x) and not blended and not (shared and taps * width < channels):
-            return heard.products(x, weight)
-        phi = heard.phi
-        if shared:
+        if heard.alpha.dim() == 2:
             mix = heard.alpha.unsqueeze(-1) if phi is None else heard.alpha.unsqueeze(-1) * phi
             columns = x.transpose(0, 1).reshape(sources, batch * channels)
             mix = mix.to(x.dtype)

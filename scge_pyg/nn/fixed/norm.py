@@ -22,7 +22,7 @@ def masked_batch_norm(norm: torch.nn.modules.batchnorm._BatchNorm, x: Tensor, ma
         return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
     if count < 2:
         raise ValueError(f"batch norm: at least 2 values a channel are needed in training, got {count}")
-    share = mask.to(x.dtype).unsqueeze(1) / count
+    share = mask.to(x).unsqueeze(1) / count
     mean = (x * share).sum(0)
     centred = x - mean
     variance = (centred.square() * share).sum(0)

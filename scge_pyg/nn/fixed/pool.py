@@ -93,11 +93,12 @@ class ClusterPool(Fingerprinted):
         grouped = batch.contiguous().index_select(0, self.members.flatten()).unflatten(0, self.members.shape)
         if self.reduce == "max":
             y = grouped.max(1).values
-            y = y * self.present[:, :1, None] if self.has_empty else y
+            y = y * self.present[:, :1, None].to(x.device) if self.has_empty else y
         elif self.uniform:
             y = grouped.mean(1)
         else:
-            y = (grouped * self.present[:, :, None, None]).sum(1) / self.size.clamp_min(1).view(-1, 1, 1)
+            present, size = self.present.to(x.device), self.size.to(x.device)
+            y = (grouped * present[:, :, None, None]).sum(1) / size.clamp_min(1).view(-1, 1, 1)
         return as_given(y.transpose(0, 1), x)
 
     def extra_repr(self) -> str:

@@ -18,7 +18,7 @@ from scge_pyg.nn.fixed.tap_product import TapProduct
 from scge_pyg.nn.fixed.tap_table import TapTable, build_taps, shared_lattices, tap_spacing
 from scge_pyg.nn.layer.arguments import NodeSet, check_arguments, dim_of
 from scge_pyg.nn.layer.content import ContentScore
-from scge_pyg.nn.layer.kernel import KernelMLP, KernelPoints, kernel_points
+from scge_pyg.nn.layer.kernel import Kernel, KernelMLP, KernelPoints, kernel_points
 from scge_pyg.nn.trained.estimators import Soft, make_estimator
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
@@ -89,7 +89,7 @@ def build_engine(
         return Engine(TapProduct(taps_met), _per_axis(kernel_size, points), _per_axis(dilation, points), gain, mark)
     points = kernel_points(kernel_size, dim_of(source), dilation)
     reach = points.abs().amax(0) + 1
-    function: torch.nn.Module | None = None
+    function: Kernel | None = None
     if kernel == "points":
         function = KernelPoints(points, train_points)
     elif kernel == "mlp":

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.data.data import BaseData
 
-__all__ = ["read_input"]
+__all__ = ["common_dtype", "read_input"]
 
 _SHOWN = 5
 
@@ -65,6 +65,23 @@ def read_input(
     elif batch is not None and not isinstance(x, tuple) and x.dim() == 2:
         _check_samples(batch, x.shape[0], num_nodes, where)
     return x, node_id, batch
+
+
+def common_dtype(x: Tensor, weight: Tensor, where: str) -> torch.dtype:
+    """The dtype in which a layer computes: that of autocast, or of its features and its weights.
+
+    Raises:
+        TypeError: If these differ, and nothing says which of them to convert.
+    """
+    device = x.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    if x.dtype != weight.dtype:
+        raise TypeError(
+            f"{where}: x is {x.dtype} and the layer {weight.dtype}; convert one of them, x.to({weight.dtype}) "
+            f"or layer.to(x.dtype)"
+        )
+    return x.dtype
 
 
 def _check_samples(batch: Tensor, rows: int, num_nodes: int, where: str) -> None:

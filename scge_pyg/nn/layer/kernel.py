@@ -16,7 +16,7 @@ from torch import Tensor
 from scge_pyg.graph.real import real
 from scge_pyg.nn.fixed.tables import Tabled, parameter_from
 
-__all__ = ["KernelMLP", "KernelPoints", "kernel_points"]
+__all__ = ["Kernel", "KernelMLP", "KernelPoints", "kernel_points"]
 
 _MAX_TAPS = 4096
 
@@ -89,9 +89,9 @@ class KernelPoints(Tabled):
 
     def forward(self, offset: Tensor) -> Tensor:
         """Weights ``[..., P]`` of offsets ``[..., d]``."""
-        weight = offset.new_ones(())
+        weight, points = offset.new_ones(()), self.points.to(offset.device)
         for axis in range(offset.shape[-1]):
-            weight = weight * (1 - (offset[..., axis, None] - self.points[:, axis]).abs()).clamp_min(0)
+            weight = weight * (1 - (offset[..., axis, None] - points[:, axis]).abs()).clamp_min(0)
         return weight
 
     @torch.no_grad()
@@ -165,3 +165,6 @@ class KernelMLP(torch.nn.Module):
 
     def extra_repr(self) -> str:
         return f"taps={self.num_taps}, radius={self.radius:g}"
+
+
+Kernel = KernelPoints | KernelMLP

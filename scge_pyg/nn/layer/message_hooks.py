@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+from torch_geometric.explain import AttentionExplainer
 from torch_geometric.nn.conv import MessagePassing
+
+from scge_pyg.nn.fixed.heard import Heard
+from scge_pyg.nn.fixed.tap_product import Wiring
 
 __all__ = ["MessageHooks"]
 
@@ -18,12 +25,16 @@ class MessageHooks(MessagePassing):
 
     Hooks of ``propagate``, ``message`` and ``aggregate`` are called with PyG's arguments in the order of
     ``layer.edge_index``: ``x_j [B, E, C]``, ``phi [E, P]`` and ``alpha [E, 1]``, or ``[E, B * H]`` where content makes
-    it the sample's, so that ``AttentionExplainer`` takes its mean (or maximum) over heads and samples. There is no
-    ``edge_update`` and no ``message_and_aggregate``, so hooks on these are refused.
+    it the sample's, so that ``AttentionExplainer`` takes its mean (or maximum) over heads and samples. A layer whose
+    weights are all 1 has no attention for it, like PyG's own layers without. There is no ``edge_update`` and no
+    ``message_and_aggregate``, so hooks on these are refused.
 
     An explainer's mask has one value for each edge of ``layer.edge_index``, which all samples share.
     """
 
+    heads: int
+    num_sources: int
+    num_targets: int
     edge_order: Tensor | None
     propagate: Callable[..., Tensor]
 
@@ -39,6 +50,14 @@ class MessageHooks(MessagePassing):
         """Whether messages have to be made."""
         hooks = (getattr(self, f"_{name}_forward{when}_hooks") for name in _CALLED for when in ("_pre", ""))
         return bool(self.explain) or any(hooks)
+
+    def register_message_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook`` with what each message is made of, and the messages."""
+        attention = any(getattr(self.product, name, None) is not None for name in ("estimator", "content"))
+        if not attention and getattr(hook, "__module__", None) == AttentionExplainer.__module__:
+            return RemovableHandle(OrderedDict())
+        handle: RemovableHandle = super().register_message_forward_hook(hook)
+        return handle
 
     def _refused(self, kind: str) -> Any:
         name = type(self).__name__
@@ -77,3 +96,29 @@ class MessageHooks(MessagePassing):
             )
         masked: Tensor = super().explain_message(inputs, dim_size)
         return masked
+
+    def _wiring(self, heard: Heard | Wiring) -> Wiring:
+        """The edges, those of a graph as it lists them."""
+        wiring = heard if isinstance(heard, Wiring) else heard.wiring()
+        if self.edge_order is None:
+            return wiring
+        order, phi = self.edge_order, wiring.phi
+        alpha = wiring.alpha[order] if wiring.alpha.dim() == 1 else wiring.alpha[:, order]
+        return Wiring(wiring.edge_index[:, order], alpha, None if phi is None else phi[order])
+
+    def _propagated(self, x: Tensor, heard: Heard | Wiring, weight: Tensor) -> Tensor:
+        """The same map by PyG's ``propagate``: slower, but open to explanation and to subclasses."""
+        edge_index, alpha, phi = self._wiring(heard)
+        # edges first, as explainers read them
+        alpha = alpha.unsqueeze(1) if alpha.dim() == 1 else alpha.transpose(0, 1).flatten(1)
+        size = (self.num_sources, self.num_targets)
+        phi = x.new_ones(edge_index.shape[1], 1) if phi is None else phi.to(x.dtype)
+        y = self.propagate(edge_index, x=(x, None), alpha=alpha.to(x.dtype), phi=phi, weight=weight, size=size)
+        return y.unflatten(2, (self.heads, -1))
+
+    def message(self, x_j: Tensor, alpha: Tensor, phi: Tensor, weight: Tensor) -> Tensor:
+        """What each edge carries ``[B, E, H * F]``: nothing where its weight is 0, whatever ``x_j [B, E, C]`` is."""
+        taps = torch.einsum("ep,bec->bepc", phi, x_j)
+        alpha = alpha.unflatten(1, (-1, self.heads)).transpose(0, 1).unsqueeze(-1)
+        heard = (alpha != 0) & (phi != 0).any(1).view(-1, 1, 1) | alpha.isnan()
+        return torch.where(heard, torch.einsum("bepc,pchf->behf", taps, weight) * alpha, 0.0).flatten(2)

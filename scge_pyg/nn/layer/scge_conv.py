@@ -18,7 +18,7 @@ from scge_pyg.nn.layer.batching import as_batch, as_given, as_present
 from scge_pyg.nn.layer.engine import build_engine
 from scge_pyg.nn.layer.from_attention import FromAttention
 from scge_pyg.nn.layer.from_dense import FromDense
-from scge_pyg.nn.layer.inputs import read_input
+from scge_pyg.nn.layer.inputs import common_dtype, read_input
 from scge_pyg.nn.layer.message_hooks import MessageHooks
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
@@ -279,19 +279,9 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
             dense, present, row = as_present(given, node_id, batch, self.num_sources, "SCGEConv")
             dense = as_batch(dense, self.num_sources, self.in_channels, "SCGEConv")
         target = self._target_features(dense, other)
-        weight: Tensor = self.weight
-        root: Tensor | None = self.root
-        bias: Tensor | None = self.bias
-        if torch.is_autocast_enabled(dense.device.type):
-            dtype = torch.get_autocast_dtype(dense.device.type)
-            dense, weight = dense.to(dtype), weight.to(dtype)
-            target = None if target is None else target.to(dtype)
-            root, bias = (None if one is None else one.to(dtype) for one in (root, bias))
-        elif dense.dtype != weight.dtype:
-            raise TypeError(
-                f"SCGEConv: x is {dense.dtype} and the layer {weight.dtype}; convert one of them, x.to({weight.dtype}) "
-                f"or layer.to(x.dtype)"
-            )
+        dtype = common_dtype(dense, self.weight, "SCGEConv")
+        dense, weight = dense.to(dtype), self.weight.to(dtype)
+        target, root, bias = (None if one is None else one.to(dtype) for one in (target, self.root, self.bias))
         watched = self.watched
         fixed = self._fixed(present) if not watched else None
         plain_bias = bias if self.gate is None and fixed is not None else None
@@ -357,29 +347,6 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
                 self.refresh()
             self._calls += 1
         return self.product.heard(x, target, present)
-
-    def _wiring(self, heard: Heard | Wiring) -> Wiring:
-        wiring = heard if isinstance(heard, Wiring) else heard.wiring()
-        if self.edge_order is None:
-            return wiring
-        order, phi = self.edge_order, wiring.phi
-        alpha = wiring.alpha[order] if wiring.alpha.dim() == 1 else wiring.alpha[:, order]
-        return Wiring(wiring.edge_index[:, order], alpha, None if phi is None else phi[order])
-
-    def _propagated(self, x: Tensor, heard: Heard | Wiring, weight: Tensor) -> Tensor:
-        """The same map by PyG's ``propagate``: slower, but open to explanation and to subclasses."""
-        edge_index, alpha, phi = self._wiring(heard)
-        # edges first, as explainers read them
-        alpha = alpha.unsqueeze(1) if alpha.dim() == 1 else alpha.transpose(0, 1).flatten(1)
-        size = (self.num_sources, self.num_targets)
-        phi = x.new_ones(edge_index.shape[1], 1) if phi is None else phi.to(x.dtype)
-        y = self.propagate(edge_index, x=(x, None), alpha=alpha.to(x.dtype), phi=phi, weight=weight, size=size)
-        return y.unflatten(2, (self.heads, -1))
-
-    def message(self, x_j: Tensor, alpha: Tensor, phi: Tensor, weight: Tensor) -> Tensor:
-        taps = torch.einsum("ep,bec->bepc", phi, x_j)
-        alpha = alpha.unflatten(1, (-1, self.heads)).transpose(0, 1).unsqueeze(-1)
-        return (torch.einsum("bepc,pchf->behf", taps, weight) * alpha).flatten(2)
 
     def __repr__(self) -> str:
         source, target = self.num_sources, self.num_targets
