@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scge_pyg.graph.upright import upright
 from scge_pyg.nn.layer.scge_conv import SCGEConv
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
+from scge_pyg.nn.trained.side_by_side import side_by_side
 
 __all__ = ["WiringSchedule"]
 
@@ -40,8 +40,9 @@ class WiringSchedule:
           \eta_{T + t} = \frac{\eta}{2} \bigl(1 + \cos \frac{\pi t}{T}\bigr), \qquad 0 \le t < T
 
     * ``"both"``, once the rate has fallen to a tenth: the table is turned so that its rows lie along the axes, as the
-      taps of kernels do (:func:`scge_pyg.graph.upright.upright`), and a step of the task is due after every
-      ``lessons`` lessons. Both move the table, the task through the optimiser that holds it.
+      taps of kernels do, what no partner joins to it is laid beside it (:func:`.side_by_side.side_by_side`), and a
+      step of the task is due after every ``lessons`` lessons. Both move the table, the task through the optimiser that
+      holds it.
     * ``"weights"``, after 2T lessons: the table and the coarse levels that layers join to it are frozen
       (``requires_grad=False``), ``step`` returns at once.
 
@@ -207,9 +208,9 @@ class WiringSchedule:
         if self._searched and self.count >= 2 * self._searched:
             self.phase = "weights"
         elif self._searched and self.rate <= _FINE * self.lr:
-            if self.phase == "places":
-                self._turn_upright()
             self.phase = "both"
+        if before == "places" != self.phase:
+            self._lay_out()
         if self.phase != before or (self.phase == "both" and self.count % self.regroup_every == 0):
             self._renew()
         if self.phase == "weights":
@@ -229,9 +230,9 @@ class WiringSchedule:
             )
 
     @torch.no_grad()
-    def _turn_upright(self) -> None:
+    def _lay_out(self) -> None:
         table = self.hebbian.embedding.weight
-        table.copy_(upright(table))
+        table.copy_(side_by_side(table, self.hebbian.wiring))
         self._optimizer.state.clear()  # its moments are those of the axes before
 
     def _freeze(self) -> None:

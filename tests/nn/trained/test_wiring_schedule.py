@@ -113,6 +113,22 @@ def test_layers_share_the_table_and_coarse_levels_follow(walk):
     assert model.body[0].product.tabulated() is not None
 
 
+def test_nodes_without_partners_are_laid_beside_the_others(walk):
+    """No layer may take them for neighbours of those among which they happen to lie."""
+    schedule = WiringSchedule(Scripted(lambda n: 0.1), lr=1e-3)
+    hebbian = schedule.hebbian
+    with torch.no_grad():
+        hebbian.embedding.weight.copy_(torch.stack([torch.arange(24.0) % 20, torch.zeros(24)], 1))
+    hebbian.wiring[:20, 0] = torch.arange(20).add(1).clamp(max=19)
+    before = hebbian.embedding.weight.detach().clone()
+    while schedule.phase == "places":
+        torch.testing.assert_close(hebbian.embedding.weight.detach().diff(dim=0), before.diff(dim=0), atol=0.2, rtol=0)
+        schedule.step(walk[:2])
+    place = hebbian.embedding.weight.detach()
+    assert torch.cdist(place[20:], place[:20]).min() > 7
+    torch.testing.assert_close(place[:20].diff(dim=0), before[:20].diff(dim=0), atol=0.2, rtol=0)
+
+
 def test_a_lesson_leaves_the_gradient_of_the_task_alone(walk):
     schedule = WiringSchedule(teacher())
     weight = schedule.hebbian.embedding.weight
