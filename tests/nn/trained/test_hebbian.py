@@ -304,6 +304,23 @@ def test_places_drop_shortcuts_and_keep_the_sides_of_a_tear():
 # the loss ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("moved", "astray", "heard"), [(0.0, 0.0, True), (1.0, 0.0, False), (0.0, 1.0, False)])
+def test_places_have_a_say_once_they_are_still_and_settled(field, moved, astray, heard):
+    x, cells = field(6, 3000)
+    place = cells.float()
+    far = (place[:, 0] == 0) & (place[:, 1] == 0)
+    place[far] -= 20  # no partner is near
+    loss = HebbianLoss(NodeEmbedding.from_points(place), every=1, memory=2048)
+    loss(x)
+    loss.before.copy_(place + moved)
+    loss.astray.fill_(astray)
+    loss(x[:8])
+    assert loss.coupling.regular
+    assert (loss.coupling.partner[far] >= 0).any()
+    assert not ((loss.wiring[far] >= 0).any() and heard)
+    assert heard or torch.equal(loss.wiring, loss.coupling.partner)
+
+
 @pytest.mark.parametrize(("side", "dim"), [(8, 2), (10, 2), (10, 4)])
 def test_a_random_start_finds_its_neighbours(field, side, dim):
     x, cells = field(side, 2000)
