@@ -24,9 +24,11 @@ __all__ = [
     "differ_alike",
     "edges_on_lattice",
     "grow_lattice",
+    "in_a_row",
     "mend_lattice",
     "side_by_side_cells",
     "snap_lattice",
+    "solid",
     "unevenness",
 ]
 
@@ -50,20 +52,25 @@ def grow_lattice(coupling: Coupling, wiring: Wiring, dim: int, generator: np.ran
         generator: Source of randomness.
     """
     cells = find_cells(coupling.matrix, wiring, np.arange(coupling.matrix.shape[0]), dim, generator)
-    return cells if cells is not None and _holds(cells, coupling, wiring) else None
+    return cells if cells is not None and compact(cells) and _holds(cells, coupling, wiring) else None
 
 
 def mend_lattice(coupling: Coupling, wiring: Wiring, cells: Cells, generator: np.random.Generator) -> Cells | None:
-    """The same from cells that are mostly right, -1 where a node has none, instead of a search."""
+    """The same from cells that are mostly right, -1 where a node has none, instead of a search.
+
+    The wiring may have further edges where all neighbouring cells are joined: it grants each node as many, and nodes
+    on the rim have fewer such neighbours, 60 pairs of 72 edges on 6 x 6.
+    """
     mended = mend_cells(coupling.matrix, wiring, cells, generator)
-    return mended if mended is not None and _holds(mended, coupling, wiring) else None
+    return mended if mended is not None and solid(mended) and _holds(mended, coupling, wiring, True) else None
 
 
-def _holds(cells: Cells, coupling: Coupling, wiring: Wiring) -> bool:
-    """Whether cells are solid, the wiring joins neighbouring ones, and the nodes of a chain are evenly spaced."""
-    if not wiring.edges.shape[1] or not compact(cells):
-        return False
-    axial = float(beside(cells, wiring.edges).mean()) >= _OWN_EDGES
+def _holds(cells: Cells, coupling: Coupling, wiring: Wiring, further: bool = False) -> bool:
+    """Whether the wiring joins neighbours, or these and ``further`` cells; nodes of a chain are evenly spaced."""
+    own, wanted = int(beside(cells, wiring.edges).sum()), wiring.edges.shape[1]
+    if further:
+        wanted = min(wanted, side_by_side_cells(cells).shape[1])
+    axial = own > 0 and own / wanted >= _OWN_EDGES
     return axial and (len(cells.shape) > 1 or unevenness(coupling, cells) <= _UNEVEN)
 
 
@@ -96,20 +103,37 @@ def compact(cells: Cells) -> bool:
     return joined >= _SOLID * len(extent) * len(cell)
 
 
+def solid(cells: Cells) -> bool:
+    """Whether cells are compact or fill a box, which has few inner sides where it is small: 2 x 2, 2 x 3, 2 x 2 x 4."""
+    return math.prod(cells.shape) == int((cells.cell[:, 0] >= 0).sum()) or compact(cells)
+
+
+def in_a_row(cells: Cells) -> list[np.ndarray]:
+    """Nodes in three cells that follow each other, ``[3, T]`` for each axis."""
+    board, found = _board(cells), []
+    for axis in range(board.ndim):
+        rows = np.moveaxis(board, axis, 0).reshape(board.shape[axis], -1)
+        three = np.stack([rows[:-2].ravel(), rows[1:-1].ravel(), rows[2:].ravel()])
+        found.append(three[:, (three >= 0).all(0)])
+    return found
+
+
+def _board(cells: Cells) -> np.ndarray:
+    """The node in each cell, -1 where there is none."""
+    board = np.full(cells.shape, -1)
+    placed = np.flatnonzero(cells.cell[:, 0] >= 0)
+    board[tuple(cells.cell[placed].T)] = placed
+    return board
+
+
 def unevenness(coupling: Coupling, cells: Cells) -> float:
     """Deviation of the log ratio of two gaps that follow each other along an axis; any order of places can be numbered.
 
     Gaps are distances of signals, :math:`\\sqrt{1 - r}`. Regular fields come to 0.08, places moved by a tenth of the
     spacing to 0.2, by more to 0.25 and above.
     """
-    board = np.full(cells.shape, -1)
-    placed = np.flatnonzero(cells.cell[:, 0] >= 0)
-    board[tuple(cells.cell[placed].T)] = placed
     ratios = [np.zeros(0)]
-    for axis in range(board.ndim):
-        rows = np.moveaxis(board, axis, 0).reshape(board.shape[axis], -1)
-        three = np.stack([rows[:-2].ravel(), rows[1:-1].ravel(), rows[2:].ravel()])
-        three = three[:, (three >= 0).all(0)]
+    for three in in_a_row(cells):
         first, second = (signal_distance(1 - coupling.dissimilarity(three[k : k + 2])) for k in (0, 1))
         ratios.append(np.log(second / first))
     every = np.concatenate(ratios)
@@ -188,9 +212,7 @@ def edges_on_lattice(coupling: Coupling, cells: Cells) -> np.ndarray:
 
 def side_by_side_cells(cells: Cells) -> np.ndarray:
     """Pairs of nodes ``[2, P]`` in neighbouring cells."""
-    board = np.full(cells.shape, -1)
-    placed = np.flatnonzero(cells.cell[:, 0] >= 0)
-    board[tuple(cells.cell[placed].T)] = placed
+    board = _board(cells)
     pairs = [np.stack([board, np.roll(board, -1, axis)]).reshape(2, -1) for axis in range(board.ndim)]
     every = np.concatenate(pairs, 1)
     return every[:, (every >= 0).all(0) & beside(cells, every)]

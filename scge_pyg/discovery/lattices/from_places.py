@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
-from scge_pyg.discovery.lattices.fitting import compact
+from scge_pyg.discovery.lattices.fitting import in_a_row, solid
 from scge_pyg.discovery.lattices.from_map import varimax
 from scge_pyg.discovery.lattices.snapping import Cells
 
@@ -21,6 +21,7 @@ _AXIAL = 0.75  # share of the short steps that lie along the axes: grids with on
 _PLACED = 0.9
 _ROUNDS = 8
 _EVEN = 0.2  # robust deviation of the log ratio of gaps that follow each other; a tenth of the spacing off makes 0.25
+_UNSURE = 1.17  # standard error of a robust deviation of T normal values, in units of it over sqrt(T)
 _LONGEST = 3  # cells that a gap between nodes of a chain may span
 
 
@@ -183,18 +184,13 @@ def regular(pos: np.ndarray, cells: Cells) -> bool:
     r"""Whether places ``[N, d]`` stand on their cells, not anywhere about them, and the cells side by side.
 
     Gaps that follow each other along an axis have a log ratio of which 1.48 times the median size is at most 0.2, as
-    with noise of a twelfth of the spacing.
+    with noise of a twelfth of the spacing, and its standard error over T > 1 ratios, :math:`0.2 \cdot 1.17 / \sqrt T`.
     """
-    board = np.full(cells.shape, -1)
-    placed = np.flatnonzero(cells.cell[:, 0] >= 0)
-    board[tuple(cells.cell[placed].T)] = placed
     ratios = [np.zeros(0)]
-    for axis in range(board.ndim):
-        rows = np.moveaxis(board, axis, 0).reshape(board.shape[axis], -1)
-        three = np.stack([rows[:-2].ravel(), rows[1:-1].ravel(), rows[2:].ravel()])
-        three = three[:, (three >= 0).all(0)]
+    for three in in_a_row(cells):
         first, second = (np.linalg.norm(pos[three[k + 1]] - pos[three[k]], axis=1) for k in (0, 1))
         ratios.append(np.log(np.maximum(second, 1e-9) / np.maximum(first, 1e-9)))
     every = np.abs(np.concatenate(ratios))
-    even = not len(every) or 1.4826 * float(np.median(every)) <= _EVEN
-    return even and compact(cells)
+    allowed = _EVEN * (1 + _UNSURE / np.sqrt(len(every))) if len(every) > 1 else _EVEN
+    even = not len(every) or 1.4826 * float(np.median(every)) <= allowed
+    return bool(even) and solid(cells)

@@ -18,6 +18,7 @@ __all__ = ["Flat", "flattened", "near_pairs", "typical_step"]
 _FLAT = 0.3  # deviation of a column in spacings, below which nothing but noise spreads along it: two rows have 0.5
 _MOST_COLUMNS = 4
 _ALONG = 0.95  # share of nodes whose two nearest are at most two steps away along a chain
+_BESIDE = 1.3  # usual gaps: longer than the side of a square, shorter than its diagonal
 _CLOSES, _HALF = 2.5, 0.6  # usual gaps, and shares of the way across, that part the ends of a chain that closes
 _FEWEST_ON_RING = 6
 _BENT = 0.1  # change of nine in ten lengths, up to which a sheet was unrolled and not squeezed
@@ -129,13 +130,27 @@ def _chain(pos: np.ndarray) -> Flat | None:
     apart = np.minimum(apart, len(order) - apart) if ring else apart
     if (apart <= 2).all(1).mean() < _ALONG:
         return None
-    along = np.r_[0.0, np.cumsum(gap)][np.argsort(order) if len(order) == num_nodes else tree.query(pos)[1]]
+    along = np.r_[0.0, np.cumsum(gap)]
+    if _side_by_side(tree, path, along, float(gap.sum()) + last if ring else 0.0).mean() > 1 - _ALONG:
+        return None
+    along = along[np.argsort(order) if len(order) == num_nodes else tree.query(pos)[1]]
     if not ring:
         return Flat(along[:, None], 1, 0.0, along)
     girth = float(gap.sum()) + last
     angle = 2 * np.pi * along / girth
     circle = girth / (2 * np.pi) * np.stack([np.cos(angle), np.sin(angle)], 1)
     return Flat(circle, 1, girth, along)
+
+
+def _side_by_side(tree: cKDTree, path: np.ndarray, along: np.ndarray, girth: float) -> np.ndarray:
+    """Which nodes of a path have one beside them that is far from them along it, as the two rows of 2 x 3 have."""
+    reach = _BESIDE * float(np.median(np.diff(along)))
+    pairs = tree.query_pairs(reach, output_type="ndarray")
+    way = np.abs(along[pairs[:, 1]] - along[pairs[:, 0]])
+    way = np.minimum(way, girth - way) if girth else way
+    found = np.zeros(len(path), dtype=bool)
+    found[pairs[way > 2 * reach]] = True
+    return found
 
 
 def _longest_path(pos: np.ndarray) -> np.ndarray:

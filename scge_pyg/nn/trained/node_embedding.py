@@ -150,10 +150,11 @@ class NodeEmbedding(Tabled):
         r"""The geometry that the places have learned, as a graph, on a lattice where they form one.
 
         * *Columns.* A table may have more than the geometry: those with no spread beyond noise fall away, chains and
-          rings get their place along the chain, bent sheets are unrolled; spheres keep their columns. Nodes that stand
-          by themselves, four spacings from all others, are a part of their own.
+          rings get their place along the chain, bent sheets are unrolled; spheres keep their columns. Nine and more
+          nodes that stand by themselves, four spacings from all others, are a part of their own.
         * *Lattice.* Cells are read off the places if these stand in rows: up to noise of 0.07 of the spacing,
           with holes, with a tenth of the nodes astray, which then have no cell. A ring of even gaps is a periodic one.
+          It takes three nodes in a chain, five in a plane (a square of four is no lattice) and nine in a volume.
         * *Edges* join neighbouring cells; off lattices the ``N dim`` nearest pairs of those that are among each other's
           ``2 dim + 2`` nearest, and what holds their pieces together. Weights are :math:`\exp(-(r_{ij}/\bar r)^2)`
           with :math:`\bar r` the median distance to the nearest node.
@@ -161,10 +162,11 @@ class NodeEmbedding(Tabled):
 
         With samples ``x`` the places are judged as :func:`scge_pyg.discover` judges its own: neighbours on them must
         predict samples nearly as well as the best partners without a map (:class:`scge_pyg.graph.fit.Fit`), or else
-        the graph has no places (``dim`` is 0, ``graph.fit.verdict`` is not ``"geometry"``). Cells are mended by the
-        coupling of the samples where these contradict the table, from half of the nodes in place; edges and weights are
-        couplings, and confidence that of ``discover``. The places may have been learned from the same samples:
-        coefficients are fitted on one half of them and judged on the other, places are not.
+        the graph has no places (``dim`` is 0, ``graph.fit.verdict`` is not ``"geometry"``). Fewer than 8 nodes are not
+        judged, and a warning says so. Cells are mended by the coupling of the samples where these contradict the table,
+        from half of the nodes in place; edges and weights are couplings, and confidence that of ``discover``. The
+        places may have been learned from the same samples: coefficients are fitted on one half of them and judged on
+        the other, places are not.
 
         Cost: :math:`O(N \log N)`; with samples that of ``discover`` but for its search.
 
@@ -175,10 +177,12 @@ class NodeEmbedding(Tabled):
             A graph over the N nodes, unit spacing. Nodes that are not live here, or constant in ``x``, are not live.
 
         Raises:
-            ValueError: If fewer than 2 nodes are live, places are not finite, or ``x`` is of another number of nodes.
+            ValueError: If fewer than 2 nodes are live, places are on the meta device, not finite or all one, or ``x``
+                is of another number of nodes.
 
         Warns:
-            UserWarning: If samples refuse the places.
+            UserWarning: If samples refuse the places, or the lattice that they form, or there are fewer than 8 nodes,
+                which nothing judges; if nodes share a place, or stand on no cell of the lattice.
 
         Example:
             >>> import torch
@@ -190,10 +194,16 @@ class NodeEmbedding(Tabled):
         """
         if self.weight.shape[0] < 2:
             raise ValueError(f"to_graph: at least 2 nodes must be live, got {self.weight.shape[0]}")
+        if self.weight.is_meta:
+            raise ValueError(
+                "to_graph: the table is on the meta device, where places have no values; give it memory and values "
+                "first, table.to_empty(device='cpu') and load_state_dict, or table.reset_parameters()"
+            )
         if not bool(torch.isfinite(self.weight).all()):
             raise ValueError("to_graph: the table has NaN or infinite places; its training diverged, try a smaller lr")
-        places = self().detach().double().numpy(force=True)
-        return graph_of_places(places, self.live.numpy(force=True), x)
+        with torch.device("cpu"):  # whatever device new tensors have by default
+            places = self().detach().double().numpy(force=True)
+            return graph_of_places(places, self.live.numpy(force=True), x)
 
     def extra_repr(self) -> str:
         dead = self.num_nodes - self.weight.shape[0]

@@ -14,13 +14,13 @@ from scipy.spatial import cKDTree
 from scge_pyg.discovery.assemble import assemble
 from scge_pyg.discovery.maps.flattening import near_pairs, typical_step
 from scge_pyg.discovery.parts.on_places import judged_places, placed_part
-from scge_pyg.discovery.parts.part import Part
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 from scge_pyg.discovery.signals.signals import Signals
 from scge_pyg.discovery.signals.twins import without_near_twins
 from scge_pyg.graph.shared_graph import SharedGraph
+from scge_pyg.nn.trained.place_advice import advice_on_places
 
 __all__ = ["graph_of_places"]
 
@@ -65,7 +65,9 @@ def graph_of_places(places: np.ndarray, live: np.ndarray, x: Any = None, seed: i
     if x is None:
         nodes = np.flatnonzero(live)
         rows = _Rows(nodes[np.lexsort(places[nodes].T)])
-        parts = [(own, placed_part(places[rows.order[own]])) for own in _parts(places[rows.order])]
+        own_places = _apart(places[rows.order])
+        parts = [(own, placed_part(own_places[own])) for own in _parts(own_places)]
+        _warn(advice_on_places(own_places, rows.order, parts, False))
         return assemble(rows, parts, len(live), None, 0, {})
     samples = read(x, seed=seed)
     if len(samples.live) != len(live):
@@ -75,14 +77,28 @@ def graph_of_places(places: np.ndarray, live: np.ndarray, x: Any = None, seed: i
         )
     signals = _known(without_near_twins(prepare(samples)), live)
     signals = aligned_in_time(signals, node_delays(signals))
-    own_places = places[signals.order]
+    own_places = _apart(places[signals.order])
     judged = []
     for own in _parts(own_places):
         taken = signals if len(own) == signals.num_nodes else signals.take(own)
         judged.append((own, judged_places(own_places[own], taken, seed)))
-    graph = assemble(signals, judged, len(live), samples.names, len(samples.values), {})
-    _warn(judged)
-    return graph
+    _warn(advice_on_places(own_places, signals.order, judged, True))
+    return assemble(signals, judged, len(live), samples.names, len(samples.values), {})
+
+
+def _apart(places: np.ndarray) -> np.ndarray:
+    """The places, which may not all be one."""
+    if len(places) > 1 and not np.ptp(places, axis=0).any():
+        raise ValueError(
+            f"to_graph: all {len(places)} nodes stand on one place, which has no geometry; start the table from places "
+            f"apart, as NodeEmbedding({len(places)}, 2) does"
+        )
+    return places
+
+
+def _warn(texts: list[str]) -> None:
+    for text in texts:
+        warnings.warn(f"to_graph: {text}", UserWarning, stacklevel=4)
 
 
 def _known(signals: Signals, live: np.ndarray) -> Signals:
@@ -95,7 +111,7 @@ def _known(signals: Signals, live: np.ndarray) -> Signals:
 
 
 def _parts(places: np.ndarray) -> list[np.ndarray]:
-    """Rows of each part, by falling size: near places hang together, however few they are."""
+    """Rows of each part, by falling size: near places hang together, each with its eight nearest."""
     count = len(places)
     if count < 3:
         return [np.arange(count)]
@@ -104,23 +120,3 @@ def _parts(places: np.ndarray) -> list[np.ndarray]:
     label = connected_components(sp.csr_matrix((np.ones(pairs.shape[1]), pairs), (count, count)), directed=False)[1]
     size = np.bincount(label)
     return [np.flatnonzero(label == part) for part in np.argsort(-size, kind="stable")]
-
-
-def _warn(parts: list[tuple[np.ndarray, Part]]) -> None:
-    """Say which places the samples refused, with their figures."""
-    for nodes, part in parts:
-        verdict = part.verdict
-        if verdict is not None and verdict.verdict != "geometry":
-            why = f"ratio {verdict.ratio:.2f} +- {verdict.error:.2f}"
-            if verdict.factors:
-                why += f", but {verdict.factors} factors without places explain as much"
-            if verdict.verdict == "undecided":
-                why = "too short a recording to judge"
-            warnings.warn(
-                f"to_graph: the places of {len(nodes)} nodes are no geometry of these samples ({verdict.verdict}): "
-                f"neighbours on them predict a node by {verdict.gain:.3f} nats, the best partners without a map by "
-                f"{verdict.ceiling:.3f}, random ones by {verdict.chance:.3f} ({why}); the graph is edges without "
-                f"places. Train the table longer, with HebbianLoss beside the task, or see what discover(x) finds",
-                UserWarning,
-                stacklevel=4,
-            )

@@ -65,3 +65,17 @@ def test_how_even_rows_must_be(noise, even):
     pos = grid(15, 15)
     cells = Cells(pos.astype(int), (15, 15), (False, False), np.ones(225), 0.0)
     assert regular(pos + noise * np.random.default_rng(100).standard_normal(pos.shape), cells) is even
+
+
+def test_few_gaps_say_less_about_how_even_they_are():
+    """Of places with noise 0.07, 3 x 3 have 6 gaps that follow each other, 2 x 5 also; one alone says nothing more."""
+    generator = np.random.default_rng(100)
+    for shape in ((3, 3), (2, 5)):
+        pos = grid(*shape)
+        cells = Cells(pos.astype(int), shape, (False, False), np.ones(len(pos)), 0.0)
+        for noise, least, most in ((0.07, 0.8, 1.0), (0.3, 0.0, 0.1)):
+            kept = [regular(pos + noise * generator.standard_normal(pos.shape), cells) for _ in range(200)]
+            assert least <= np.mean(kept) <= most
+    cells = Cells(np.arange(3)[:, None], (3,), (False,), np.ones(3), 0.0)
+    assert regular(np.array([[0.0], [1.0], [2.12]]), cells)
+    assert not regular(np.array([[0.0], [1.0], [2.25]]), cells)

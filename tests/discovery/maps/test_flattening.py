@@ -36,3 +36,14 @@ def test_arcs_rings_and_what_closes():
     assert flattened(tube).pos.shape[1] == 3
     sheet = np.stack([6 * np.cos(rows[:, 0] / 6), 6 * np.sin(rows[:, 0] / 6), rows[:, 1]], 1)
     assert flattened(sheet).pos.shape[1] == flattened(sheet).dim == 2
+
+
+@pytest.mark.parametrize("length", [3, 4, 15])
+def test_two_rows_are_no_chain_that_turns_back(length):
+    generator = np.random.default_rng(100)
+    for _ in range(8):  # which way round the spanning tree goes hangs on the order of equal lengths
+        flat = flattened(generator.permutation(grid(2, length)))
+        assert (flat.dim, flat.along) == (2, None)
+    there = np.stack([np.arange(30.0), np.zeros(30)], 1)  # and back, far enough apart to be one
+    back = flattened(np.concatenate([there, there[::-1] + np.array([0.0, 3.0])]))
+    assert (back.dim, back.girth) == (1, 0.0)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from scge_pyg import NodeEmbedding, SharedGraph, discover
+from scge_pyg.datasets import PhotoPatches
 from scge_pyg.datasets.layouts import blue_noise_points
 from scge_pyg.metrics import cell_accuracy
 
@@ -76,7 +77,9 @@ def test_nodes_astray_have_no_cell_but_a_place():
     inside = table.weight.detach().mean(0)
     with torch.no_grad():
         table.weight[astray] = inside + 0.5 + 0.31 * torch.arange(10).unsqueeze(1) * torch.tensor([1.0, -1.0])
-    graph = table.to_graph()
+    named = ", ".join(map(str, range(0, 160, 20)))
+    with pytest.warns(UserWarning, match=rf"10 of 196 nodes have no cell on the lattice 14x14: {named} and 2 more;"):
+        graph = table.to_graph()
     placed = graph.lattice.placed
     assert placed.sum() >= 186
     right = torch.ones(196, dtype=torch.bool)
@@ -208,6 +211,101 @@ def test_a_ring_judged_with_two_nodes_swapped():
     assert graph.lattice.periodic == (True,)
     steps = graph.lattice.cell.squeeze(1).roll(-1) - graph.lattice.cell.squeeze(1)
     assert len((steps % 30).unique()) == 1
+
+
+def test_small_photo_grids_keep_the_lattice_that_discover_finds():
+    side = 6
+    ds = PhotoPatches(side, side, 10000, seed=101)
+    table, cells = learned(ds.cells.numpy(), 2, unit=0.8)
+    order = [side * row + column for row, column in cells]
+    graph = table.to_graph(ds.x[:, order, 0])
+    assert graph.lattice.shape == discover(ds.x[..., 0]).lattice.shape == (side, side)
+    assert share_in_place(graph, cells) == 1
+    assert graph.fit.verdict == "geometry"
+
+
+def test_a_lattice_that_samples_contradict_is_told():
+    """The table stands on a grid, the sensors beside it."""
+    points = torch.from_numpy(cells_of(6, 6)).float()
+    points = points + 0.25 * torch.randn(36, 2, generator=torch.Generator().manual_seed(100))
+    x = PhotoPatches(12, 12, 3000, seed=100, points=points - points.min(0).values).x[..., 0]
+    with pytest.warns(UserWarning, match="36 nodes form a lattice 6x6, and couplings of these samples do not"):
+        graph = NodeEmbedding.from_grid((6, 6)).to_graph(x)
+    assert (graph.lattice, graph.dim, graph.fit.verdict) == (None, 2, "geometry")
+
+
+def test_too_few_nodes_to_judge_are_told():
+    noise = torch.randn(400, 8, generator=torch.Generator().manual_seed(100))
+    with pytest.warns(UserWarning, match="the places of 6 nodes are too few to judge by samples, which takes 8"):
+        graph = NodeEmbedding(6, seed=100).to_graph(noise[:, :6])
+    assert (graph.dim, graph.fit) == (2, None)
+    with pytest.warns(UserWarning, match="the places of 8 nodes are no geometry of these samples"):
+        assert NodeEmbedding(8, seed=100).to_graph(noise).dim == 0
+
+
+@pytest.mark.parametrize("columns", [0, 2])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 4), (3, 3), (2, 2, 3), (2, 2, 4)], ids=str)
+def test_the_smallest_grids(shape, columns):
+    table, cells = learned(cells_of(*shape), len(shape) + columns, unit=0.7)
+    graph = table.to_graph()
+    assert sorted(graph.lattice.shape) == sorted(shape)
+    assert graph.num_edges == SharedGraph.from_grid(shape).num_edges
+    assert share_in_place(graph, cells) == 1
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 2), (2, 2, 2)], ids=str)
+def test_what_is_too_small_for_a_lattice_is_places(shape):
+    graph = NodeEmbedding.from_grid(shape).to_graph()
+    assert graph.lattice is None
+    assert graph.dim == len(shape)
+    torch.testing.assert_close(
+        torch.cdist(graph.pos, graph.pos), torch.cdist(*[torch.from_numpy(cells_of(*shape)).float()] * 2)
+    )
+
+
+def further(places, *more):
+    return torch.from_numpy(np.concatenate([places, more]))
+
+
+def test_a_chain_with_a_hook_at_its_end():
+    chain = np.stack([np.arange(12.0), np.zeros(12)], 1)
+    long = NodeEmbedding.from_points(further(chain, [11.0, 1.0], [11.0, 2.0])).to_graph()
+    assert (long.dim, long.lattice.shape) == (1, (14,))
+    assert long.lattice.placed.all()
+    with pytest.warns(UserWarning, match="1 of 13 nodes has no cell on the lattice 12: 12; convolutions .* to_graph.x"):
+        short = NodeEmbedding.from_points(further(chain, [11.0, 1.0])).to_graph()
+    assert (short.dim, short.lattice.placed.sum()) == (1, 12)
+    back = NodeEmbedding.from_points(further(chain, [11.0, 1.0], [10.0, 1.0], [9.0, 1.0])).to_graph()
+    assert (back.dim, back.lattice) == (2, None)
+    assert {11, 12} == set(back.edge_index[:, (back.edge_index == 12).any(0)].flatten().tolist()) & {11, 12}
+
+
+def test_nodes_that_share_a_place():
+    points = torch.from_numpy(cells_of(5, 6)).double()
+    points[4] = points[3]
+    with (
+        pytest.warns(UserWarning, match=r"1 node stands exactly where another does: 4 \(on 3\); a layer cannot"),
+        pytest.warns(UserWarning, match="1 of 30 nodes has no cell on the lattice 5x6: 4;"),
+    ):
+        graph = NodeEmbedding.from_points(points).to_graph()
+    assert (~graph.lattice.placed).nonzero().tolist() == [[4]]
+    for points in (torch.zeros(9, 2), torch.ones(2, 3)):
+        with pytest.raises(
+            ValueError, match=rf"all {len(points)} nodes stand on one place.*NodeEmbedding\({len(points)}, 2"
+        ):
+            NodeEmbedding.from_points(points).to_graph()
+    with pytest.raises(ValueError, match="all 9 nodes stand on one place"):
+        NodeEmbedding.from_points(torch.zeros(9, 2)).to_graph(torch.randn(100, 9))
+
+
+def test_devices_without_memory():
+    table = NodeEmbedding.from_grid((4, 5))
+    with torch.device("meta"):
+        graph = table.to_graph()
+    assert graph.lattice.shape == (4, 5)
+    assert graph.pos.device.type == "cpu"
+    with pytest.raises(ValueError, match=r"table is on the meta device.*to_empty.*reset_parameters"):
+        table.to("meta").to_graph()
 
 
 def test_irregular_places_judged(samples):
