@@ -17,24 +17,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-__all__ = ["Block", "signed", "tap_matrices", "tap_values"]
+from scge_pyg.nn.fixed.tap_sums import matrices, plain_sums, values
 
-_MIN_INNER = 64
-
-
-class Block(NamedTuple):
-    """Targets ``first`` to ``last - 1``, and where their entries of each tap begin and end."""
-
-    first: int
-    last: int
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
+__all__ = ["signed", "tap_matrices", "tap_values"]
 
 
 def tap_values(columns: Tensor, weight: Tensor, *tables: Any) -> Tensor:
@@ -64,22 +54,6 @@ def _adjoint(tables: tuple[Any, ...], targets: int) -> tuple[Any, ...]:
     return *tables[3:6], *tables[:3], tables[7], tables[6], targets
 
 
-def _values(columns: Tensor, weight: Tensor, *tables: Any) -> Tensor:
-    index, pointer, phi, *_, blocks, _, targets = tables
-    taps, channels, out_channels = weight.shape
-    batch = columns.shape[1] // channels
-    if columns.shape[0] < targets:
-        products = (columns.reshape(-1, channels) @ weight).view(taps * len(columns), -1)
-        return _sums(products, index, pointer, phi)
-    y = columns.new_zeros(targets, batch * out_channels)
-    for block in blocks:
-        rows = y[block.first : block.last].view(-1, out_channels)
-        for part in _taps_per_product(channels, taps):
-            z = _gather(columns, channels, index, pointer, phi, block, part)
-            rows.addmm_(z, weight[part.start : part.stop].reshape(-1, out_channels))
-    return y
-
-
 def _gradients_of_values(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     columns, weight, *tables = ctx.saved_tensors
     tables = (*tables, *ctx.rest)
@@ -96,7 +70,7 @@ class _Values(torch.autograd.Function):
     @staticmethod
     @signed
     def forward(*inputs: Any) -> Tensor:
-        return _values(*inputs)
+        return values(*inputs)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -130,18 +104,11 @@ class _Values(torch.autograd.Function):
             taps, channels, _ = weight.shape
             if len(columns) < targets:
                 products = torch.einsum("mbc,pcf->pmbf", columns.unflatten(1, (-1, channels)), weight)
-                return _plain_sums(products.flatten(0, 1).flatten(1), index, pointer, phi)
-            met = _plain_sums(columns, index, pointer, phi).view(taps, targets, -1, channels)
+                return plain_sums(products.flatten(0, 1).flatten(1), index, pointer, phi)
+            met = plain_sums(columns, index, pointer, phi).view(taps, targets, -1, channels)
             return torch.einsum("pnbc,pcf->nbf", met, weight).flatten(1)
 
         return torch.vmap(plain, (of_columns, of_weight))(columns, weight), 0
-
-
-def _matrices(columns: Tensor, rows: Tensor, size: tuple[int, int, int], *tables: Any) -> Tensor:
-    if len(columns) < len(rows):  # the entries are those of the adjoint map, one sum for each tap and source
-        found = _gathered_product(rows, columns, (size[0], size[2], size[1]), tables[3:6], tables[7])
-        return found.transpose(1, 2)
-    return _gathered_product(columns, rows, size, tables[:3], tables[6])
 
 
 def _gradients_of_matrices(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -159,7 +126,7 @@ class _Matrices(torch.autograd.Function):
     @staticmethod
     @signed
     def forward(*inputs: Any) -> Tensor:
-        return _matrices(*inputs)
+        return matrices(*inputs)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -197,9 +164,9 @@ class _Matrices(torch.autograd.Function):
 
         def plain(columns: Tensor, rows: Tensor) -> Tensor:
             if len(columns) < targets:
-                met = _plain_sums(rows, back_index, back_pointer, back_phi).view(taps, len(columns), -1, widths[1])
+                met = plain_sums(rows, back_index, back_pointer, back_phi).view(taps, len(columns), -1, widths[1])
                 return torch.einsum("pmbf,mbc->pcf", met, columns.unflatten(1, (-1, widths[0])))
-            met = _plain_sums(columns, index, pointer, phi).view(taps, targets, -1, widths[0])
+            met = plain_sums(columns, index, pointer, phi).view(taps, targets, -1, widths[0])
             return torch.einsum("pnbc,nbf->pcf", met, rows.unflatten(1, (-1, widths[1])))
 
         return torch.vmap(plain, (of_columns, of_rows))(columns, rows), 0
@@ -212,7 +179,7 @@ class _CompiledValues(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         ctx.save_for_backward(*inputs[:8])
         ctx.rest = inputs[8:]
-        return _values(*inputs)
+        return values(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -224,7 +191,7 @@ class _CompiledMatrices(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Any) -> Tensor:
         ctx.save_for_backward(*inputs[:2], *inputs[3:9])
         ctx.rest = inputs[9:]
-        return _matrices(*inputs)
+        return matrices(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -233,54 +200,3 @@ class _CompiledMatrices(torch.autograd.Function):
 
 def _total(parts: list[Tensor]) -> Tensor:
     return functools.reduce(torch.add, parts)
-
-
-def _gather(
-    columns: Tensor, channels: int, index: Tensor, pointer: Tensor, phi: Tensor, block: Block, taps: range
-) -> Tensor:
-    """Tap values ``[targets * B, len(taps) * C]`` of the targets of a block."""
-    if columns.shape[1] == 0:
-        return columns.new_zeros(0, channels * len(taps))
-    targets = (pointer.numel() - 1) // len(block.begin)
-    found = []
-    for tap in taps:
-        entries = slice(block.begin[tap], block.end[tap])
-        offsets = pointer[tap * targets + block.first : tap * targets + block.last + 1] - block.begin[tap]
-        found.append(_sums(columns, index[entries], offsets, phi[entries]).view(-1, channels))
-    return found[0] if len(found) == 1 else torch.cat(found, 1)
-
-
-def _sums(rows: Tensor, index: Tensor, pointer: Tensor, phi: Tensor) -> Tensor:
-    return F.embedding_bag(index, rows, pointer, mode="sum", per_sample_weights=phi, include_last_offset=True)
-
-
-def _plain_sums(rows: Tensor, index: Tensor, pointer: Tensor, phi: Tensor) -> Tensor:
-    """The same in operators that have all derivatives."""
-    total = torch.repeat_interleave(pointer.diff())
-    entries = rows.index_select(0, index) * phi.unsqueeze(1)
-    return rows.new_zeros(pointer.numel() - 1, rows.shape[1]).index_add(0, total, entries)
-
-
-def _taps_per_product(channels: int, taps: int) -> list[range]:
-    step = max(1, _MIN_INNER // max(1, channels))
-    return [range(first, min(first + step, taps)) for first in range(0, taps, step)]
-
-
-def _gathered_product(
-    columns: Tensor,
-    grad: Tensor,
-    size: tuple[int, int, int],
-    table: tuple[Tensor, Tensor, Tensor],
-    blocks: tuple[Block, ...],
-) -> Tensor:
-    taps, channels, out_channels = size
-    parts: list[Tensor] = []
-    for number, part in enumerate(_taps_per_product(channels, taps)):
-        for block in blocks:
-            z = _gather(columns, channels, *table, block, part)
-            product = z.t() @ grad[block.first : block.last].reshape(-1, out_channels)
-            if number == len(parts):
-                parts.append(product)
-            else:
-                parts[number] = parts[number] + product
-    return torch.cat(parts).view(taps, channels, out_channels)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from scge_pyg.nn.fixed.tables import Tabled
-from scge_pyg.nn.fixed.tap_function import Block, tap_values
+from scge_pyg.nn.fixed.tap_function import tap_values
+from scge_pyg.nn.fixed.tap_sums import Block
 from scge_pyg.nn.fixed.tap_table import TapTable
 
 __all__ = ["TapProduct", "Wiring"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 
-__all__ = ["NodeSet", "check_arguments", "dim_of", "resolve_nodes"]
+__all__ = ["NodeSet", "check_arguments", "check_sizes", "dim_of", "resolve_nodes"]
 
 NodeSet = SharedGraph | NodeEmbedding
 
@@ -41,6 +41,15 @@ def resolve_nodes(
 def dim_of(nodes: NodeSet) -> int:
     """Number of coordinates of a node set."""
     return nodes.dim if isinstance(nodes, NodeEmbedding) else nodes.pos.shape[1]
+
+
+def check_sizes(sizes: dict[str, int], content: str | None) -> None:
+    """Refuse sizes, by name, that are no positive integers, and heads that nothing would tell apart."""
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"SCGEConv: {name} must be a positive integer, got {value!r}")
+    if sizes["heads"] > 1 and content is None:
+        raise ValueError(f"SCGEConv: heads={sizes['heads']} would all be alike without content; use content or heads=1")
 
 
 def check_arguments(

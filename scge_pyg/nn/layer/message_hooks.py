@@ -37,6 +37,7 @@ class MessageHooks(MessagePassing):
     num_targets: int
     edge_order: Tensor | None
     propagate: Callable[..., Tensor]
+    _heard: Callable[..., Heard | Wiring]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """An explainer's mask is no parameter of the layer: PyG would leave it among them, and take no tensor after."""
@@ -96,6 +97,15 @@ class MessageHooks(MessagePassing):
             )
         masked: Tensor = super().explain_message(inputs, dim_size)
         return masked
+
+    @property
+    def edge_index(self) -> Tensor:
+        """The wiring of the layer ``[2, E]``: from each source to the targets that hear it.
+
+        An estimator that draws its neighbours draws anew in training mode; in evaluation mode it takes the best.
+        """
+        with torch.no_grad():
+            return self._wiring(self._heard(None, None, None))[0]
 
     def _wiring(self, heard: Heard | Wiring) -> Wiring:
         """The edges, those of a graph as it lists them."""

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 from scge_pyg.nn.fixed.fingerprint import Fingerprinted
 from scge_pyg.nn.fixed.neighbor_attention import Heard, NeighborAttention
 from scge_pyg.nn.fixed.tap_product import TapProduct, Wiring
-from scge_pyg.nn.layer.arguments import NodeSet, resolve_nodes
+from scge_pyg.nn.layer.arguments import NodeSet, check_sizes, resolve_nodes
 from scge_pyg.nn.layer.batching import as_batch, as_given, as_present
 from scge_pyg.nn.layer.engine import build_engine
 from scge_pyg.nn.layer.from_attention import FromAttention
@@ -122,8 +122,6 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
         (torch.Size([2, 1024, 16]), torch.Size([2, 9216]), torch.Size([2, 9216, 2]))
     """
 
-    edge_order: Tensor | None
-
     def __init__(
         self,
         in_channels: int,
@@ -154,11 +152,7 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
     ) -> None:
         super().__init__(**{"aggr": "add", "node_dim": -2, **kwargs})
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "num_bases": num_bases, "heads": heads}
-        for name, value in (sizes | {"refresh_every": refresh_every}).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"SCGEConv: {name} must be a positive integer, got {value!r}")
-        if heads > 1 and content is None:
-            raise ValueError(f"SCGEConv: heads={heads} would all be alike without content; use content or heads=1")
+        check_sizes(sizes | {"refresh_every": refresh_every}, content)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.heads, self.concat, self.num_bases = heads, concat, num_bases
         self.refresh_every, self._calls = refresh_every, 0
@@ -242,15 +236,6 @@ class SCGEConv(FromDense, FromAttention, MessageHooks, Fingerprinted):
     def trainable(self) -> bool:
         """Whether the places of a node set are trained."""
         return isinstance(self.source, NodeEmbedding) or isinstance(self.target, NodeEmbedding)
-
-    @property
-    def edge_index(self) -> Tensor:
-        """The wiring of the layer ``[2, E]``: from each source to the targets that hear it.
-
-        An estimator that draws its neighbours draws anew in training mode; in evaluation mode it takes the best.
-        """
-        with torch.no_grad():
-            return self._wiring(self._heard(None, None, None))[0]
 
     def forward(
         self,
