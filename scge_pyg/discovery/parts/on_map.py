@@ -15,13 +15,14 @@ from scge_pyg.discovery.maps.calibration import CHANCE, PARTNERS, calibrated_pla
 from scge_pyg.discovery.maps.chain import along_chain, around_ring
 from scge_pyg.discovery.maps.dimension import tangent_dimension
 from scge_pyg.discovery.maps.places import draw_places, unexplained
-from scge_pyg.discovery.maps.wiring import partners, wire
+from scge_pyg.discovery.maps.wiring import partners, strong_edges, wire
 from scge_pyg.discovery.parts.edges import WEAKEST, lengths_of, link_pairs, nearest_edges, settled_edges, spacing
 from scge_pyg.discovery.parts.on_lattice import MOST_AXES, as_part
 from scge_pyg.discovery.parts.part import UNJUDGED, Part
 from scge_pyg.discovery.parts.views import View
 from scge_pyg.graph.drawing.assembly import choose_map
-from scge_pyg.graph.drawing.wiring import strength_of
+from scge_pyg.graph.drawing.dimension import intrinsic_dimension
+from scge_pyg.graph.drawing.wiring import adjacency_of, strength_of
 
 __all__ = ["on_map"]
 
@@ -36,7 +37,8 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
 
     In two and more dimensions that is a calibrated map (:func:`calibrated_places`). Maps by either coupling, from few
     and from many links, are drawn for chains and rings, which are then spaced by a curve of their own
-    (:func:`along_chain`), and where it predicts less than the maps that were judged.
+    (:func:`along_chain`), and where it predicts less than the maps that were judged. The map of a wiring
+    (:func:`_wired_map`) that predicts as well as these is preferred: it has rows, and at times fewer columns.
     """
     columns = choice.columns
     if dim is not None and not _agrees(choice, dim):
@@ -47,8 +49,8 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
     for view in views:
         if not line:
             drawn.append(_calibrated(view, court, columns, noise))
-        if view.direct and (dim or choice.dim) == columns <= MOST_AXES:
-            flat = _wired_map(view.direct[0], columns, seed)
+        for axes in _axes(view, columns, dim or choice.dim, dim) if view.direct else ():
+            flat = _wired_map(view.direct[0], axes, seed)
             wired += [] if flat is None else [(_gain(court, flat), view.direct[0], flat, view)]
     wanted = choice.verdict.gain * (_ABOUT if views[0].signals.num_nodes > DENSE_NODES else 1)
     reached = max(map(_first, drawn), default=-np.inf)
@@ -76,6 +78,21 @@ def on_map(views: list[View], court: Court, choice: Choice, dim: int | None, sna
         confidence = np.minimum(confidence, UNJUDGED)
     judged = (choice, choice.verdict, court.rows)
     return Part(pos, edges, weight, own, confidence, view.sign, None, *judged, coupling.name)
+
+
+def _axes(view: View, columns: int, judged: int, dim: int | None) -> list[int]:
+    """Numbers of columns for a map of the wiring: those judged, and as many as its strong edges have dimensions.
+
+    Borders that are alike, such as the black ones of pictures of single objects, bend the maps that are judged towards
+    each other, which takes more columns than a surface has; a wiring without shortcuts draws it flat.
+    """
+    wanted = [columns] if judged == columns else []
+    if columns > 2:
+        direct = view.direct[0]
+        strong = adjacency_of(strong_edges(direct.matrix, direct.noise), view.signals.num_nodes)
+        own = intrinsic_dimension(strong) if dim is None else dim
+        wanted += [own] if 1 < own < columns else []
+    return [axes for axes in wanted if axes <= MOST_AXES]
 
 
 def _calibrated(view: View, court: Court, columns: int, noise: float) -> _Drawn:

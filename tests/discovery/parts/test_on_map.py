@@ -8,7 +8,7 @@ from scge_pyg.discovery.judgement.court import Court
 from scge_pyg.discovery.judgement.judge import choose
 from scge_pyg.discovery.maps.places import unexplained
 from scge_pyg.discovery.parts import on_map
-from scge_pyg.discovery.parts.on_map import _calibrated, _truest
+from scge_pyg.discovery.parts.on_map import _axes, _calibrated, _truest
 from scge_pyg.discovery.parts.views import views_of
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
@@ -111,3 +111,41 @@ def test_a_wired_map_that_predicts_less_is_none_of_a_grid():
     with pytest.warns(UserWarning, match="1 node is predicted no better"):
         graph = discover(x)
     assert trustworthiness(graph.pos, places, 5) > 0.92  # 0.888 on the map of a wiring, 1.5 % short
+
+
+@pytest.fixture
+def field():
+    """Maker of smoothed noise on a square, and of its cells, in an unknown order."""
+
+    def make(side, num_samples, seed, bright=0.0):
+        """If ``bright``, each sample shows the noise in a rectangle on black, which leaves the borders alike."""
+        rng = torch.Generator().manual_seed(seed)
+        noise = torch.randn(num_samples, 1, side + 2, side + 2, generator=rng)
+        x = torch.nn.functional.conv2d(noise, torch.tensor([[[[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]]]) / 6)[:, 0]
+        if bright:
+            half = side / 2 * (0.6 + torch.rand(num_samples, 2, 1, generator=rng) / 2)
+            shown = torch.sigmoid(2 * (half - (torch.arange(side) - (side - 1) / 2).abs()))
+            x = (bright + x) * shown[:, 0, :, None] * shown[:, 1, None]
+        order = torch.randperm(side * side, generator=rng)
+        return x.flatten(1)[:, order], torch.stack([order // side, order % side], 1)
+
+    return make
+
+
+@pytest.mark.parametrize("seed", [100, 101])
+def test_borders_alike_bend_no_map_of_pictures(field, seed):
+    """The maps that are judged bend into three columns, with a trustworthiness of 0.92 to 0.94."""
+    x, cells = field(10, 1000, seed, bright=4.0)
+    graph = discover(x, snap=False)
+    assert (graph.dim, graph.pos.shape) == (2, (100, 2))
+    assert trustworthiness(graph.pos.double(), cells.double(), 8) > 0.985
+
+
+def test_a_wiring_is_drawn_in_its_own_dimension_where_more_columns_were_judged(judged, field):
+    views, *_ = judged(field(16, 1500, 0)[0])
+    assert _axes(views[0], 4, 4, None) == [2]
+    assert _axes(views[0], 3, 3, None) == [3, 2]
+    assert _axes(views[0], 2, 2, None) == [2]
+    assert _axes(views[0], 4, 2, 2) == [2]
+    assert _axes(views[0], 2, 1, None) == []
+    assert _axes(views[0], 3, 1, 1) == []
