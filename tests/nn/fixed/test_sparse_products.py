@@ -92,6 +92,21 @@ def test_second_derivatives_where_weights_are_made_from_features():
     assert torch.autograd.gradgradcheck(attended, x)
 
 
+@pytest.mark.parametrize("targets", [2**10, 2**10 + 1, 2**13, 2**13 + 1])
+def test_sums_back_at_all_sizes(targets):
+    """Entries are sorted in ways that depend on their number: 4 for each target."""
+    index = torch.randint(0, 50, (targets, 4), generator=torch.Generator().manual_seed(0))
+    rows, value = draw(targets, 2).detach(), draw(4 * targets, seed=1).detach()
+    step = targets // 2
+    total = torch.zeros(1, 50, 2, dtype=torch.float64)
+    for number, back in enumerate(pair_entries(index, 50).adjoints(step)):
+        own = slice(number * step, min((number + 1) * step, targets))
+        back.add(total, rows[own], value.view(targets, 4)[own].flatten())
+    expected = torch.zeros(50, 2, dtype=torch.float64)
+    expected.index_add_(0, index.flatten(), rows.repeat_interleave(4, 0) * value.unsqueeze(1))
+    torch.testing.assert_close(total[0], expected)
+
+
 def test_no_entries_at_all():
     x, weight = draw(2, 3, 2), draw(1, 4, 5)
     value = draw(1, 1, 0)
