@@ -1,0 +1,41 @@
+"""Which library an object comes from, without importing it, and the import of what is needed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["import_extra", "is_of", "suffix"]
+
+
+def import_extra(module: str, extra: str, purpose: str) -> Any:
+    """Import a package that isn't a core dependency, or say which extra brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{purpose} needs the extra '{extra}': pip install 'scge-pyg[{extra}]'") from error
+
+
+def is_of(source: Any, package: str, *names: str) -> bool:
+    """Whether an object's class, or one that it inherits from, is one of those of a package.
+
+    Example:
+        >>> import numpy
+        >>> is_of(numpy.ma.zeros(3), "numpy", "ndarray"), is_of(3.0, "numpy", "ndarray")
+        (True, False)
+    """
+    return any(kind.__module__.partition(".")[0] == package and kind.__name__ in names for kind in type(source).__mro__)
+
+
+def suffix(source: Any) -> str:
+    """Suffix of a path in small letters, without ``.gz`` behind it; empty for other objects.
+
+    Example:
+        >>> suffix("a/B.CSV.gz"), suffix(3)
+        ('.csv', '')
+    """
+    if not isinstance(source, str | os.PathLike):
+        return ""
+    return Path(os.fspath(source).lower().removesuffix(".gz")).suffix

@@ -1,0 +1,65 @@
+"""`read`: any file or object of the field as `Signals`, by the format that knows it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from scge_pyg.io.formats import matlab, netcdf, pandas_frames, raw_binary, wav, xarray_arrays
+from scge_pyg.io.libraries import suffix
+from scge_pyg.io.signals import Signals
+
+__all__ = ["format_of", "read"]
+
+_FORMATS: tuple[ModuleType, ...] = (raw_binary, matlab, wav, netcdf, xarray_arrays, pandas_frames)
+
+
+def format_of(source: Any) -> ModuleType | None:
+    """The module that reads ``source``; None where no format knows it."""
+    return next((form for form in _FORMATS if form.matches(source)), None)
+
+
+def read(source: Any, **options: Any) -> Signals:
+    """Read samples, their nodes' names, their rate and which nodes are dead from an object or a file.
+
+    The format is found by the class of the object or the suffix of the file, and its library is imported then. What
+    can be read in blocks stays where it is.
+
+    Args:
+        source: An object of mne, SpikeInterface, anndata, xarray or pandas, or the path of a file.
+        options: What the format takes beside, such as ``raw="int16", channels=64, rate=30000`` for a file of bare
+            numbers, ``key=`` for one of several arrays, ``node_dims=("lat", "lon")`` for a field; the modules of
+            :mod:`scge_pyg.io.formats` say what each means.
+
+    Raises:
+        TypeError: If no format knows the object, or the format doesn't take an option.
+        ValueError: If the content is not what the format says.
+        FileNotFoundError: If there is no such file.
+        ImportError: If a library is missing; the message names the extra.
+
+    Example:
+        >>> import pandas
+        >>> read(pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]}))
+        Signals(samples=[2, 2])
+    """
+    is_path = isinstance(source, str | os.PathLike)
+    form = raw_binary if is_path and "raw" in options else format_of(source)
+    if form is None:
+        what = f"the suffix {suffix(source)!r} of {source}" if is_path else f"an object of {type(source).__name__}"
+        known = ", ".join(sorted({end for one in _FORMATS for end in one.SUFFIXES}))
+        raise TypeError(
+            f"read: no format knows {what}; known are files with {known}, and objects of pandas, xarray, mne, anndata "
+            f"and SpikeInterface; a file of bare numbers is read with raw='int16', channels=..."
+        )
+    taken = list(inspect.signature(form.read).parameters)[1:]
+    if foreign := [name for name in options if name not in taken]:
+        raise TypeError(
+            f"read: {form.NAME} takes no {foreign[0]}; it takes {', '.join(taken) if taken else 'no options'}"
+        )
+    if is_path and not Path(os.fspath(source).partition("::")[0]).exists():
+        raise FileNotFoundError(f"read: {source} does not exist")
+    found: Signals = form.read(Path(source) if is_path else source, **options)
+    return found
