@@ -163,6 +163,7 @@ def test_the_core_works_without_extras():
     ("code", "extra"),
     [
         ("from scge_pyg.datasets import DigitsNodes; DigitsNodes()", "demo"),
+        ("from scge_pyg.transforms import TextToNodes; TextToNodes()", "demo"),
         ("from scge_pyg.datasets import PhotoPatches; PhotoPatches(8, 8, 10)", "demo"),
         (
             "import torch; from scge_pyg.graph import knn; knn(torch.rand(9, 2), torch.rand(9, 2), 1, backend='faiss')",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import shutil
 import urllib.request
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from safetensors.torch import load_file, save
@@ -18,16 +17,9 @@ from torch import Tensor
 from torch_geometric.data import Data, Dataset
 
 from scge_pyg.transforms import ImageToNodes
+from scge_pyg.transforms.extras import import_extra
 
 __all__ = ["NodeDataset", "RawNodeDataset", "import_extra"]
-
-
-def import_extra(module: str, extra: str, purpose: str) -> Any:
-    """Import a package that isn't a core dependency, or say which extra brings it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs the extra '{extra}': pip install 'scge-pyg[{extra}]'") from error
 
 
 class NodeDataset(Dataset):  # type: ignore[misc, unused-ignore]

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from scge_pyg.graph import Lattice, SharedGraph
+from scge_pyg.transforms.pieces import checked_sample, checked_tensor
 
 __all__ = ["ImageToNodes", "NodesToImage"]
 
@@ -18,6 +19,10 @@ class ImageToNodes(BaseTransform):
 
     Takes a tensor, or a PyG ``Data`` whose ``x`` is one image, ``[C, H, W]`` or ``[1, C, H, W]``.
 
+    Args:
+        per_channel: Each channel of each pixel is a node of its own, ``[..., C * H * W, 1]``, channel by channel: for
+            channels that aren't known to belong together.
+
     Raises:
         ValueError: If there are fewer than three axes, or the ``x`` of a ``Data`` holds several images.
 
@@ -25,19 +30,23 @@ class ImageToNodes(BaseTransform):
         >>> import torch
         >>> ImageToNodes()(torch.rand(8, 3, 4, 5)).shape
         torch.Size([8, 20, 3])
+        >>> ImageToNodes(per_channel=True)(torch.rand(8, 3, 4, 5)).shape
+        torch.Size([8, 60, 1])
     """
+
+    def __init__(self, per_channel: bool = False) -> None:
+        self.per_channel = per_channel
 
     def forward(self, data: Tensor | Data) -> Tensor | Data:
         """The node set of an image or of a batch of images."""
         if isinstance(data, Data):
-            if data.x is None or (data.x.dim() != 3 and (data.x.dim() != 4 or data.x.shape[0] != 1)):
-                came = "nothing" if data.x is None else f"{list(data.x.shape)}"
-                raise ValueError(f"ImageToNodes: x of a Data must be one image [C, H, W], got {came}")
-            data.x = self.forward(data.x.view(data.x.shape[-3:]))
+            data.x = self.forward(checked_sample(data, "ImageToNodes", "[C, H, W]", 3))
             return data
-        if data.dim() < 3:
-            raise ValueError(f"ImageToNodes: an image must be [..., C, H, W], got {list(data.shape)}")
-        return data.flatten(-2).transpose(-1, -2)
+        images = checked_tensor(data, "ImageToNodes", "[..., C, H, W]", 3)
+        return images.flatten(-3).unsqueeze(-1) if self.per_channel else images.flatten(-2).transpose(-1, -2)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'per_channel=True' if self.per_channel else ''})"
 
 
 class NodesToImage(BaseTransform):
@@ -49,6 +58,7 @@ class NodesToImage(BaseTransform):
         grid: Where each node belongs: a lattice, a graph that has one, or the shape ``(H, W)`` of nodes in row-major
             order. Any number of axes will do.
         fill: Value of cells that hold no node.
+        per_channel: Nodes are channels of pixels, as :class:`ImageToNodes` gives them with the same argument.
 
     Raises:
         ValueError: If the graph has no lattice, or the number of nodes doesn't fit.
@@ -60,7 +70,9 @@ class NodesToImage(BaseTransform):
         True
     """
 
-    def __init__(self, grid: Sequence[int] | Lattice | SharedGraph, fill: float = 0.0) -> None:
+    def __init__(
+        self, grid: Sequence[int] | Lattice | SharedGraph, fill: float = 0.0, per_channel: bool = False
+    ) -> None:
         if not isinstance(grid, (Lattice, SharedGraph)):
             grid = SharedGraph.from_grid(grid)
         lattice = grid.lattice if isinstance(grid, SharedGraph) else grid
@@ -68,13 +80,24 @@ class NodesToImage(BaseTransform):
             raise ValueError("NodesToImage: this graph has no lattice, so its nodes have no pixels to go to")
         self.lattice = lattice
         self.fill = fill
+        self.per_channel = per_channel
 
     def forward(self, data: Tensor | Data) -> Tensor | Data:
         """The image of a node set or of a batch of node sets."""
         if isinstance(data, Data):
-            data.x = self.lattice.to_grid(data.x.unsqueeze(0), self.fill)
+            data.x = self.forward(data.x.unsqueeze(0))
             return data
-        return self.lattice.to_grid(data, self.fill)
+        return self.lattice.to_grid(self._by_pixel(data) if self.per_channel else data, self.fill)
+
+    def _by_pixel(self, x: Tensor) -> Tensor:
+        """Nodes ``[..., C * N, 1]``, channel by channel, as ``[..., N, C]``."""
+        pixels = self.lattice.cell.shape[0]
+        if x.dim() < 2 or x.shape[-1] != 1 or x.shape[-2] % pixels:
+            raise ValueError(
+                f"NodesToImage: with per_channel=True x must be [S, C * {pixels}, 1], one node for each channel of "
+                f"{pixels} pixels, got {list(x.shape)}"
+            )
+        return x.reshape(*x.shape[:-2], -1, pixels).transpose(-1, -2)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'x'.join(map(str, self.lattice.shape))})"

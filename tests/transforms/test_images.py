@@ -47,10 +47,26 @@ def test_data_stays_whole_and_batches_as_images():
     assert batch.x.shape == (2, 3, 4, 5)
 
 
+def test_channels_of_pixels_as_nodes_of_their_own():
+    images = torch.rand(5, 3, 2, 4)
+    nodes = ImageToNodes(per_channel=True)(images)
+    assert nodes.shape == (5, 24, 1)
+    for channel in range(3):
+        assert torch.equal(nodes[:, 8 * channel : 8 * channel + 8, 0], images[:, channel].flatten(1))
+    back = NodesToImage((2, 4), per_channel=True)
+    assert torch.equal(back(nodes), images)
+    assert torch.equal(back(nodes[0]), images[0])
+    one = ImageToNodes(per_channel=True)(Data(x=images[0]))
+    assert one.num_nodes == 24
+    assert torch.equal(back(one).x[0], images[0])
+    with pytest.raises(ValueError, match=r"must be \[S, C \* 8, 1\], one node for each channel of 8 pixels, got"):
+        back(torch.rand(5, 23, 1))
+
+
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match=r"must be \[\.\.\., C, H, W\], got \[4, 5\]"):
         ImageToNodes()(torch.rand(4, 5))
-    with pytest.raises(ValueError, match="one image"):
+    with pytest.raises(ValueError, match="one sample"):
         ImageToNodes()(Data(x=torch.rand(2, 3, 4, 5)))
     with pytest.raises(ValueError, match="no lattice"):
         NodesToImage(SharedGraph.from_pos(torch.rand(9, 2)))
@@ -60,4 +76,5 @@ def test_bad_input_is_refused():
 
 def test_repr():
     assert str(ImageToNodes()) == "ImageToNodes()"
+    assert str(ImageToNodes(per_channel=True)) == "ImageToNodes(per_channel=True)"
     assert str(NodesToImage((4, 5))) == "NodesToImage(4x5)"
