@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SCATTER := $(VENV)/torch-scatter
+EXTRAS := .venv-extras
 
-.PHONY: demo test lint bench test-scatter
+.PHONY: demo test lint bench test-scatter test-extras
 
 demo: $(VENV)/.dev
 	$(BIN)/scge demo
@@ -38,6 +39,10 @@ test-scatter: $(SCATTER)/.built
 	PYTHONPATH=$(SCATTER) $(BIN)/python -c "import torch_geometric.typing as t; assert t.WITH_TORCH_SCATTER"
 	PYTHONPATH=$(SCATTER) $(BIN)/python -m pytest
 
+# libraries of other fields, with the pandas that anndata needs, in an environment of their own
+test-extras: $(EXTRAS)/.built
+	$(EXTRAS)/bin/python -m pytest tests/io
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -52,4 +57,11 @@ $(VENV)/.bench: $(VENV)/.dev
 $(SCATTER)/.built: constraints.txt | $(VENV)/.dev
 	$(PIP) setuptools wheel
 	$(PIP) --no-build-isolation --no-deps --upgrade --target $(SCATTER) torch-scatter
+	touch $@
+
+$(EXTRAS)/.built: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(EXTRAS)
+	sed 's/^pandas==.*/pandas==2.3.3/' constraints.txt > $(EXTRAS)/constraints.txt
+	$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(EXTRAS)/constraints.txt \
+		-e '.[dev,readers]' cooler edfio eeglabio h5netcdf pybv
 	touch $@

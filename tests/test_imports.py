@@ -26,7 +26,10 @@ ALLOWED = {
 }
 EVERYTHING = set(ALLOWED)
 ALLOWED["train"] = ALLOWED["cli"] = EVERYTHING
-EXTRAS = ("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap")
+EXTRAS = (
+    *("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap"),
+    *("mne", "h5py", "anndata", "spikeinterface", "probeinterface"),
+)
 
 
 def part_of(path):
@@ -170,6 +173,14 @@ def test_the_core_works_without_extras():
             "approx",
         ),
         ("import scge_pyg.plot", "plot"),
+        *(
+            (
+                "import pathlib, tempfile; from scge_pyg.io import read; "
+                f"path = pathlib.Path(tempfile.mkdtemp()) / 'a{ending}'; path.touch(); read(path)",
+                "readers",
+            )
+            for ending in (".h5", ".vhdr", ".h5ad", ".cool")
+        ),
         (
             "from scge_pyg.datasets.cifar10 import _read_folders; _read_folders('images.tar', train=True)",
             "io",

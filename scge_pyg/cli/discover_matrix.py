@@ -6,18 +6,21 @@ import argparse
 import csv
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import collected_warnings, wants_progress
-from scge_pyg.cli.matrices import Matrix, read_matrix
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
 from scge_pyg.cli.pictures import draw
 from scge_pyg.cli.report import describe, judged, log_seconds, shown
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
+from scge_pyg.io import Signals
+from scge_pyg.io.formats import contacts
+from scge_pyg.io.matrices import read_matrix
 
 __all__ = ["run_matrix"]
 
@@ -31,13 +34,13 @@ def run_matrix(args: argparse.Namespace) -> None:
     _check_options(args, kind)
     messages: list[str] = []
     with collected_warnings(messages, shown=args.verbosity >= 0):
-        matrix = read_matrix(path, key=args.key, symmetric=kind == "affinity")
+        found = _read(path, kind, args.key)
         start = time.perf_counter()
         options = {"dim": args.dim, "seed": args.seed, "progress": wants_progress(args.verbosity)}
         options |= {"balance": True} if args.balance else {}
-        options["names"] = matrix.rows if args.names is None else _lines(args.names)
+        options["names"] = found.names if args.names is None else _lines(args.names)
         try:
-            graph = discover(**{kind: matrix.values}, **options)
+            graph = discover(**{kind: found.matrix}, **options)
         except (ValueError, TypeError) as error:
             raise UsageError(f"{path}: {error}") from error
     log_seconds(graph.fit)
@@ -46,7 +49,7 @@ def run_matrix(args: argparse.Namespace) -> None:
         "input": str(path),
         "kind": kind,
         "num_nodes": graph.num_nodes,
-        "num_partners": None if kind == "affinity" else matrix.values.shape[1],
+        "num_partners": None if kind == "affinity" else found.num_samples,
         "seed": args.seed,
         "seconds": seconds,
         "graph": describe(graph),
@@ -59,7 +62,7 @@ def run_matrix(args: argparse.Namespace) -> None:
         graph.save(folder / "graph.safetensors")
         write_nodes(folder / "nodes.csv", graph)
         if graph.partner_pos is not None:
-            _write_partners(folder / "partners.csv", graph, matrix)
+            _write_partners(folder / "partners.csv", graph, found.partners)
         if not args.no_plot:
             draw(folder, graph, graph.pos[:, :0], None, None)
         summary["files"] = [*sorted(entry.name for entry in folder.iterdir()), "summary.json"]
@@ -78,6 +81,19 @@ def _check_options(args: argparse.Namespace, kind: str) -> None:
         raise UsageError("--balance belongs to --affinity")
 
 
+def _read(path: Path, kind: str, key: str | None) -> Signals:
+    """The matrix in a file; a cooler holds contacts."""
+    try:
+        if not contacts.matches(path):
+            return read_matrix(path, key=key, kind=kind)
+        found = contacts.read(path, key)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        raise UsageError(str(error)) from error
+    if kind != found.kind:
+        raise UsageError(f"{path} holds contacts of the nodes; use --affinity {path}")
+    return found
+
+
 def _lines(path: Path) -> list[str]:
     """The names in a text file, one a line."""
     try:
@@ -86,11 +102,11 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(f"--names: {path} is no readable text file ({error})") from error
 
 
-def _write_partners(path: Path, graph: SharedGraph, matrix: Matrix) -> None:
+def _write_partners(path: Path, graph: SharedGraph, partners: Sequence[str] | None) -> None:
     """A line for each column of the counts: number, name and coordinates."""
     assert graph.partner_pos is not None
     places = graph.partner_pos.tolist()
-    names = matrix.cols or tuple(map(str, range(len(places))))
+    names = partners or tuple(map(str, range(len(places))))
     axes = ["x", "y", "z", "w"][: graph.partner_pos.shape[1]]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")

@@ -8,13 +8,41 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scge_pyg.io.formats import matlab, netcdf, pandas_frames, raw_binary, wav, xarray_arrays
+from scge_pyg.io.formats import (
+    anndata_tables,
+    contacts,
+    counts,
+    hdf5,
+    matlab,
+    mne_recordings,
+    netcdf,
+    pandas_frames,
+    raw_binary,
+    spike_recordings,
+    wav,
+    xarray_arrays,
+)
 from scge_pyg.io.libraries import suffix
 from scge_pyg.io.signals import Signals
 
 __all__ = ["format_of", "read"]
 
-_FORMATS: tuple[ModuleType, ...] = (raw_binary, matlab, wav, netcdf, xarray_arrays, pandas_frames)
+_FORMATS: tuple[ModuleType, ...] = (
+    raw_binary,
+    matlab,
+    wav,
+    netcdf,
+    hdf5,
+    counts,
+    contacts,
+    xarray_arrays,
+    pandas_frames,
+    mne_recordings,
+    anndata_tables,
+    spike_recordings,
+)
+
+_BY_OPTION: dict[str, ModuleType] = {"raw": raw_binary, "kind": counts}
 
 
 def format_of(source: Any) -> ModuleType | None:
@@ -30,9 +58,9 @@ def read(source: Any, **options: Any) -> Signals:
 
     Args:
         source: An object of mne, SpikeInterface, anndata, xarray or pandas, or the path of a file.
-        options: What the format takes beside, such as ``raw="int16", channels=64, rate=30000`` for a file of bare
-            numbers, ``key=`` for one of several arrays, ``node_dims=("lat", "lon")`` for a field; the modules of
-            :mod:`scge_pyg.io.formats` say what each means.
+        options: What the format takes beside: ``raw="int16", channels=64, rate=30000`` for a file of bare numbers,
+            ``kind="counts"`` for a table of triplets, ``key=`` for one of several arrays, ``node_dims=("lat", "lon")``
+            for a field; the modules of :mod:`scge_pyg.io.formats` say what each means.
 
     Raises:
         TypeError: If no format knows the object, or the format doesn't take an option.
@@ -46,7 +74,8 @@ def read(source: Any, **options: Any) -> Signals:
         Signals(samples=[2, 2])
     """
     is_path = isinstance(source, str | os.PathLike)
-    form = raw_binary if is_path and "raw" in options else format_of(source)
+    said = next((form for option, form in _BY_OPTION.items() if option in options), None) if is_path else None
+    form = said or format_of(source)
     if form is None:
         what = f"the suffix {suffix(source)!r} of {source}" if is_path else f"an object of {type(source).__name__}"
         known = ", ".join(sorted({end for one in _FORMATS for end in one.SUFFIXES}))

@@ -39,6 +39,7 @@ class Signals:
         dead: Nodes ``[N]`` bool that the source marks as bad or that hold no value at all. Default: none.
         unit: Unit of the values, where the source says it for all nodes alike.
         kind: ``"samples"``, ``"counts"`` (nodes by partners) or ``"affinity"`` (nodes by nodes).
+        partners: Names of the columns of counts, where they have some.
         layout: Places that the source claims for its nodes.
         notes: What was left out or changed on the way, a sentence each.
 
@@ -59,6 +60,7 @@ class Signals:
     dead: NDArray[np.bool_] | None = None
     unit: str | None = None
     kind: str = "samples"
+    partners: tuple[str, ...] | None = None
     layout: Layout | None = None
     notes: tuple[str, ...] = ()
 
@@ -115,6 +117,20 @@ class Signals:
             values = np.array(values, dtype=np.result_type(values.dtype, np.float32))
             values[:, self.dead] = np.nan
         return values
+
+    @property
+    def matrix(self) -> Any:
+        """Counts or affinities, with nothing in the rows, and for affinities the columns, of dead nodes."""
+        if self.kind == "samples":
+            raise ValueError("Signals: these are samples and no matrix; pass them as discover(signals)")
+        assert self.dead is not None
+        if not self.dead.any():
+            return self.samples
+        import scipy.sparse as sp
+
+        kept = sp.diags((~self.dead).astype(float))
+        rest = kept @ sp.csr_matrix(self.samples)
+        return sp.csr_matrix(rest @ kept if self.kind == "affinity" else rest)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self.rows(0, self.num_samples), dtype)

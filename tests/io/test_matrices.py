@@ -7,14 +7,14 @@ import pytest
 import scipy.io
 import scipy.sparse as sp
 
-from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.matrices import read_matrix
+from scge_pyg.io import Signals, read
+from scge_pyg.io.matrices import read_matrix
 
 COUNTS = np.array([[3, 0, 1, 0], [0, 2, 0, 5], [1, 1, 0, 4]])
 
 
 def _values(path, **options):
-    values = read_matrix(path, **options).values
+    values = read_matrix(path, **options).samples
     return values.toarray() if sp.issparse(values) else values
 
 
@@ -49,7 +49,7 @@ def test_every_kind_of_file_holds_the_same_matrix(tmp_path, kind):
 def test_one_of_several_arrays(tmp_path):
     np.savez(tmp_path / "a.npz", counts=COUNTS, other=np.zeros(3))
     assert np.array_equal(_values(tmp_path / "a.npz", key="counts"), COUNTS)
-    with pytest.raises(UsageError, match="holds 2 arrays"):
+    with pytest.raises(ValueError, match="holds 2 arrays"):
         read_matrix(tmp_path / "a.npz")
 
 
@@ -57,12 +57,12 @@ def test_names_come_along(tmp_path):
     path = tmp_path / "named.csv"
     path.write_text(",p,q,r\na,1,2,0\nb,0,3,1\n")
     found = read_matrix(path)
-    assert found.rows == ("a", "b")
-    assert found.cols == ("p", "q", "r")
+    assert found.names == ("a", "b")
+    assert found.partners == ("p", "q", "r")
     path.write_text("b,q,3\na,p,1\na,q,2\n")
     found = read_matrix(path)
-    assert (found.rows, found.cols) == (("a", "b"), ("p", "q"))
-    assert found.values.toarray().tolist() == [[1, 2], [0, 3]]
+    assert (found.names, found.partners) == (("a", "b"), ("p", "q"))
+    assert found.samples.toarray().tolist() == [[1, 2], [0, 3]]
 
 
 def test_a_row_that_is_only_numbered_has_no_name(tmp_path):
@@ -74,9 +74,9 @@ def test_a_row_that_is_only_numbered_has_no_name(tmp_path):
 def test_one_side_of_an_affinity_stands_for_both(tmp_path):
     path = tmp_path / "contacts.csv"
     path.write_text("0,1,5\n1,2,3\n2,2,7\n")
-    assert _values(path, symmetric=True).tolist() == [[0, 5, 0], [5, 0, 3], [0, 3, 7]]
+    assert _values(path, kind="affinity").tolist() == [[0, 5, 0], [5, 0, 3], [0, 3, 7]]
     path.write_text("a,b,5\nb,a,5\n")
-    assert _values(path, symmetric=True).tolist() == [[0, 5], [5, 0]]
+    assert _values(path, kind="affinity").tolist() == [[0, 5], [5, 0]]
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,30 @@ def test_one_side_of_an_affinity_stands_for_both(tmp_path):
 )
 def test_what_is_no_matrix_is_named(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(ValueError, match=message):
         read_matrix(tmp_path / name)
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         read_matrix(tmp_path / "none.csv")
+
+
+def test_read_takes_tables_as_counts_where_it_is_told(tmp_path):
+    path = _written(tmp_path, ".csv.gz")
+    signals = read(path, kind="counts")
+    assert (signals.kind, signals.num_nodes, signals.num_samples) == ("counts", 3, 4)
+    np.testing.assert_array_equal(signals.samples.toarray(), COUNTS)
+    assert read(_written(tmp_path, ".mtx")).kind == "counts"
+    with pytest.raises(ValueError, match="kind must be 'counts' or 'affinity', got 'samples'"):
+        read(path, kind="samples")
+    (tmp_path / "a.mtx").write_text("nothing")
+    with pytest.raises(ValueError, match=r"read: .* is not a readable matrix"):
+        read(tmp_path / "a.mtx")
+
+
+def test_dead_nodes_have_no_contacts():
+    affinity = Signals(sp.csr_matrix(np.ones((3, 3))), kind="affinity", dead=[False, True, False])
+    assert affinity.matrix.toarray().tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1]]
+    counts = Signals(np.ones((2, 3)), kind="counts", dead=[True, False])
+    assert counts.matrix.toarray().tolist() == [[0, 0, 0], [1, 1, 1]]

@@ -8,7 +8,6 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,18 @@ import numpy as np
 import scipy.io
 import scipy.sparse as sp
 
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.io.signals import Signals
 
-__all__ = ["Matrix", "read_matrix"]
+__all__ = ["read_matrix"]
 
 _TRIPLET = 3
+_Names = tuple[str, ...] | None
+_Found = tuple[Any, _Names, _Names]
 _NOT_READABLE = (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """A matrix and what its rows and columns are called.
-
-    Attributes:
-        values: Values ``[N, M]``, dense or sparse.
-        rows: Names of the rows, if they have any.
-        cols: Names of the columns, if they have any.
-    """
-
-    values: Any
-    rows: tuple[str, ...] | None = None
-    cols: tuple[str, ...] | None = None
-
-
-def read_matrix(path: Path, *, key: str | None = None, symmetric: bool = False) -> Matrix:
-    """Read a matrix by the suffix of its file.
+def read_matrix(path: Path, *, key: str | None = None, kind: str = "counts") -> Signals:
+    """Read a matrix by the suffix of its file, with the names of its rows and columns if they have any.
 
     * ``.csv``, ``.tsv`` and ``.txt``, also with ``.gz``: three columns are row, column and value of each entry, whole
       numbers are counted from 0 and anything else is a name; other tables are dense, with or without names.
@@ -50,34 +36,36 @@ def read_matrix(path: Path, *, key: str | None = None, symmetric: bool = False) 
     Args:
         path: The file.
         key: Name of the array in an archive.
-        symmetric: Whether rows and columns are the same; entries on one side of the diagonal stand for both.
+        kind: ``"counts"``, or ``"affinity"`` where rows and columns are the same nodes; entries on one side of the
+            diagonal then stand for both.
 
     Raises:
-        UsageError: If it is missing, of no known kind, or no matrix.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is of no known kind, or no matrix.
     """
     if not path.is_file():
-        raise UsageError(f"{path} does not exist or is no file")
-    name = path.name.lower().removesuffix(".gz")
-    kind = Path(name).suffix
-    readers: dict[str, Callable[[], Matrix]] = {
-        ".mtx": lambda: Matrix(sp.csr_matrix(scipy.io.mmread(path))),
-        ".npz": lambda: Matrix(_of_archive(path, key)),
-        ".npy": lambda: Matrix(np.load(path, allow_pickle=False)),
+        raise FileNotFoundError(f"{path} does not exist or is no file")
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    symmetric = kind == "affinity"
+    readers: dict[str, Callable[[], _Found]] = {
+        ".mtx": lambda: (sp.csr_matrix(scipy.io.mmread(path)), None, None),
+        ".npz": lambda: (_of_archive(path, key), None, None),
+        ".npy": lambda: (np.load(path, allow_pickle=False), None, None),
     }
     readers |= dict.fromkeys((".csv", ".tsv", ".txt"), lambda: _of_table(path, symmetric))
-    if kind not in readers:
-        raise UsageError(
+    if ending not in readers:
+        raise ValueError(
             f"{path} has the unknown suffix '{path.suffix}'; expected .csv, .tsv, .txt, .mtx, .npz or .npy"
         )
-    if key is not None and kind != ".npz":
-        raise UsageError(f"--key applies to .npz input, {path} is a {kind}")
+    if key is not None and ending != ".npz":
+        raise ValueError(f"--key applies to .npz input, {path} is a {ending}")
     try:
-        found = readers[kind]()
+        values, rows, cols = readers[ending]()
     except _NOT_READABLE as error:
-        raise UsageError(f"{path} is not a readable matrix ({error})") from error
-    if found.values.ndim != 2 or 0 in found.values.shape:
-        raise UsageError(f"{path} must hold a matrix of two axes, got shape {list(found.values.shape)}")
-    return found
+        raise ValueError(f"{path} is not a readable matrix ({error})") from error
+    if values.ndim != 2 or 0 in values.shape:
+        raise ValueError(f"{path} must hold a matrix of two axes, got shape {list(values.shape)}")
+    return Signals(values, rows, kind=kind, partners=cols)
 
 
 def _of_archive(path: Path, key: str | None) -> Any:
@@ -85,15 +73,13 @@ def _of_archive(path: Path, key: str | None) -> Any:
         if {"format", "shape", "data"} <= set(archive.files):
             return sp.load_npz(path)
         if key is None and len(archive.files) != 1:
-            raise UsageError(
-                f"{path} holds {len(archive.files)} arrays ({', '.join(archive.files)}); choose with --key"
-            )
+            raise ValueError(f"it holds {len(archive.files)} arrays ({', '.join(archive.files)}); choose with --key")
         if key is not None and key not in archive.files:
-            raise UsageError(f"{path} has no array '{key}'; it holds {', '.join(archive.files)}")
+            raise ValueError(f"there is no array '{key}'; it holds {', '.join(archive.files)}")
         return archive[archive.files[0] if key is None else key]
 
 
-def _of_table(path: Path, symmetric: bool) -> Matrix:
+def _of_table(path: Path, symmetric: bool) -> _Found:
     raw = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     text = raw.decode("utf-8-sig")
     head = text[: text.find("\n")]
@@ -102,8 +88,8 @@ def _of_table(path: Path, symmetric: bool) -> Matrix:
     width = len(lines[0]) if lines else 0
     wrong = next((k for k, line in enumerate(lines, 1) if len(line) not in (width, width + (k > 1) * 1)), None)
     if wrong is not None:
-        raise UsageError(f"{path}: line {wrong} has {len(lines[wrong - 1])} cells where the first has {width}")
-    return _triplets(path, lines, symmetric) if width == _TRIPLET else _dense(path, lines)
+        raise ValueError(f"line {wrong} has {len(lines[wrong - 1])} cells where the first has {width}")
+    return _triplets(lines, symmetric) if width == _TRIPLET else _dense(lines)
 
 
 def _number(cell: str) -> float | None:
@@ -113,20 +99,20 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _triplets(path: Path, lines: list[list[str]], symmetric: bool) -> Matrix:
+def _triplets(lines: list[list[str]], symmetric: bool) -> _Found:
     """Entries of a sparse matrix; of two that name the same place, the values add up."""
     body = lines if _number(lines[0][2]) is not None else lines[1:]
     if not body:
-        raise UsageError(f"{path} has a header but no entries")
+        raise ValueError("it has a header but no entries")
     try:
         value = np.array([float(line[2]) for line in body])
     except ValueError as error:
-        raise UsageError(f"{path}: the third of three columns must be numbers ({error})") from error
+        raise ValueError(f"the third of three columns must be numbers ({error})") from error
     ends = [[line[axis].strip() for line in body] for axis in (0, 1)]
     numbered = all(cell.isdigit() for cell in (*ends[0], *ends[1]))
     if numbered:
         index = [np.array(list(map(int, end))) for end in ends]
-        names: list[tuple[str, ...] | None] = [None, None]
+        names: list[_Names] = [None, None]
         shape = [int(own.max()) + 1 for own in index]
     else:
         labels = [sorted(set(ends[0]) | set(ends[1]))] * 2 if symmetric else [sorted(set(end)) for end in ends]
@@ -138,10 +124,10 @@ def _triplets(path: Path, lines: list[list[str]], symmetric: bool) -> Matrix:
     matrix = sp.csr_matrix((value, (index[0], index[1])), tuple(shape))
     if symmetric and (not sp.tril(matrix, -1).nnz or not sp.triu(matrix, 1).nnz):
         matrix = sp.csr_matrix(matrix + matrix.T - sp.diags(matrix.diagonal()))
-    return Matrix(matrix, names[0], names[1])
+    return matrix, names[0], names[1]
 
 
-def _dense(path: Path, lines: list[list[str]]) -> Matrix:
+def _dense(lines: list[list[str]]) -> _Found:
     """A table of numbers; a first line or a first column that isn't one holds names."""
     first = [_number(cell) for cell in lines[0]]
     counted = len(lines) > 1 and first[-len(lines[1]) :] == list(map(float, range(len(first))))
@@ -150,11 +136,11 @@ def _dense(path: Path, lines: list[list[str]]) -> Matrix:
     )
     body = lines[1:] if headed else lines
     if not body:
-        raise UsageError(f"{path} has a header but no rows")
+        raise ValueError("it has a header but no rows")
     named = any(_number(line[0]) is None for line in body) or (headed and lines[0][0].strip() == "")
     try:
         values = np.array([[float(cell) for cell in line[named:]] for line in body])
     except ValueError as error:
-        raise UsageError(f"{path} must hold numbers beside the names of rows and columns ({error})") from error
+        raise ValueError(f"it must hold numbers beside the names of rows and columns ({error})") from error
     cols = tuple(lines[0][-values.shape[1] :]) if headed and not counted else None
-    return Matrix(values, tuple(line[0] for line in body) if named else None, cols)
+    return values, tuple(line[0] for line in body) if named else None, cols
