@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.datasets.node_dataset import RawNodeDataset, import_extra
+from scge_pyg.datasets.raw_node_dataset import RawNodeDataset
+from scge_pyg.transforms.extras import import_extra
 
 __all__ = ["CIFAR10Nodes"]
 
@@ -58,14 +59,15 @@ class CIFAR10Nodes(RawNodeDataset):
                 return found
         return []
 
-    def read(self) -> tuple[Tensor, Tensor]:
+    def read(self) -> dict[str, Tensor]:
         """Images ``[S, 3, 32, 32]`` and labels ``[S]``."""
         path = Path(self.raw_paths[0])
         reader = _read_npz if path.suffix == ".npz" else _read_binary if path.name == _ARCHIVE else _read_folders
         try:
-            return reader(path, self.train)
+            images, labels = reader(path, bool(self.train))
         except (OSError, EOFError, KeyError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"CIFAR10Nodes: {path} is damaged or not in a form that is read here ({error})") from error
+        return {"images": images, "labels": labels.long()}
 
 
 def _read_binary(path: Path, train: bool) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch_geometric.data import Data
 
-from scge_pyg.datasets.node_dataset import NodeDataset, import_extra
+from scge_pyg.datasets.node_dataset import NodeDataset
+from scge_pyg.transforms.extras import import_extra
 
 __all__ = ["DigitsNodes"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.datasets.node_dataset import RawNodeDataset
+from scge_pyg.datasets.raw_node_dataset import RawNodeDataset
 
 __all__ = ["FashionMNISTNodes", "MNISTNodes", "read_idx"]
 
@@ -69,10 +69,10 @@ class MNISTNodes(RawNodeDataset):
         split = "train" if self.train else "t10k"
         return [name for name in self.checksums if name.startswith(split)]
 
-    def read(self) -> tuple[Tensor, Tensor]:
+    def read(self) -> dict[str, Tensor]:
         """Images ``[S, 1, 28, 28]`` and labels ``[S]``."""
         images, labels = map(Path, self.raw_paths)
-        return read_idx(images, 3).unsqueeze(1), read_idx(labels, 1)
+        return {"images": read_idx(images, 3).unsqueeze(1), "labels": read_idx(labels, 1).long()}
 
 
 class FashionMNISTNodes(MNISTNodes):
