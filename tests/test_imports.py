@@ -179,7 +179,7 @@ def test_the_core_works_without_extras():
                 f"path = pathlib.Path(tempfile.mkdtemp()) / 'a{ending}'; path.touch(); read(path)",
                 "readers",
             )
-            for ending in (".h5", ".vhdr", ".h5ad", ".cool")
+            for ending in (".h5", ".vhdr")
         ),
         (
             "from scge_pyg.datasets.cifar10 import _read_folders; _read_folders('images.tar', train=True)",

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.discover_matrix import run_matrix
+from scge_pyg.cli.discover_matrix import FOR_FIELDS, run_matrix
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings, wants_progress
@@ -36,8 +36,11 @@ examples:
   scge discover photos/ -o geometry --shuffle-seed 0   shuffle the pixels first, then find them again
   scge discover images.npy --image -o geometry      [S, H, W] or [S, H, W, C], scored against the true grid
   scge discover data.npz --key x_train --image -o geometry --json
+  scge discover probe.dat --raw int16 --channels 64 --rate 30000 -o geometry
+  scge discover night.edf -o geometry               EEG channels; bad ones are not live (extra 'readers')
   scge discover --counts beads.csv.gz -o geometry   beads by partners: row, column, count; or a dense table
   scge discover --affinity contacts.mtx --balance -o geometry
+  scge discover --affinity x.mcool::/resolutions/1000000 --balance -o geometry
 
 files written to OUTDIR:
   graph.safetensors   the graph; read it with scge_pyg.SharedGraph.load
@@ -66,14 +69,15 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="INPUT",
-        help="samples: .npy, .npz, .csv (also .gz), .parquet or a folder of images",
+        help="samples: .npy, .npz, .csv (also .gz), .parquet, a folder of images, .mat, .nc, .h5, .wav, .edf, .bdf, "
+        ".vhdr, .set, .fif, .h5ad, or bare numbers with --raw",
     )
     matrix = "a .csv, .tsv, .mtx (each also .gz), .npz or .npy of "
     parser.add_argument(
         "--counts", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}counts, nodes by partners"
     )
     parser.add_argument(
-        "--affinity", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}contacts of the nodes"
+        "--affinity", type=Path, metavar="FILE", help=f"instead of INPUT: {matrix}contacts of the nodes; .cool"
     )
     parser.add_argument("--balance", action="store_true", help="divide uneven yields out of the affinity")
     parser.add_argument(
@@ -81,7 +85,12 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, metavar="OUTDIR", required=True, help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in OUTDIR")
-    parser.add_argument("--key", help="name of the array in an .npz archive")
+    parser.add_argument("--key", help="name of the array in an .npz, .mat, .nc or .h5; of a chromosome in a .cool")
+    parser.add_argument("--raw", metavar="TYPE", help="bare numbers of this type, such as int16, channel fastest")
+    parser.add_argument("--channels", type=int, metavar="N", help="number of channels of --raw")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="samples a second of --raw or .h5")
+    parser.add_argument("--node-dims", metavar="A,B", help="dimensions of a .nc that nodes run over, such as lat,lon")
+    parser.add_argument("--nodes", choices=("obs", "var"), help="nodes of an .h5ad (default: var)")
     parser.add_argument("--image", action="store_true", help="the array is [S, H, W] or [S, H, W, C]")
     parser.add_argument(
         "--header",
@@ -121,7 +130,9 @@ def run(args: argparse.Namespace) -> None:
     pick = Pick(args.columns, args.drop, args.time_column)
     missing = {} if args.missing_value is None else {"missing_value": args.missing_value}
     with collected_warnings(messages, shown=args.verbosity >= 0):
-        data = open_input(args.input, key=args.key, image=args.image, header=args.header, pick=pick)
+        data = open_input(
+            args.input, key=args.key, image=args.image, header=args.header, pick=pick, options=_options(args)
+        )
         order = None if args.shuffle_seed is None else ShuffleNodes(args.shuffle_seed).permutation(data.num_nodes)
         start = time.perf_counter()
         counter = _Counter(data, order, hidden=args.verbosity < 0)
@@ -164,6 +175,14 @@ def run(args: argparse.Namespace) -> None:
     elif args.verbosity >= 0:
         notes = [] if data.table is None else data.table.notes()
         print("\n".join([*notes, told(summary, args.output)]))
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What was said about a file of another field."""
+    said = {name: getattr(args, name) for name in FOR_FIELDS if getattr(args, name) is not None}
+    if "node_dims" in said:
+        said["node_dims"] = [name.strip() for name in said["node_dims"].split(",")]
+    return said
 
 
 class _Counter:

@@ -22,9 +22,15 @@ from scge_pyg.io import Signals
 from scge_pyg.io.formats import contacts
 from scge_pyg.io.matrices import read_matrix
 
-__all__ = ["run_matrix"]
+__all__ = ["FOR_FIELDS", "run_matrix"]
 
-_FOR_SAMPLES = ("image", "header", "columns", "drop", "time_column", "missing_value", "shuffle_seed", "no_snap")
+FOR_FIELDS = ("raw", "channels", "rate", "node_dims", "nodes")
+"""Options of the files of other fields."""
+
+_FOR_SAMPLES = (
+    *("image", "header", "columns", "drop", "time_column", "missing_value", "shuffle_seed", "no_snap"),
+    *FOR_FIELDS,
+)
 
 
 def run_matrix(args: argparse.Namespace) -> None:

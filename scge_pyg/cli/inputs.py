@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scge_pyg.cli.arrays import read_npy, read_npz
 from scge_pyg.cli.columns import Pick
@@ -10,9 +12,13 @@ from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.image_folder import read_images
 from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.parquet import read_parquet
+from scge_pyg.cli.signals import read_signals
 from scge_pyg.cli.tables import read_csv
+from scge_pyg.io.readers import SUFFIXES, format_of
 
 __all__ = ["open_input"]
+
+_OWN = ("folder", ".npy", ".npz", ".csv", ".parquet")
 
 
 def open_input(
@@ -22,8 +28,17 @@ def open_input(
     image: bool = False,
     header: bool | None = None,
     pick: Pick | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Measurements:
     """Open ``path`` by its suffix, or as a folder of images.
+
+    Args:
+        path: The file or folder.
+        key: Name of one of several arrays.
+        image: Whether arrays hold images.
+        header: Whether a table has a header. Default: judged.
+        pick: Which columns are nodes.
+        options: What the format of another field takes beside, as for :func:`scge_pyg.io.read`.
 
     Raises:
         UsageError: If it is missing, of no known kind, or its content doesn't fit.
@@ -39,6 +54,13 @@ def open_input(
         raise UsageError(
             f"{option_of_columns} chooses columns of a table, but the nodes of {path} are pixels of images"
         )
+    options = options or {}
+    if "raw" in options or (kind not in _OWN and format_of(path) is not None):
+        if image or header is not None:
+            raise UsageError(f"--{'image' if image else 'header'} has no meaning for {path}")
+        return read_signals(path, options if key is None else {**options, "key": key}, pick)
+    if options:
+        raise UsageError(f"--{next(iter(options)).replace('_', '-')} has no meaning for {path}, a {kind}")
     for option, given, kinds in (
         ("--key", key is not None, (".npz",)),
         ("--image", image, (".npy", ".npz")),
@@ -61,6 +83,6 @@ def open_input(
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
     raise UsageError(
-        f"{path} has the unknown suffix '{path.suffix}'; expected .npy, .npz, .csv, .csv.gz, .parquet or a "
-        f"folder of images"
+        f"{path} has the unknown suffix '{path.suffix}'; expected .npy, .npz, .csv, .csv.gz, .parquet, a "
+        f"folder of images, {', '.join(SUFFIXES)}, or bare numbers with --raw int16 --channels 64"
     )

@@ -27,15 +27,17 @@ class Table:
         header: What the first line holds: ``"names"``, ``"numeric ids"``, or None if it is a sample.
         left_out: Columns that are no nodes.
         names: Names of all columns, if they have any.
+        told: What the reader says about the file, a line each.
     """
 
     header: str | None = None
     left_out: tuple[LeftOut, ...] = ()
     names: tuple[str, ...] | None = None
+    told: tuple[str, ...] = ()
 
     def notes(self) -> list[str]:
         """What was decided without being asked for, and the columns that were taken for times, a line each."""
-        notes = []
+        notes = list(self.told)
         if self.header == NUMERIC_IDS and self.names is not None:
             shown = [name for name in self.names if name][:3]
             notes.append(f"header of numeric ids ({', '.join(shown)}, ...); --no-header reads it as a sample")
@@ -44,7 +46,7 @@ class Table:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values."""
         left_out = [{"column": left.column, "name": left.name, "why": left.why} for left in self.left_out]
-        return {"header": self.header, "left_out": left_out}
+        return {"header": self.header, "left_out": left_out} | ({"notes": list(self.told)} if self.told else {})
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,9 @@ def discover(
 
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such
-            batches, of tuples whose first item is one, or of PyG Batches. ``NaN`` and masked values are missing.
+            batches, of tuples whose first item is one, or of PyG Batches. ``NaN`` and masked values are missing. Also
+            recordings of mne and SpikeInterface, arrays of xarray, an AnnData (its variables are nodes), and what
+            :func:`scge_pyg.io.read` gives, which takes options; bad channels and land are nodes that are not live.
         affinity: Symmetric ``[N, N]``, dense or sparse (scipy, torch), instead of ``x``.
         counts: Whole numbers ``[N, M]``, dense or sparse, instead of ``x``; the columns get ``partner_pos [M, d]``.
         balance: Divide uneven yields of the nodes out of ``affinity``.
@@ -124,7 +126,7 @@ def discover(
     with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
         samples = read(x, missing_value=missing_value, seed=seed)
         names = checked_names("discover", samples.names if names is None else names, len(samples.live))
-        hints = hint(samples)
+        hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples)]
         signals = without_near_twins(prepare(samples))
         signals = aligned_in_time(signals, node_delays(signals))
         seconds = {"signals": time.perf_counter() - start}

@@ -12,7 +12,7 @@ from scge_pyg.io.layouts.layout import Layout
 from scge_pyg.io.layouts.tables import project
 from scge_pyg.io.signals import Signals
 
-__all__ = ["flattened"]
+__all__ = ["empty", "flattened"]
 
 _TIMES = ("time", "t", "date", "sample", "samples", "member", "step")
 _LATITUDES, _LONGITUDES = ("lat", "latitude", "nav_lat"), ("lon", "lng", "longitude", "nav_lon")
@@ -58,15 +58,24 @@ def flattened(
     num_nodes = int(np.prod(shape[1 : 1 + len(own)]))
     flat = values.transpose(order).reshape(shape[0], num_nodes, *([-1] if channels else []))
     flat = _missing(flat, fill)
-    dead = np.isnan(flat).reshape(shape[0], num_nodes, -1).all((0, 2)) if flat.dtype.kind == "f" else None
     return Signals(
         flat,
         _names(own, shape[1:], coords),
         _rate(coords.get(time)),
-        dead,
+        empty(flat),
         unit,
         layout=_layout(own, shape[1:], coords),
     )
+
+
+def empty(samples: NDArray[Any]) -> NDArray[np.bool_]:
+    """Nodes ``[N]`` of samples ``[S, N]`` or ``[S, N, C]`` that hold no value at all."""
+    dead = np.zeros(samples.shape[1], bool)
+    if samples.dtype.kind == "f" and len(samples):
+        axes = tuple(range(1, samples.ndim - 1))
+        dead = np.isnan(samples[0]).all(axes)
+        dead[dead] = np.isnan(samples[:, dead]).all((0, *(axis + 1 for axis in axes)))
+    return dead
 
 
 def _node_dims(dims: Sequence[str], coords: Mapping[str, Any], given: Sequence[str] | str | None) -> list[str]:

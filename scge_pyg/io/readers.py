@@ -25,7 +25,7 @@ from scge_pyg.io.formats import (
 from scge_pyg.io.libraries import suffix
 from scge_pyg.io.signals import Signals
 
-__all__ = ["format_of", "read"]
+__all__ = ["SUFFIXES", "format_of", "read"]
 
 _FORMATS: tuple[ModuleType, ...] = (
     raw_binary,
@@ -42,6 +42,7 @@ _FORMATS: tuple[ModuleType, ...] = (
     spike_recordings,
 )
 
+SUFFIXES = tuple(sorted({ending for form in _FORMATS for ending in form.SUFFIXES}))
 _BY_OPTION: dict[str, ModuleType] = {"raw": raw_binary, "kind": counts}
 
 
@@ -78,10 +79,9 @@ def read(source: Any, **options: Any) -> Signals:
     form = said or format_of(source)
     if form is None:
         what = f"the suffix {suffix(source)!r} of {source}" if is_path else f"an object of {type(source).__name__}"
-        known = ", ".join(sorted({end for one in _FORMATS for end in one.SUFFIXES}))
         raise TypeError(
-            f"read: no format knows {what}; known are files with {known}, and objects of pandas, xarray, mne, anndata "
-            f"and SpikeInterface; a file of bare numbers is read with raw='int16', channels=..."
+            f"read: no format knows {what}; known are files with {', '.join(SUFFIXES)}, and "
+            f"objects of pandas, xarray, mne, anndata and SpikeInterface; bare numbers need raw='int16' and channels="
         )
     taken = list(inspect.signature(form.read).parameters)[1:]
     if foreign := [name for name in options if name not in taken]:

@@ -330,7 +330,7 @@ def broken_image(path):
 
 BAD = {
     "missing": (lambda path: None, [".npy"], "does not exist"),
-    "suffix": (text(".dat", b"1"), [".dat"], "unknown suffix '.dat'; expected .npy, .npz, .csv, .csv.gz, .parquet"),
+    "suffix": (text(".xls", b"1"), [".xls"], "unknown suffix '.xls'; expected .npy, .npz, .csv, .csv.gz, .parquet"),
     "rank 1": (npy(np.zeros(5)), [".npy"], "must be [samples, nodes] or [samples, nodes, channels], got shape [5]"),
     "rank 4": (npy(np.zeros((2, 3, 3, 1))), [".npy"], "got shape [2, 3, 3, 1]; add --image"),
     "rank 2 image": (npy(np.zeros((2, 3))), [".npy", "--image"], "--image reads [S, H, W] or [S, H, W, C]"),

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data, HeteroData
 
+from scge_pyg.discovery.signals.fields import from_field, is_of_a_field
 from scge_pyg.discovery.signals.graphs import from_graphs
 from scge_pyg.discovery.signals.numbers import as_floating
 from scge_pyg.discovery.signals.source import Source
 from scge_pyg.discovery.signals.tables import from_array_like, from_table, is_array_like, is_table
+from scge_pyg.io.readers import format_of
 
 __all__ = ["Block", "blocks"]
 
@@ -24,10 +26,11 @@ _ACCEPTED = "a tensor, an array, a table"
 
 
 class Block(NamedTuple):
-    """Values ``[S, N, C]``, ``NaN`` where missing, and the names of the nodes where they have some."""
+    """Values ``[S, N, C]``, ``NaN`` where missing, names of the nodes where they have some, and what was left out."""
 
     values: Tensor
     names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
@@ -35,8 +38,8 @@ def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
 
     A batch is a tensor, an array or a table ``[S, N]`` or ``[S, N, C]``, a tuple or list whose first item is one, or
     PyG ``Data`` or ``Batch``; with ``node_id`` later blocks may have more nodes than those before. Tables are those of
-    pandas and polars, arrays those of numpy (masked ones too), xarray and whatever converts itself by ``__array__``.
-    The iterable is read once.
+    pandas and polars, arrays those of numpy (masked ones too), xarray and whatever converts itself by ``__array__``;
+    :mod:`scge_pyg.io` knows further objects. The iterable is read once.
 
     Args:
         x: The samples.
@@ -70,19 +73,20 @@ def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
             values = values.unsqueeze(-1) if values.dim() == 2 else values
             _check_finite(values, count, source.names, where)
             count += values.shape[0]
-            yield Block(values, source.names)
+            yield Block(values, source.names, source.notes)
     if before is None:
         raise ValueError("discover: x holds no batch; an iterator that was read before is empty the second time")
 
 
 def _is_batch(x: Any) -> bool:
-    return isinstance(x, Tensor | np.ndarray | Batch) or is_table(x) or is_array_like(x)
+    return isinstance(x, Tensor | np.ndarray | Batch) or is_table(x) or is_array_like(x) or is_of_a_field(x)
 
 
 def _items(x: Any) -> Iterable[Any]:
     hint = ""
     if isinstance(x, str | bytes) or hasattr(x, "__fspath__"):
-        hint = "; read the file first, or run `scge discover FILE`"
+        known = not isinstance(x, bytes) and format_of(x) is not None
+        hint = "; pass scge_pyg.io.read(x)" if known else "; read the file first, or run `scge discover FILE`"
     elif hasattr(x, "data_vars"):
         hint = f"; pass one of its variables, x[{next(iter(x.data_vars), 'name')!r}]"
     elif hasattr(x, "collect") and hasattr(x, "lazy"):
@@ -121,6 +125,8 @@ def _source(item: Any, where: str) -> Source:
         return Source(tuple(item.shape), lambda first, last: item[first:last])
     if is_table(item):
         return from_table(item, where)
+    if is_of_a_field(item):
+        return from_field(item)
     if is_array_like(item):
         return from_array_like(item, where)
     hint = "; convert lists of numbers with torch.tensor(x)" if isinstance(item, tuple | list | int | float) else ""

@@ -27,6 +27,7 @@ class Samples:
         count: How many samples were seen.
         live: Which nodes take at least two different values over all samples seen ``[N]``.
         names: Names of the nodes, where the input has some.
+        notes: What the reader left out, a sentence each.
     """
 
     values: Tensor
@@ -34,6 +35,7 @@ class Samples:
     count: int
     live: Tensor
     names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Samples:
@@ -60,8 +62,10 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
     """
     kept = KeptBlocks(budget=_KEPT_BYTES, few=_FEW, seed=seed)
     names = None
+    notes: dict[str, None] = {}
     for block in blocks(x, missing_value=missing_value):
         kept.update(block.values)
         names = block.names or names
+        notes |= dict.fromkeys(block.notes)
     values, number = kept.samples()
-    return Samples(values, number, kept.count, kept.live, names)
+    return Samples(values, number, kept.count, kept.live, names, tuple(notes))

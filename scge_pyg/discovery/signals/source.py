@@ -19,9 +19,11 @@ class Source(NamedTuple):
         rows: Samples ``first`` to ``last - 1``, of any real dtype.
         names: Names of the nodes, where the input has some.
         numbered: Whether nodes were placed by ``node_id``, so that further batches may bring further nodes.
+        notes: What was left out on the way, a sentence each.
     """
 
     shape: tuple[int, ...]
     rows: Callable[[int, int], Tensor | np.ndarray]
     names: tuple[str, ...] | None = None
     numbered: bool = False
+    notes: tuple[str, ...] = ()

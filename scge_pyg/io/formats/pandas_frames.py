@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from scge_pyg.io.fields import empty
 from scge_pyg.io.libraries import is_of
 from scge_pyg.io.signals import Signals, listed
 
@@ -34,7 +35,7 @@ def read(frame: Any) -> Signals:
     plain = [np.dtype(getattr(dtype, "numpy_dtype", dtype)) for dtype in frame.dtypes]
     values = frame.to_numpy(dtype=np.result_type(np.float32, *plain), na_value=np.nan)
     names = tuple("/".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns)
-    return Signals(values, names, _rate(frame.index), np.isnan(values).all(0))
+    return Signals(values, names, _rate(frame.index), empty(values))
 
 
 def _rate(index: Any) -> float | None:
