@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from discovery_rows import ROWS, Modality, Row
 from discovery_tables import missed, tables
 from memory import peak_gigabytes
-from modalities import ROWS, Modality, Row
 from peers import run_peers
 from report import Records
 from torch import Tensor

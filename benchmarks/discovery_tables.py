@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean, median
 from typing import Any
 
-from modalities import ROWS, Row
+from discovery_rows import ROWS, Row
 from report import markdown_table
 
 __all__ = ["missed", "tables"]

@@ -1,194 +1,142 @@
-"""The data of the discovery benchmark: one row per modality, with the truth that only the scoring may see."""
+"""What `discover` makes of every kind of recording, unaided: dimension, order, and where it refuses.
+
+Run s uses permutation s and sample subset s, s = 0 to 4; `discover(x)` with no further argument (`discover(counts=x)`
+in the row that says so); the truth is used for scoring afterwards. FSDD, MNIST and AG news are read from the folder
+SCGE_DATA names, or downloaded.
+
+    python benchmarks/modalities.py --quick           # 2 runs a row
+    python benchmarks/modalities.py                   # --resume goes on after an interruption
+    python benchmarks/modalities.py --rows volume --first-seed 100 --runs 1
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+import argparse
+import sys
+import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from modality_rows import ROWS, Row
+from report import Records, markdown_table
+from tqdm import tqdm
 
-from scge_pyg.datasets import CIFAR10Nodes, DigitsNodes, FashionMNISTNodes, MNISTNodes, PhotoPatches
-from scge_pyg.datasets.layouts import blue_noise_points, foveated_points, hexagonal_points
+from scge_pyg import SharedGraph, discover
+from scge_pyg.graph import knn
+from scge_pyg.metrics import cell_accuracy, edge_scores, grid_edges
+from scge_pyg.transforms import ShuffleNodes
 
-__all__ = ["ROWS", "Modality", "Row"]
-
-_CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
-_FAINT = 0.02
+_SHOWN, _NEAR = 20, 4
 
 
-@dataclass(frozen=True)
-class Modality:
-    """Samples in their true node order.
+def measure(row: Row, run: int) -> dict[str, Any]:
+    """One run of one row."""
+    truth = row.load(run)
+    order = ShuffleNodes(run).permutation(truth.x.shape[1])
+    x = truth.x[:, order].contiguous()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        start = time.perf_counter()
+        graph = discover(counts=x[:, :, 0].T.numpy()) if row.counts else discover(x)
+        seconds = time.perf_counter() - start
+    record: dict[str, Any] = {"row": row.name, "run": run, "seconds": round(seconds, 2), "graph": repr(graph)}
+    record |= {"samples": len(x), "nodes": x.shape[1], "dim": graph.dim, "parts": int(graph.component.max()) + 1}
+    record["fit"] = str(graph.fit)
+    record["verdict"] = getattr(graph.fit, "verdict", None)
+    record["warnings"] = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    if truth.cells is not None:
+        cells = truth.cells[order]
+        edges = edge_scores(graph, grid_edges(cells))
+        record |= {"precision": edges.precision, "recall": edges.recall, "lattice": graph.lattice is not None}
+        record["cells"] = float(cell_accuracy(graph, cells)) if graph.lattice is not None else 0.0
+    if truth.names is not None:
+        record["near"] = nearest(graph, [truth.names[i] for i in order.tolist()])
+    return record
 
-    Attributes:
-        x: Samples ``[S, N, C]``.
-        cells: True cells ``[N, 2]``, or None where the nodes lie on no grid.
-        pos: True places ``[N, 2]``, or None where there are none.
-        mask: Nodes to score ``[N]``.
+
+def nearest(graph: SharedGraph, names: list[str]) -> dict[str, list[str]]:
+    """The nearest nodes of some: on the map, or the strongest partners where there is none.
+
+    Shown are every twentieth part of the nodes in alphabetical order, so that nobody chose them.
     """
-
-    x: Tensor
-    cells: Tensor | None
-    pos: Tensor | None
-    mask: Tensor
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table.
-
-    Attributes:
-        name: Name for ``--rows``.
-        what: Name in the table.
-        samples: Number of samples.
-        load: Samples of run s: subset s, in true node order.
-        kind: How it is scored: grid, irregular, noise or speed.
-        goals: Lowest value wanted for each measure.
-        quick: Whether ``--quick`` includes it.
-        peers: Whether other methods run on it too.
-        alone: Whether every run gets a process of its own, to measure its memory.
-        note: What to know about it.
-    """
-
-    name: str
-    what: str
-    samples: int
-    load: Callable[[int], Modality]
-    kind: str = "grid"
-    goals: tuple[tuple[str, float], ...] = ()
-    quick: bool = True
-    peers: bool = False
-    alone: bool = False
-    note: str = ""
+    ranked = sorted(range(len(names)), key=names.__getitem__)
+    shown = ranked[:: max(len(names) // _SHOWN, 1)][:_SHOWN]
+    if graph.dim:
+        places = torch.nan_to_num(graph.pos, nan=1e9)
+        near = knn(places, places, _NEAR, exclude_self=True)[1]
+        return {names[i]: [names[j] for j in near[i].tolist()] for i in shown}
+    source, target = graph.edge_index
+    found = {}
+    for i in shown:
+        own = target == i
+        best = graph.edge_weight[own].argsort(descending=True)[:_NEAR]
+        found[names[i]] = [names[j] for j in source[own][best].tolist()]
+    return found
 
 
-def _scored(x: Tensor, cells: Tensor) -> Modality:
-    """Score pixels whose standard deviation on these very samples exceeds 0.02 in some channel."""
-    return Modality(x, cells, cells.float(), (x.std(0) > _FAINT).any(1))
+def table(items: list[dict[str, Any]]) -> str:
+    """The table, the words, and what was missed."""
+    lines, words, missed = [], [], []
+    for row in ROWS:
+        runs = [item for item in items if item["row"] == row.name]
+        if not runs:
+            continue
+        dims = sorted({item["dim"] for item in runs})
+        cells = [item["cells"] for item in runs if "cells" in item]
+        edges = [min(item[key] for item in runs) for key in ("precision", "recall") if cells]
+        lines.append(
+            [
+                row.what,
+                "" if row.dim is None else str(row.dim),
+                " or ".join(map(str, dims)),
+                f"{min(cells):.3f}"
+                if cells and all(item["lattice"] for item in runs)
+                else "no lattice"
+                if cells
+                else "",
+                " / ".join(f"{value:.3f}" for value in edges),
+                ", ".join(sorted({str(item["verdict"]) for item in runs})),
+                f"{max(item['seconds'] for item in runs):.1f} s",
+            ]
+        )
+        if row.dim is not None and dims != [row.dim]:
+            missed.append(f"{row.name}: dimension {dims}, goal {row.dim}")
+        if row.cells is not None and min(cells) < row.cells:
+            missed.append(f"{row.name}: cells {min(cells):.4f}, goal {row.cells}")
+        if "near" in runs[0]:
+            words.append(f"{row.what}: the {_NEAR} nearest (run {runs[0]['run']})\n")
+            words += [f"* {name}: {', '.join(near) or '-'}" for name, near in runs[0]["near"].items()]
+            words.append("")
+    head = ["recording", "dimension", "found", "cells, min", "edges: precision / recall, min", "verdict", "longest"]
+    return "\n".join([markdown_table(head, lines), "", *words, *(f"missed: {line}" for line in missed)])
 
 
-def _photos(
-    height: int, width: int, samples: int, outline: Callable[[int], Tensor] | None = None
-) -> Callable[[int], Modality]:
-    def load(run: int) -> Modality:
-        mask = None if outline is None else outline(run)
-        data = PhotoPatches(height, width, num_samples=samples, seed=run, mask=mask)
-        assert data.cells is not None
-        return Modality(data.x, data.cells, data.pos, torch.ones(data.num_nodes, dtype=torch.bool))
-
-    return load
-
-
-def _disc(run: int) -> Tensor:
-    row, column = torch.meshgrid(*[torch.arange(32) - 15.5] * 2, indexing="ij")
-    return row.square() + column.square() <= 16**2
-
-
-def _l_shape(run: int) -> Tensor:
-    mask = torch.ones(32, 32, dtype=torch.bool)
-    mask[:18, 14:] = False
-    return mask
-
-
-def _holes(share: float) -> Callable[[int], Tensor]:
-    def outline(run: int) -> Tensor:
-        order = torch.randperm(1024, generator=torch.Generator().manual_seed(run))
-        mask = torch.ones(1024, dtype=torch.bool)
-        mask[order[: round(1024 * share)]] = False
-        return mask.view(32, 32)
-
-    return outline
+def main() -> int:
+    """Run the benchmark."""
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="2 runs a row")
+    parser.add_argument("--rows", nargs="+", choices=names, metavar="ROW", help=f"rows to run: {', '.join(names)}")
+    parser.add_argument("--runs", type=int, help="runs a row (default: 5, with --quick 2)")
+    parser.add_argument("--first-seed", type=int, default=0, help="first s; tune with 100 and above only")
+    parser.add_argument("--resume", action="store_true", help="go on with the records that are there")
+    parser.add_argument("--output", type=Path, help="default: results/modalities.json or results/modalities-quick.json")
+    args = parser.parse_args()
+    output = args.output or Path("results") / ("modalities-quick.json" if args.quick else "modalities.json")
+    records = Records(output, {"quick": args.quick, "first_seed": args.first_seed}, resume=args.resume)
+    runs = range(args.first_seed, args.first_seed + (args.runs or (2 if args.quick else 5)))
+    plan = [(row, run) for row in ROWS if not args.rows or row.name in args.rows for run in runs]
+    with tqdm(plan, unit="run", file=sys.stderr) as bar:
+        for row, run in bar:
+            bar.set_postfix_str(f"{row.name}, run {run}")
+            if not records.find(row=row.name, run=run):
+                records.add(measure(row, run))
+    print(table(records.items))
+    print(f"records: {output}")
+    return 0
 
 
-def _irregular(points: Callable[..., Tensor], side: int) -> Callable[[int], Modality]:
-    def load(run: int) -> Modality:
-        data = PhotoPatches(side, side, num_samples=4000, seed=run, points=points(500, (side, side), seed=run))
-        return Modality(data.x, None, data.pos, torch.ones(500, dtype=torch.bool))
-
-    return load
-
-
-@cache
-def _images(kind: type[MNISTNodes] | type[FashionMNISTNodes] | type[CIFAR10Nodes]) -> tuple[Tensor, Tensor]:
-    data = kind(_CACHE / kind.name)
-    assert data.cells is not None
-    return data.x, data.cells
-
-
-def _subset(
-    kind: type[MNISTNodes] | type[FashionMNISTNodes] | type[CIFAR10Nodes], samples: int
-) -> Callable[[int], Modality]:
-    def load(run: int) -> Modality:
-        x, cells = _images(kind)
-        if samples < x.shape[0]:
-            x = x[torch.randperm(x.shape[0], generator=torch.Generator().manual_seed(run))[:samples]]
-        return _scored(x, cells)
-
-    return load
-
-
-def _digits(run: int) -> Modality:
-    data = DigitsNodes()
-    assert data.cells is not None
-    return _scored(data.x, data.cells)
-
-
-def _noise(run: int) -> Modality:
-    x = torch.randn(2000, 256, 1, generator=torch.Generator().manual_seed(run))
-    return Modality(x, None, None, torch.ones(256, dtype=torch.bool))
-
-
-def _goals(cells: float, edges: float = 0.99) -> tuple[tuple[str, float], ...]:
-    return ("cells", cells), ("precision", edges), ("recall", edges)
-
-
-_ALL = "all samples in every run; only the permutation varies"
-_SHAPES = _goals(1.0)
-_PLACES = (("no_lattice", 1.0), ("two_dimensional", 1.0), ("degree", 3.0), ("near", 0.98), ("trust", 0.97))
-
-ROWS = (
-    Row("photos-32x32", "photo patches 32x32", 1000, _photos(32, 32, 1000), goals=_SHAPES, peers=True),
-    Row("photos-24x40", "photo patches 24x40", 1000, _photos(24, 40, 1000), goals=_SHAPES),
-    Row("photos-8x60", "photo patches 8x60", 1000, _photos(8, 60, 1000), goals=_SHAPES),
-    Row("photos-disc", "photo patches, a disc of 812 pixels", 1000, _photos(32, 32, 1000, _disc), goals=_SHAPES),
-    Row("photos-l", "photo patches, an L of 700 pixels", 1000, _photos(32, 32, 1000, _l_shape), goals=_SHAPES),
-    Row("holes-10", "photo patches 32x32, 10 % removed", 5000, _photos(32, 32, 5000, _holes(0.1)), goals=_goals(0.98)),
-    Row("holes-20", "photo patches 32x32, 20 % removed", 5000, _photos(32, 32, 5000, _holes(0.2)), goals=_goals(0.9)),
-    Row("cifar10-1000", "CIFAR-10 RGB", 1000, _subset(CIFAR10Nodes, 1000), goals=_goals(1.0), peers=True),
-    Row("cifar10-500", "CIFAR-10 RGB", 500, _subset(CIFAR10Nodes, 500), goals=_goals(1.0)),
-    Row("cifar10-200", "CIFAR-10 RGB", 200, _subset(CIFAR10Nodes, 200), goals=_goals(0.99)),
-    Row("mnist-10000", "MNIST", 10000, _subset(MNISTNodes, 10000), goals=_goals(0.98), peers=True),
-    Row("mnist-60000", "MNIST", 60000, _subset(MNISTNodes, 60000), goals=_goals(0.998), quick=False, note=_ALL),
-    Row(
-        "fashion-10000",
-        "Fashion-MNIST",
-        10000,
-        _subset(FashionMNISTNodes, 10000),
-        goals=_goals(0.985, 0.97),
-        peers=True,
-    ),
-    Row(
-        "fashion-60000",
-        "Fashion-MNIST",
-        60000,
-        _subset(FashionMNISTNodes, 60000),
-        goals=_goals(0.998, 0.97),
-        quick=False,
-        note=_ALL,
-    ),
-    Row("digits", "digits 8x8", 1797, _digits, goals=_goals(0.8, 0.87), peers=True, note=_ALL),
-    Row(
-        "photos-64x64", "photo patches 64x64", 5000, _photos(64, 64, 5000), goals=_goals(0.99), quick=False, alone=True
-    ),
-    Row("blue-noise", "500 places, blue noise in 40x40", 4000, _irregular(blue_noise_points, 40), "irregular", _PLACES),
-    Row("foveated", "500 places, foveated in 72x72", 4000, _irregular(foveated_points, 72), "irregular", _PLACES),
-    Row("hexagonal", "500 places, hexagonal in 40x40", 4000, _irregular(hexagonal_points, 40), "irregular", _PLACES),
-    Row(
-        "noise", "independent Gaussian noise, 256 nodes", 2000, _noise, "noise", (("no_lattice", 1.0), ("warned", 1.0))
-    ),
-    Row("speed", "photo patches 32x32", 5000, _photos(32, 32, 5000), "speed"),
-)
+if __name__ == "__main__":
+    sys.exit(main())

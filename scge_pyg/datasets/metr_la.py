@@ -22,9 +22,9 @@ _SPEEDS, _ROADS, _PLACES = "los_speed.csv", "los_adj.csv", "graph_sensor_locatio
 class METRLANodes(RecordedNodes):
     """A week of METR-LA (Jagadish et al., 2014; Li et al., 2018): 2,016 steps of 5 minutes, 207 nodes, miles an hour.
 
-    A detector that is off reports 0: ``discover(ds.x, missing_value=0)``. ``names`` are the detectors' numbers, ``pos``
-    their places in metres, and ``edge_index`` the road graph of T-GCN without its loops. Arguments are those of
-    :class:`RecordedNodes`.
+    T-GCN's authors interpolated the missing values of this file, which has no zeros. ``names`` are the detectors'
+    numbers, ``pos`` their places in metres, and ``edge_index`` the road graph of T-GCN without its loops. Arguments are
+    those of :class:`RecordedNodes`.
     """
 
     name = "metr_la"
