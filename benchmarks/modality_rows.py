@@ -1,6 +1,6 @@
 """The kinds of recording of the modality benchmark, brought to node sets by the package's own converters.
 
-Run s draws sample subset s (or simulates with seed s). Sizes were fixed before anything was run.
+Run s draws sample subset s, or simulates with seed s.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -98,14 +98,17 @@ def _volume(run: int) -> Recording:
     return Recording(VolumeToNodes()(torch.from_numpy(smooth).unsqueeze(1)), _grid(12, 12, 12))
 
 
-def _video(run: int) -> Recording:
-    """5,000 clips of 8 frames, 10x10 pixels, of a window that drifts over photographs with a random velocity."""
+def _video(speed: float, run: int) -> Recording:
+    """5,000 clips of 8 frames, 10x10 pixels, of a window that drifts over photographs at a velocity of its own.
+
+    Velocities are normal in both directions; ``speed`` is the mean of their size, in pixels a frame.
+    """
     rng = np.random.default_rng(run)
     photos = np.stack(load_sample_images().images) @ np.array(_LUMA) / 255
     time, row, column = np.meshgrid(np.arange(8), np.arange(10), np.arange(10), indexing="ij")
     clips = np.empty((5000, 8, 10, 10), dtype=np.float32)
     for clip in clips:
-        velocity = rng.standard_normal(2)
+        velocity = speed / np.sqrt(np.pi / 2) * rng.standard_normal(2)
         start = 25 + rng.random(2) * (np.array(photos.shape[1:]) - 60)
         place = (start[0] + row + velocity[0] * time, start[1] + column + velocity[1] * time)
         clip[:] = map_coordinates(photos[rng.integers(2)], place, order=1, mode="reflect")
@@ -137,7 +140,9 @@ ROWS = (
     Row("spectrogram", "log-mel spectrogram, 24 x 14 (5,000)", _spectrogram, 2),
     Row("image", "MNIST, active pixels (10,000)", _image, 2),
     Row("volume", "smooth volume, 12 x 12 x 12 (5,000)", _volume, 3, 0.99),
-    Row("video", "drifting video patches, 8 x 10 x 10 (5,000)", _video, 3),
+    Row("video-slow", "video patches 8 x 10 x 10, drift of half a pixel a frame (5,000)", partial(_video, 0.5), 3),
+    Row("video", "video patches 8 x 10 x 10, drift of a pixel a frame (5,000)", partial(_video, 1.0), 3),
+    Row("video-fast", "video patches 8 x 10 x 10, drift of 1.5 pixels a frame (5,000)", partial(_video, 1.5), 3),
     Row("news", "AG news, 1,000 words (6,000 texts)", _words),
     Row("news-counts", "AG news, counts of words by texts", _words, counts=True),
     Row("diabetes", "diabetes table (397)", _table(load_diabetes)),
