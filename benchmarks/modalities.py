@@ -85,17 +85,14 @@ def table(items: list[dict[str, Any]]) -> str:
             continue
         dims = sorted({item["dim"] for item in runs})
         cells = [item["cells"] for item in runs if "cells" in item]
+        exact = f"{min(cells):.3f}" if cells and all(item["lattice"] for item in runs) else "no lattice"
         edges = [min(item[key] for item in runs) for key in ("precision", "recall") if cells]
         lines.append(
             [
                 row.what,
                 "" if row.dim is None else str(row.dim),
                 " or ".join(map(str, dims)),
-                f"{min(cells):.3f}"
-                if cells and all(item["lattice"] for item in runs)
-                else "no lattice"
-                if cells
-                else "",
+                exact if cells else "",
                 " / ".join(f"{value:.3f}" for value in edges),
                 ", ".join(sorted({str(item["verdict"]) for item in runs})),
                 f"{max(item['seconds'] for item in runs):.1f} s",
