@@ -29,7 +29,7 @@ def at_one_rate(recordings: Any, rate: float | None, who: str) -> list[Tensor]:
     tensors = []
     for place, one in enumerate(several):
         x, own = one if isinstance(one, tuple) and len(one) == 2 else (one, None)
-        if not isinstance(x, Tensor):
+        if not isinstance(x, Tensor) or not (own is None or isinstance(own, (int, float))):
             raise TypeError(
                 f"{who}: expected a tensor, a pair (tensor, rate), or a list of them, got {type(one).__name__}; "
                 "convert arrays with torch.as_tensor"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -59,13 +59,13 @@ class TextToNodes(BaseTransform):
             raise ValueError(f"TextToNodes: no vocabulary in these texts ({error})") from error
         return self
 
-    def forward(self, texts: str | Iterable[str]) -> Tensor:
+    def forward(self, texts: str | Sequence[str]) -> Tensor:
         """Counts ``[S, V, 1]`` of texts, or ``[V, 1]`` of one."""
         if not self.names:
             raise ValueError("TextToNodes: the vocabulary isn't known yet; call fit(texts), or give vocabulary=words")
         several = [texts] if isinstance(texts, str) else _strings(texts)
         counts = self.vectorizer.transform(several)
-        x = torch.from_numpy(counts.toarray()).float().unsqueeze(2)
+        x = torch.from_numpy(counts.astype("float32").toarray()).unsqueeze(2)
         return x[0] if isinstance(texts, str) else x
 
     def _remember(self, vectorizer: Any) -> None:

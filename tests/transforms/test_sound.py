@@ -46,6 +46,10 @@ def test_bad_recordings_are_refused(convert):
         convert([(torch.rand(99), 8000), (torch.rand(99), 16000)])
     with pytest.raises(TypeError, match=rf"{name}: .* got ndarray; convert arrays"):
         convert(np.zeros(99))
+    with pytest.raises(
+        TypeError, match=rf"{name}: expected a tensor, a pair \(tensor, rate\), or a list of them, got tu"
+    ):
+        convert((torch.rand(99), torch.rand(99)))
     with pytest.raises(ValueError, match=f"{name}: the list of recordings is empty"):
         convert([])
 
