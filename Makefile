@@ -41,7 +41,7 @@ test-scatter: $(SCATTER)/.built
 
 # libraries of other fields, with the pandas that anndata needs, in an environment of their own
 test-extras: $(EXTRAS)/.built
-	$(EXTRAS)/bin/python -m pytest tests/io
+	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -16,9 +16,9 @@ from torch_geometric.data.storage import GlobalStorage
 from scge_pyg.graph.checks import as_coordinates
 from scge_pyg.graph.exports import as_data, as_networkx, moved, summary
 from scge_pyg.graph.fit import Fit
-from scge_pyg.graph.geometry import Geometry
 from scge_pyg.graph.graph_file import pack, unpack
 from scge_pyg.graph.grouping import coarsen_graph
+from scge_pyg.graph.hand_over.methods import HandsOver
 from scge_pyg.graph.known import drawn, full_grid, nearest_edges
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.parts import split
@@ -33,7 +33,7 @@ __all__ = ["SharedGraph"]
 _FORMAT = "scge_pyg.SharedGraph"
 
 
-class SharedGraph(Geometry):
+class SharedGraph(HandsOver):
     r"""Coordinates, edges and, where there are some, the lattices of a node set.
 
     Its connected parts are numbered by falling size (ties: the part of the smallest node) in ``component [N]``, which
