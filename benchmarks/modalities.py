@@ -85,14 +85,14 @@ def table(items: list[dict[str, Any]]) -> str:
             continue
         dims = sorted({item["dim"] for item in runs})
         cells = [item["cells"] for item in runs if "cells" in item]
-        exact = f"{min(cells):.3f}" if cells and all(item["lattice"] for item in runs) else "no lattice"
+        exact = _exact(cells, [item["cells"] for item in runs if item.get("lattice")])
         edges = [min(item[key] for item in runs) for key in ("precision", "recall") if cells]
         lines.append(
             [
                 row.what,
                 "" if row.dim is None else str(row.dim),
                 " or ".join(map(str, dims)),
-                exact if cells else "",
+                exact,
                 " / ".join(f"{value:.3f}" for value in edges),
                 ", ".join(sorted({str(item["verdict"]) for item in runs})),
                 f"{max(item['seconds'] for item in runs):.1f} s",
@@ -106,8 +106,23 @@ def table(items: list[dict[str, Any]]) -> str:
             words.append(f"{row.what}: the {_NEAR} nearest (run {runs[0]['run']})\n")
             words += [f"* {name}: {', '.join(near) or '-'}" for name, near in runs[0]["near"].items()]
             words.append("")
-    head = ["recording", "dimension", "found", "cells, min", "edges: precision / recall, min", "verdict", "longest"]
+    head = [
+        "recording",
+        "dimension",
+        "found",
+        "cells, min (lattices)",
+        "edges: precision / recall, min",
+        "verdict",
+        "longest",
+    ]
     return "\n".join([markdown_table(head, lines), "", *words, *(f"missed: {line}" for line in missed)])
+
+
+def _exact(cells: list[float], found: list[float]) -> str:
+    """The smallest share of exact cells among runs that found a lattice, and how many these are if not all."""
+    if not found:
+        return "no lattice" if cells else ""
+    return f"{min(found):.3f}" + (f" ({len(found)} of {len(cells)})" if len(found) < len(cells) else "")
 
 
 def main() -> int:
