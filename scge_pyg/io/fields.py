@@ -12,7 +12,7 @@ from scge_pyg.io.layouts.layout import Layout
 from scge_pyg.io.layouts.tables import project
 from scge_pyg.io.signals import Signals
 
-__all__ = ["empty", "flattened"]
+__all__ = ["empty", "filled", "flattened"]
 
 _TIMES = ("time", "t", "date", "sample", "samples", "member", "step")
 _LATITUDES, _LONGITUDES = ("lat", "latitude", "nav_lat"), ("lon", "lng", "longitude", "nav_lon")
@@ -98,14 +98,23 @@ def _is_time(name: str, coords: Mapping[str, NDArray[Any]]) -> bool:
     return name.lower() in _TIMES or (name in coords and coords[name].dtype.kind in "mM")
 
 
+def filled(values: NDArray[Any], fill: Sequence[float]) -> NDArray[np.bool_]:
+    """Which values stand for missing ones; in single precision, to which scipy rounds the mark itself."""
+    near = 2e-7 if values.dtype.kind == "f" else 0.0
+    found = np.zeros(values.shape, bool)
+    for mark in fill:
+        found |= np.isclose(values, mark, rtol=near, atol=0, equal_nan=True)
+    return found
+
+
 def _missing(values: NDArray[Any], fill: Sequence[float]) -> NDArray[Any]:
     """The values, NaN where one stands for a missing one."""
-    marks = [mark for mark in fill if mark == mark and np.can_cast(np.min_scalar_type(mark), np.float64)]
-    absent = np.isin(values, np.array(marks, values.dtype)) if marks else np.zeros((), bool)
-    mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else np.zeros((), bool)
-    if not (absent.any() or mask.any()):
+    absent = filled(np.asarray(values), fill)
+    if isinstance(values, np.ma.MaskedArray):
+        absent |= np.ma.getmaskarray(values)
+    if not absent.any():
         return np.asarray(values)
-    return np.where(absent | mask, np.nan, np.asarray(values, np.result_type(values.dtype, np.float32)))
+    return np.where(absent, np.nan, np.asarray(values, np.result_type(values.dtype, np.float32)))
 
 
 def _names(own: Sequence[str], shape: Sequence[int], coords: Mapping[str, NDArray[Any]]) -> tuple[str, ...] | None:

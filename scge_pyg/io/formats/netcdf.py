@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scge_pyg.io.fields import flattened
+from scge_pyg.io.fields import filled, flattened
 from scge_pyg.io.libraries import import_extra, suffix
 from scge_pyg.io.signals import Signals
 
@@ -103,11 +103,10 @@ def _unpacked(field: _Variable) -> tuple[NDArray[Any], list[float], str | None]:
     """Values in their unit, what stands for missing ones, and the unit."""
     values, told = field.values, field.attributes
     own = [mark for name in ("_FillValue", "missing_value") if name in told for mark in np.ravel(told[name])]
-    fill = own or [_DEFAULT_FILL[kind] for kind in (values.dtype.str[1:],) if kind in _DEFAULT_FILL]
+    fill: list[Any] = own or [_DEFAULT_FILL[kind] for kind in (values.dtype.str[1:],) if kind in _DEFAULT_FILL]
     scale, offset = (np.ravel(told.get(name, neutral))[0] for name, neutral in (("scale_factor", 1), ("add_offset", 0)))
     if (scale, offset) != (1, 0):
-        absent = np.isin(values, np.array(fill, values.dtype))
-        values, fill = np.where(absent, np.nan, values * float(scale) + float(offset)), []
+        values, fill = np.where(filled(values, fill), np.nan, values * float(scale) + float(offset)), []
     return values, list(map(float, fill)), _text(told.get("units"))
 
 

@@ -131,6 +131,10 @@ def test_netcdf_default_fill_and_errors(tmp_path):
     values[:, 1, 1] = 9.969209968386869e36
     signals = read(netcdf(tmp_path / "a.nc", values))
     assert signals.dead.tolist() == [False] * 4 + [True, False]
+    doubles = values.astype("f8")
+    doubles[:, 1, 1] = 1e20
+    rounded = read(netcdf(tmp_path / "d.nc", doubles, missing_value=1e20))  # scipy stores the mark as float32
+    assert rounded.dead.tolist() == [False] * 4 + [True, False]
     with pytest.raises(ValueError, match="node_dims names 'depth'; the dimensions are 'time', 'lat', 'lon'"):
         read(tmp_path / "a.nc", node_dims=("depth",))
     with pytest.raises(ValueError, match="one must be left for the samples"):
