@@ -22,6 +22,7 @@ from scge_pyg.graph.hand_over.methods import HandsOver
 from scge_pyg.graph.known import drawn, full_grid, nearest_edges
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.parts import split
+from scge_pyg.graph.placing import placed
 from scge_pyg.graph.real import real
 from scge_pyg.graph.tensor_file import read_tensors, write_tensors
 
@@ -173,6 +174,35 @@ class SharedGraph(HandsOver):
         if self.partner_pos is not None:
             options["partner_pos"] = self.partner_pos[:, : options["pos"].shape[1]]
         return SharedGraph(**options), cluster
+
+    @real
+    def place(self, x: Tensor | ArrayLike, names: Sequence[str]) -> SharedGraph:
+        """The graph with nodes that come later put on the map, where the nodes on it stay as they are.
+
+        Correlation as a function of distance is read off the nodes that are on the map already; each new node goes
+        where its own correlations with them fit that function best, within the part that holds its strongest partners,
+        and is joined to its nearest nodes. Its confidence is the correlation between what the function says and what
+        was measured. It gets no cell of a lattice.
+
+        Args:
+            x: Samples ``[S, K]`` of old and new nodes together, NaN where missing.
+            names: Name of each column; columns that are no node of the graph are the new ones.
+
+        Returns:
+            The graph with the new nodes behind the old ones, in the order of ``names``.
+
+        Raises:
+            ValueError: If the graph has no geometry or no names, shapes disagree, or too few nodes are known.
+
+        Example:
+            >>> x = torch.randn(500, 12, generator=torch.Generator().manual_seed(0)).cumsum(1)
+            >>> line = SharedGraph.from_grid((11,))
+            >>> line.names = tuple("abcdefghijk")
+            >>> grown = line.place(x, "abcdefghijkl")  # a walk: each node is like the one before it
+            >>> grown.num_nodes, grown.pos[11].item() > 9
+            (12, True)
+        """
+        return SharedGraph(**placed(self, x, names))
 
     def to(self, device: torch.device | str) -> SharedGraph:
         """The same graph with every tensor on ``device``."""
