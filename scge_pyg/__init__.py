@@ -1,11 +1,12 @@
 """Find the geometry of measurements with no known graph, and run PyTorch Geometric models on it."""
 
-from scge_pyg.discovery import discover
+from scge_pyg.discovery import ModalityMixture, discover
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn import HebbianLoss, NodeEmbedding, OnSharedGraph, SCGEConv, fit_embedding, lower_to_conv
 
 __all__ = [
     "HebbianLoss",
+    "ModalityMixture",
     "NodeEmbedding",
     "OnSharedGraph",
     "SCGEConv",

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.utils.estimator_checks import check_estimator
 
-from scge_pyg.discovery.mixtures import ModalityMixture
+from scge_pyg import ModalityMixture
 
 NODES = 36
 
