@@ -90,6 +90,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", type=int, metavar="N", help="number of channels of --raw")
     parser.add_argument("--rate", type=float, metavar="HZ", help="samples a second of --raw or .h5")
     parser.add_argument("--node-dims", metavar="A,B", help="dimensions of a .nc that nodes run over, such as lat,lon")
+    parser.add_argument("--window", type=int, metavar="N", help="cut a .wav into windows of N steps, which are nodes")
     parser.add_argument("--nodes", choices=("obs", "var"), help="nodes of an .h5ad (default: var)")
     parser.add_argument("--image", action="store_true", help="the array is [S, H, W] or [S, H, W, C]")
     parser.add_argument(

@@ -24,7 +24,7 @@ from scge_pyg.io.matrices import read_matrix
 
 __all__ = ["FOR_FIELDS", "run_matrix"]
 
-FOR_FIELDS = ("raw", "channels", "rate", "node_dims", "nodes")
+FOR_FIELDS = ("raw", "channels", "rate", "node_dims", "window", "nodes")
 """Options of the files of other fields."""
 
 _FOR_SAMPLES = (

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.io import netcdf_file, savemat
+from scipy.io import netcdf_file, savemat, wavfile
 
 from scge_pyg import SharedGraph
 from scge_pyg.cli import main
@@ -83,6 +83,17 @@ def test_land_is_not_live(tmp_path, run):
     code, _, err = run(tmp_path / "a.nc", "--node-dims", "lat, lon", "-q")
     assert code == 0, err
     assert graph_of(tmp_path).live.tolist() == [True] * 4 + [False] + [True] * 4
+
+
+def test_windows_of_sound(tmp_path, run):
+    wavfile.write(tmp_path / "a.wav", 8000, LINE.astype("float32").ravel())
+    code, summary, err = run(tmp_path / "a.wav", "--window", 24)
+    assert code == 0, err
+    assert (summary["num_samples"], summary["num_nodes"]) == (600, 24)
+    assert_in_line(graph_of(tmp_path), np.arange(24))
+    code, _, err = run(tmp_path / "a.wav", "--window", 20000, "--overwrite")
+    assert code == 2
+    assert "window must be from 1 to the 14400 moments" in err
 
 
 @pytest.mark.parametrize(

@@ -132,3 +132,16 @@ def test_the_eeg_that_eeglab_ships():
     assert signals.samples.shape == (30504, 32 - len(signals.notes) * 2)
     columns = [k for k in range(32) if k not in (1, 5)] if signals.notes else range(32)
     np.testing.assert_allclose(signals.samples * 1e6, values[:, columns], rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Loading an EDF with mixed sampling:RuntimeWarning")
+def test_a_recording_that_was_opened_lazily_is_read_whole(tmp_path):
+    """mne resamples channels of other rates block by block, which differs at their borders."""
+    path = tmp_path / "lazy.edf"
+    edf(path, ("Fz", 100, RNG.normal(size=1000) * 50), ("Cz", 50, RNG.normal(size=500).cumsum()))
+    lazy = mne.io.read_raw_edf(path, preload=False, verbose="ERROR")
+    signals = read(lazy, picks=["Fz", "Cz"])
+    whole = mne.io.read_raw_edf(path, preload=True, verbose="ERROR")
+    np.testing.assert_array_equal(signals.samples, whole.get_data().T)
+    assert not lazy.preload
+    assert np.abs(lazy[:, 137:263][0] - whole[:, 137:263][0]).max() > 0  # what a block read lazily would have been
