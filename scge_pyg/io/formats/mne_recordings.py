@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ NAME = "a recording of mne"
 SUFFIXES = (".edf", ".bdf", ".vhdr", ".set", ".fif")
 
 _KINDS = ("eeg", "seeg", "ecog", "dbs", "mag", "grad", "hbo", "hbr", "fnirs_od", "fnirs_cw_amplitude", "csd", "ref_meg")
+_OF_OTHERS = re.compile(
+    r"[VH]?EOG|E[CK]G|EMG|RESP|SP?AO2|SPO2|GSR|EDA|TEMP|STATUS|TRIG|STI|EVENT|MARKER|LIGHT|PULSE", re.IGNORECASE
+)
 _UNITS = {107: "V", 112: "T", 201: "T/m", 6: "mol/l"}
 
 
@@ -36,8 +40,9 @@ def read(source: Any, picks: str | Sequence[str] | None = None) -> Signals:
 
     Args:
         source: The object or the file. Epochs follow each other as they are.
-        picks: Channels to take, a type such as ``"mag"`` or names. Default: the EEG channels, or where there are none
-            those of the first type that there is of seeg, ecog, dbs, mag, grad and fNIRS.
+        picks: Channels to take, a type such as ``"mag"`` or names. Default: the EEG channels, but for those whose name
+            says that they are something else, as files of EDF and EEGLAB give all channels that type; or where there
+            are none, those of the first type that there is of seeg, ecog, dbs, mag, grad and fNIRS.
 
     Raises:
         ValueError: If no channel is left, or chosen channels differ in their rates.
@@ -94,7 +99,9 @@ def _chosen(names: list[str], kinds: list[str], picks: str | Sequence[str] | Non
         if kind is None:
             there = ", ".join(f"{count} {kind}" for kind, count in Counter(kinds).items())
             raise ValueError(f"read: no channel measures the brain ({there}); choose some with picks=, by type or name")
-        return [k for k, own in enumerate(kinds) if own == kind]
+        own = [k for k, one in enumerate(kinds) if one == kind]
+        named = [k for k in own if kind != "eeg" or _OF_OTHERS.match(names[k]) is None]
+        return named or own
     if isinstance(picks, str) and picks in kinds:
         return [k for k, own in enumerate(kinds) if own == picks]
     wanted = [picks] if isinstance(picks, str) else list(picks)

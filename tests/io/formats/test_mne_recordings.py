@@ -129,8 +129,10 @@ def test_the_eeg_that_eeglab_ships():
         pytest.skip("SCGE_DATA names no folder with eeg_eeglab")
     signals = read(folder / "eeglab_data.set")
     values = np.fromfile(folder / "eeglab_data.fdt", "<f4").reshape(-1, 32)
-    assert signals.samples.shape == (30504, 32 - len(signals.notes) * 2)
-    columns = [k for k in range(32) if k not in (1, 5)] if signals.notes else range(32)
+    columns = [k for k in range(32) if k not in (1, 5)]
+    assert signals.samples.shape == (30504, 30)
+    assert signals.notes == ("left out 2 channels: EOG1 (eeg), EOG2 (eeg); picks= chooses others",)
+    assert read(folder / "eeglab_data.set", picks="eeg").num_nodes == 32
     np.testing.assert_allclose(signals.samples * 1e6, values[:, columns], rtol=1e-6)
 
 
