@@ -44,6 +44,8 @@ def test_bad_recordings_are_refused(convert):
     name = type(convert).__name__
     with pytest.raises(ValueError, match=rf"{name}: recording 1 has the rate 16000 Hz, but 8000 Hz is expected; resam"):
         convert([(torch.rand(99), 8000), (torch.rand(99), 16000)])
+    with pytest.raises(ValueError, match=f"{name}: recording 2 has the rate 44100 Hz, but 8000 Hz is expected"):
+        convert([(torch.rand(99), 8000), torch.rand(99), (torch.rand(99), 44100)])
     with pytest.raises(TypeError, match=rf"{name}: .* got ndarray; convert arrays"):
         convert(np.zeros(99))
     with pytest.raises(
