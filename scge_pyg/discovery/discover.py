@@ -70,8 +70,8 @@ def discover(
     Everything runs in a canonical node order, so shuffling the nodes permutes the result and changes no bit of it.
 
     Cost: :math:`O(S N^2 C)` for correlations and :math:`O(N^3)` for partial ones up to 2,048 nodes; beyond,
-    :math:`O(N^2 S)` in blocks. Memory for at most 512 MiB of samples, or
-    1 GiB of more than 32,768 nodes.
+    :math:`O(N^2 S)` in blocks. At most 262,144 samples are kept and 512 MiB of
+    them, or 1 GiB of more than 32,768 nodes.
 
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such

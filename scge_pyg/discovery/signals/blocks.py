@@ -63,7 +63,8 @@ def autocorrelation(score: np.ndarray) -> np.ndarray:
     product = torch.fft.irfft(spectrum.abs().square(), n=size)[:, :samples].numpy()
     rho = product / np.arange(samples, 0, -1)
     rho[:, samples - samples // 4 :] = 0
-    return rho / np.maximum(rho[:, :1], 1e-9)
+    rho /= np.maximum(rho[:, :1], 1e-9)
+    return rho
 
 
 def correlation_time(rho: np.ndarray) -> int:

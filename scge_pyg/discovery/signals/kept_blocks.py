@@ -19,7 +19,8 @@ class KeptBlocks:
     of their number, blocks are kept from the smallest on for as long as they hold at most
 
     .. math::
-        R = \max(256, B, \min(\text{few}, 2 B)), \qquad B = \lfloor \text{budget} / (4 N C) \rfloor
+        R = \max(256, \min(\text{most}, \max(B, \min(\text{few}, 2 B)))), \qquad
+        B = \lfloor \text{budget} / (4 N C) \rfloor
 
     samples together: everything where :math:`S \le R`. What was dropped once is never needed again, so one pass is
     enough, and the result is the same for any split of the stream into batches and for any order of merging. Nodes may
@@ -30,6 +31,7 @@ class KeptBlocks:
     Args:
         budget: Bytes of float32 values that may be kept.
         few: Samples that may take up to twice the budget.
+        most: Samples that are kept at most, however few nodes there are.
         seed: Seed of the hash.
         start: Number of the first sample in the stream, for an accumulator that reads a later part of it.
 
@@ -42,9 +44,10 @@ class KeptBlocks:
         (1000, True, True)
     """
 
-    def __init__(self, *, budget: int = 2**29, few: int = 0, seed: int = 0, start: int = 0) -> None:
+    def __init__(self, *, budget: int = 2**29, few: int = 0, most: int = 2**63, seed: int = 0, start: int = 0) -> None:
         self.budget = budget
         self.few = few
+        self.most = most
         self.seed = seed
         self.count = 0
         self._next = start
@@ -60,7 +63,7 @@ class KeptBlocks:
     def capacity(self) -> int:
         """Samples R that may be kept, given the nodes seen so far."""
         within = self.budget // (4 * max(1, self._low.numel()))
-        return max(_LENGTH, within, min(self.few, 2 * within))
+        return max(_LENGTH, min(self.most, max(within, min(self.few, 2 * within))))
 
     @property
     def live(self) -> Tensor:
@@ -87,9 +90,11 @@ class KeptBlocks:
 
     def merge(self, other: KeptBlocks) -> KeptBlocks:
         """Add what another accumulator has kept of another part of the stream; returns ``self``."""
-        own, others = ((kept.budget, kept.few, kept.seed) for kept in (self, other))
+        own, others = ((kept.budget, kept.few, kept.most, kept.seed) for kept in (self, other))
         if own != others:
-            raise ValueError(f"KeptBlocks.merge: both must have the same budget, few and seed, got {own} and {others}")
+            raise ValueError(
+                f"KeptBlocks.merge: both must have the same budget, few, most and seed, got {own} and {others}"
+            )
         self._widen(other._low, other._high)
         self.count += other.count
         self._next = max(self._next, other._next)

@@ -13,6 +13,7 @@ from scge_pyg.discovery.signals.reading import blocks
 __all__ = ["Samples", "read"]
 
 _KEPT_BYTES = 2**29
+_MOST = 2**18  # samples: of a long recording of few nodes; what is computed from them takes 16 times their memory
 _FEW = 4096  # samples: with 2,048 of them 0.958 of 65,536 pixels were in their cell, with 4,096 all
 
 
@@ -41,8 +42,8 @@ class Samples:
 def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Samples:
     """Read any input that :func:`~scge_pyg.discovery.signals.reading.blocks` takes, once.
 
-    All samples are kept up to 512 MiB of float32 values (where that holds less than 4,096 samples, up to these, or 1
-    GiB), beyond it blocks of 256 contiguous samples, see
+    All samples are kept up to 262,144 and up to 512 MiB of float32 values (where that holds less than 4,096 samples, up
+    to these, or 1 GiB), beyond it blocks of 256 contiguous samples, see
     :class:`~scge_pyg.discovery.signals.kept_blocks.KeptBlocks`; how ``x`` is split into batches does not matter.
 
     Args:
@@ -60,7 +61,7 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
         >>> samples.values.squeeze(2).tolist(), samples.count, samples.live.tolist()
         ([[1.0, 2.0], [nan, 2.0]], 2, [False, False])
     """
-    kept = KeptBlocks(budget=_KEPT_BYTES, few=_FEW, seed=seed)
+    kept = KeptBlocks(budget=_KEPT_BYTES, few=_FEW, most=_MOST, seed=seed)
     names = None
     notes: dict[str, None] = {}
     for block in blocks(x, missing_value=missing_value):

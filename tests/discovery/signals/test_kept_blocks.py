@@ -81,11 +81,19 @@ def test_few_samples_may_take_up_to_twice_the_budget(few, capacity):
     assert kept.samples()[1].tolist() == expected(3000, capacity, 0).tolist()
 
 
+@pytest.mark.parametrize(("most", "capacity"), [(500, 500), (700, 600), (9, 256)])
+def test_there_is_a_most(most, capacity):
+    x = stream(3000)
+    kept = KeptBlocks(budget=4 * x[0].numel() * 600, most=most).update(x)
+    assert kept.capacity == capacity
+    assert kept.samples()[1].tolist() == expected(3000, capacity, 0).tolist()
+
+
 def test_merging_refuses_what_does_not_fit():
     x = stream(300)
-    with pytest.raises(ValueError, match="same budget, few and seed"):
+    with pytest.raises(ValueError, match="same budget, few, most and seed"):
         KeptBlocks(seed=0).merge(KeptBlocks(seed=1))
-    with pytest.raises(ValueError, match="same budget, few and seed"):
+    with pytest.raises(ValueError, match="same budget, few, most and seed"):
         KeptBlocks(few=9).merge(KeptBlocks())
     with pytest.raises(ValueError, match="both hold sample 100"):
         KeptBlocks().update(x[:200]).merge(KeptBlocks(start=100).update(x[100:]))

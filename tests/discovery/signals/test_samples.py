@@ -22,6 +22,9 @@ def test_everything_is_kept_where_it_fits(x):
 def test_a_long_stream_is_sampled_in_blocks(x, monkeypatch):
     monkeypatch.setattr(samples_module, "_KEPT_BYTES", 4 * 6 * 1000)
     assert len(read(x).number) > 1700  # less than 4,096 samples may take twice as much
+    monkeypatch.setattr(samples_module, "_MOST", 600)
+    assert 300 < len(read(x).number) <= 600
+    monkeypatch.setattr(samples_module, "_MOST", 3000)
     monkeypatch.setattr(samples_module, "_FEW", 300)
     samples = read(x)
     values, number = KeptBlocks(budget=4 * 6 * 1000, seed=0).update(x).samples()
