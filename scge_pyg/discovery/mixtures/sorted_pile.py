@@ -121,16 +121,18 @@ def _split(x: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _wirings(x: Tensor, label: Tensor, count: int | None, generator: torch.Generator) -> Tensor:
-    """The wiring of each component ``[K]``; those of too few samples have the one of the component next to them."""
+    """The wiring of each component ``[K]``; where it can't be told, that of the component next to it."""
     size = torch.bincount(label)
-    enough = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
-    groups = [x[label == k][:_COMPARED] for k in enough]
-    wiring = torch.zeros(len(size), dtype=torch.long)
-    wiring[enough] = joined(agreement(groups, generator), count)
-    rest = size < size[enough].min()
+    judged = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
+    alike, told = agreement([x[label == k][:_COMPARED] for k in judged], generator)
+    told = told | ~told.any()
+    judged, alike = judged[told], alike[told][:, told]
+    wiring = torch.full((len(size),), -1)
+    wiring[judged] = joined(alike, count)
+    rest = wiring < 0
     if bool(rest.any()):
         mean = torch.stack([x[label == k].mean(0) for k in range(len(size))])
-        wiring[rest] = wiring[enough[torch.cdist(mean[rest], mean[enough]).argmin(1)]]
+        wiring[rest] = wiring[judged[torch.cdist(mean[rest], mean[judged]).argmin(1)]]
     return torch.unique(wiring, return_inverse=True)[1]
 
 

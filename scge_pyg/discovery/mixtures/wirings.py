@@ -12,31 +12,35 @@ from torch import Tensor
 __all__ = ["agreement", "joined"]
 
 _PARTNERS, _AMONG = 8, 8  # partners of a node, at most, and at most one in as many nodes
-_PROBES = 512  # nodes at which wirings are compared
+_PROBES = 256  # nodes at which wirings are compared
 _RIDGE = 0.03
 _LEAST = 1e-3  # share of a node's variance that no prediction is believed to go below
+_SURE = 3.0  # standard errors
 _ALIKE = 0.5  # midway between partners at random and a group's own
 
 
-def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    r"""How well the wiring of each group serves each other, ``[K, K]`` from 0, chance, to 1, as its own.
+def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    r"""How well the wiring of each group serves each other, from 0, chance, to 1, as its own.
 
     The wiring of a group are the partners that each node is most correlated with in one half of its samples, eight, or
-    one in eight of fewer than 64 nodes. In another
-    group, node i is regressed on the partners that wiring names, with coefficients from one half of that group, and
-    :math:`g_{ab} = -\frac12 \overline{\log(1 - R^2)}` is its held-out gain on the other, mean over nodes. Of the
-    wiring a on the samples b
+    one in eight of fewer than 64 nodes. In another group, node i is regressed on the partners that wiring names, with
+    coefficients from one half of that group, and :math:`g_{ab} = -\frac12 \overline{\log(1 - R^2)}` is its held-out
+    gain on the other, mean over nodes. Of the wiring a on the samples b
 
     .. math::
         A_{ab} = \frac{g_{ab} - g_{0b}}{g_{bb} - g_{0b}}, \qquad g_{0b} \text{ with partners at random,}
 
     and the mean of both directions is taken. Classes share a wiring: digits of all kinds have the same neighbours.
 
-    Cost: :math:`O(S N P + K S P m^2)` for P = 512 nodes and m = 8 partners.
+    Cost: :math:`O(S N P + K S P m^2)` for P = 256 nodes and m = 8 partners.
 
     Args:
         groups: Samples ``[S_k, N]`` of each group.
         generator: Of the nodes that are compared and of random partners.
+
+    Returns:
+        The agreement ``[K, K]``, and for which groups it says something ``[K]``: a group's own wiring must gain more
+        than chance by three standard errors over the nodes.
     """
     nodes = groups[0].shape[1]
     partners = min(_PARTNERS, max(1, nodes // _AMONG))
@@ -45,9 +49,11 @@ def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     halves = [(_unit(group[::2]), _unit(group[1::2])) for group in groups]
     wirings = [_wiring(fit, probe, partners) for fit, _ in halves]
     gain = torch.stack([_gains(fit, check, probe, [*wirings, chance]) for fit, check in halves], 1)
-    own, random = gain.diagonal(), gain[-1]
-    served = ((gain[:-1] - random) / (own - random).clamp_min(1e-6)).clamp(0, 1)
-    return (served + served.T) / 2
+    excess = gain[:-1] - gain[-1]
+    own = excess.diagonal().T
+    told = own.mean(1) > _SURE * own.std(1) / len(probe) ** 0.5
+    served = (excess.mean(2) / own.mean(1).clamp_min(1e-6)).clamp(0, 1)
+    return (served + served.T) / 2, told
 
 
 def joined(alike: Tensor, count: int | None = None) -> Tensor:
@@ -80,7 +86,7 @@ def _wiring(x: Tensor, probe: Tensor, count: int) -> Tensor:
 
 
 def _gains(fit: Tensor, check: Tensor, probe: Tensor, wirings: Sequence[Tensor]) -> Tensor:
-    """Held-out gain of each wiring ``[W]``."""
+    """Held-out gain of each wiring at each node ``[W, P]``, 0 where the node is constant."""
     varies = (fit[:, probe].square().sum(0) > 0) & (check[:, probe].square().sum(0) > 0)
     gains = []
     for wiring in wirings:
@@ -88,7 +94,7 @@ def _gains(fit: Tensor, check: Tensor, probe: Tensor, wirings: Sequence[Tensor])
         ridge = _RIDGE * torch.eye(wiring.shape[1], dtype=fit.dtype)
         weight = torch.linalg.solve(gram + ridge, with_node)
         left = own - 2 * (weight * with_held).sum(1) + torch.einsum("pi,pij,pj->p", weight, gram_held, weight)
-        gains.append(torch.where(varies, -0.5 * left.clamp_min(_LEAST).log(), 0.0).sum() / varies.sum().clamp_min(1))
+        gains.append(torch.where(varies, -0.5 * left.clamp_min(_LEAST).log(), 0.0))
     return torch.stack(gains)
 
 

@@ -16,7 +16,8 @@ def walks(samples, nodes, seed, order=None):
 def test_agreement_is_what_regressions_one_by_one_give():
     """Every node, its partner, ridge regression with an intercept by standardising; chance is told apart."""
     groups = [walks(300, 14, 0), walks(260, 14, 1, torch.randperm(14, generator=generator(2)))]
-    found = agreement(groups, generator())
+    found, told = agreement(groups, generator())
+    assert told.all()
     draw = generator()
     probe = torch.randperm(14, generator=draw)
     chance = (probe.unsqueeze(1) + torch.randint(1, 14, (14, 1), generator=draw)) % 14
@@ -55,7 +56,8 @@ def test_classes_of_one_wiring_agree_and_shuffles_do_not():
     slope = torch.linspace(0, 30, nodes)
     weight = torch.linspace(0.3, 3, nodes)
     groups = [walks(400, nodes, 0), walks(400, nodes, 1) * weight + slope, walks(400, nodes, 2, order)]
-    found = agreement(groups, generator())
+    found, told = agreement(groups, generator())
+    assert told.all()
     assert found.diagonal().tolist() == pytest.approx([1, 1, 1])
     assert found[0, 1] > 0.8
     assert found[0, 2] < 0.2
@@ -80,6 +82,13 @@ def test_constant_nodes_count_for_nothing():
     x[:, :4] = 2.5
     y = walks(300, 20, 1)
     y[:, :4] = 7
-    found = agreement([x, y], generator())
+    found, _ = agreement([x, y], generator())
     assert found.isfinite().all()
     assert found[0, 1] > 0.8
+
+
+def test_noise_has_no_wiring_to_tell():
+    noise = torch.randn(200, 30, generator=generator(3))
+    found, told = agreement([walks(200, 30, 0), noise, noise[:40]], generator())
+    assert told.tolist() == [True, False, False]
+    assert found.isfinite().all()
