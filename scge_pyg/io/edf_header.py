@@ -47,7 +47,7 @@ def channels_of_one_rate(path: Path, wanted: Sequence[str] | None = None) -> tup
         own = {name: rate for name, rate in channels if name in set(wanted)}
         if len(set(own.values())) > 1:
             shown = listed([f"{name} at {rate:g} Hz" for name, rate in own.items()])
-            raise ValueError(f"picks= names channels of different rates ({shown}); choose channels of one rate")
+            raise ValueError(f"read: picks= names channels of different rates ({shown}); choose channels of one rate")
         return [name for name, _ in channels if name not in own], []
     counts = Counter(rate for _, rate in channels)
     if len(counts) < 2:

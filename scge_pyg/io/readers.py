@@ -90,5 +90,18 @@ def read(source: Any, **options: Any) -> Signals:
         )
     if is_path and not Path(os.fspath(source).partition("::")[0]).exists():
         raise FileNotFoundError(f"read: {source} does not exist")
-    found: Signals = form.read(Path(source) if is_path else source, **options)
-    return found
+    if not is_path:
+        return _made(form.read(source, **options))
+    try:
+        return _made(form.read(Path(source), **options))
+    except ImportError:
+        raise
+    except Exception as error:  # libraries raise what they like on a damaged file
+        if isinstance(error, ValueError) and str(error).startswith("read: "):
+            raise
+        raise ValueError(f"read: {source} can't be read as {form.NAME} ({type(error).__name__}: {error})") from error
+
+
+def _made(signals: Any) -> Signals:
+    assert isinstance(signals, Signals)
+    return signals

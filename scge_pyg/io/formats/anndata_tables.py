@@ -45,10 +45,7 @@ def read(source: Any, nodes: str = "var", layer: str | None = None) -> Signals:
     """
     if isinstance(source, Path):
         anndata = import_extra("anndata", "readers", "reading .h5ad")
-        try:
-            source = anndata.read_h5ad(source)
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f"read: {source} is no readable .h5ad ({error})") from error
+        source = anndata.read_h5ad(source)
     if nodes not in ("obs", "var"):
         raise ValueError(f"read: nodes must be 'obs' or 'var', got {nodes!r}")
     if layer is not None and layer not in source.layers:

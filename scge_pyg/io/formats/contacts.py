@@ -36,11 +36,7 @@ def read(path: Path, region: str | None = None) -> Signals:
     """
     h5py = import_extra("h5py", "readers", "reading .cool")
     name, _, group = str(path).partition("::")
-    try:
-        file = h5py.File(name, "r")
-    except OSError as error:
-        raise ValueError(f"read: {name} is no readable cooler ({error})") from error
-    with file:
+    with h5py.File(name, "r") as file:
         group = group.strip("/")
         held = file.get(group) if group else file
         if held is None or "pixels" not in held:

@@ -33,7 +33,4 @@ def read(path: Path, kind: str = "counts", key: str | None = None) -> Signals:
     """
     if kind not in ("counts", "affinity"):
         raise ValueError(f"read: kind must be 'counts' or 'affinity', got {kind!r}")
-    try:
-        return read_matrix(path, key=key, kind=kind)
-    except ValueError as error:
-        raise ValueError(f"read: {error}") from error
+    return read_matrix(path, key=key, kind=kind)

@@ -31,13 +31,10 @@ def read(path: Path, key: str | None = None, nodes_first: bool = False, rate: fl
         rate: Samples a second.
 
     Raises:
-        ValueError: If it is no HDF5 file, or the array has to be named.
+        ValueError: If the array has to be named.
     """
     h5py = import_extra("h5py", "readers", "reading HDF5")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"read: {path} is no readable HDF5 file ({error})") from error
+    file = h5py.File(path, "r")
     held: dict[str, Any] = {}
 
     def look(name: str, item: Any) -> None:

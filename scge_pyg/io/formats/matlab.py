@@ -35,10 +35,9 @@ def read(path: Path, key: str | None = None, nodes_first: bool = False) -> Signa
         nodes_first: Whether it is ``[N, S]``. It is also turned where only then there is a name for each node.
 
     Raises:
-        ValueError: If it is no such file, or the array has to be named.
+        ValueError: If the array has to be named.
     """
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     try:
         held: Mapping[str, Any] = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
@@ -46,8 +45,6 @@ def read(path: Path, key: str | None = None, nodes_first: bool = False) -> Signa
         from scge_pyg.io.formats import hdf5
 
         return hdf5.read(path, key, nodes_first=not nodes_first)  # HDF5 stores the axes of MATLAB in reverse
-    except (ValueError, TypeError, MatReadError, EOFError) as error:
-        raise ValueError(f"read: {path} is no readable file of MATLAB ({error})") from error
     values = np.asarray(held[_chosen(held, key, path)])
     names = _strings(held, values.shape)
     if nodes_first or (names is not None and len(names) != values.shape[1]):

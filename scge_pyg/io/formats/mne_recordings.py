@@ -75,22 +75,19 @@ def read(source: Any, picks: str | Sequence[str] | None = None) -> Signals:
 
 def _opened(path: Path, picks: str | Sequence[str] | None, notes: list[str]) -> Any:
     mne = import_extra("mne", "readers", f"reading {path.suffix} files")
+    if path.name.removesuffix(".gz").endswith(("-epo.fif", "_epo.fif")):
+        return mne.read_epochs(path, preload=True, verbose="WARNING")
+    options: dict[str, Any] = {}
+    if suffix(path) in (".edf", ".bdf"):
+        named = None if picks is None or isinstance(picks, str) else list(picks)
+        options["exclude"], told = channels_of_one_rate(path, named)
+        notes += told
     try:
-        if path.name.removesuffix(".gz").endswith(("-epo.fif", "_epo.fif")):
-            return mne.read_epochs(path, preload=True, verbose="WARNING")
-        options: dict[str, Any] = {}
-        if suffix(path) in (".edf", ".bdf"):
-            named = None if picks is None or isinstance(picks, str) else list(picks)
-            options["exclude"], told = channels_of_one_rate(path, named)
-            notes += told
-        try:
-            return mne.io.read_raw(path, preload=True, verbose="WARNING", **options)
-        except TypeError as error:  # a .set of several trials
-            if suffix(path) != ".set":
-                raise error
-            return mne.read_epochs_eeglab(path, verbose="WARNING")
-    except (ValueError, OSError, RuntimeError, KeyError, IndexError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"read: {path} can't be read ({str(error).removeprefix('read: ')})") from error
+        return mne.io.read_raw(path, preload=True, verbose="WARNING", **options)
+    except TypeError as error:  # a .set of several trials
+        if suffix(path) != ".set":
+            raise error
+        return mne.read_epochs_eeglab(path, verbose="WARNING")
 
 
 def _chosen(names: list[str], kinds: list[str], picks: str | Sequence[str] | None) -> list[int]:

@@ -65,15 +65,12 @@ def read(path: Path, key: str | None = None, node_dims: Sequence[str] | str | No
 def _classic(path: Path) -> dict[str, _Variable]:
     from scipy.io import netcdf_file
 
-    try:
-        with netcdf_file(path, "r", mmap=False) as file:
-            return {
-                name: _Variable(tuple(item.dimensions), _native(item.data), dict(item._attributes))
-                for name, item in file.variables.items()
-                if np.asarray(item.data).dtype.kind in "iuf"
-            }
-    except (ValueError, TypeError, AssertionError, IndexError, KeyError) as error:
-        raise ValueError(f"read: {path} is no readable netCDF file ({error})") from error
+    with netcdf_file(path, "r", mmap=False) as file:
+        return {
+            name: _Variable(tuple(item.dimensions), _native(item.data), dict(item._attributes))
+            for name, item in file.variables.items()
+            if np.asarray(item.data).dtype.kind in "iuf"
+        }
 
 
 def _netcdf4(path: Path) -> dict[str, _Variable]:

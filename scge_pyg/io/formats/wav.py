@@ -29,17 +29,14 @@ def read(path: Path, window: int | None = None) -> Signals:
         window: Cut each channel into windows of so many moments: a window is then a sample, and a moment a node.
 
     Raises:
-        ValueError: If it is no wave file, or the window is longer than the recording.
+        ValueError: If the window is longer than the recording.
     """
     from scipy.io import wavfile
 
     try:
-        try:
-            rate, values = wavfile.read(path, mmap=True)
-        except ValueError:  # 24 bits can't be mapped
-            rate, values = wavfile.read(path)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"read: {path} is no readable wave file ({error})") from error
+        rate, values = wavfile.read(path, mmap=True)
+    except ValueError:  # 24 bits can't be mapped
+        rate, values = wavfile.read(path)
     values = values[:, None] if values.ndim == 1 else values
     if window is None:
         return Signals(values, rate=float(rate))

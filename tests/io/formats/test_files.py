@@ -59,7 +59,7 @@ def test_wave_windows(tmp_path):
     with pytest.raises(ValueError, match="window must be from 1 to the 200 moments"):
         read(tmp_path / "a.wav", window=201)
     (tmp_path / "b.wav").write_bytes(b"RIFX nothing of the kind")
-    with pytest.raises(ValueError, match="no readable wave file"):
+    with pytest.raises(ValueError, match="can't be read as a wave file"):
         read(tmp_path / "b.wav")
 
 
@@ -87,7 +87,7 @@ def test_matlab_asks_which_array(tmp_path):
         read(tmp_path / "a.mat", key="s")
     assert read(tmp_path / "a.mat", key="y").samples.shape == (5, 6)
     (tmp_path / "b.mat").write_bytes(b"no such thing" * 40)
-    with pytest.raises(ValueError, match="no readable file of MATLAB"):
+    with pytest.raises(ValueError, match="can't be read as a file of MATLAB"):
         read(tmp_path / "b.mat")
 
 
@@ -142,7 +142,7 @@ def test_netcdf_default_fill_and_errors(tmp_path):
     with pytest.raises(ValueError, match=r"holds sst \(time, lat, lon\); choose one with key="):
         read(tmp_path / "a.nc", key="salt")
     (tmp_path / "b.nc").write_bytes(b"CDF\x01 and nothing more")
-    with pytest.raises(ValueError, match="no readable netCDF file"):
+    with pytest.raises(ValueError, match="can't be read as a netCDF file"):
         read(tmp_path / "b.nc")
     (tmp_path / "c.nc").write_bytes(b"text")
     with pytest.raises(ValueError, match="no netCDF file; it starts with b'text'"):

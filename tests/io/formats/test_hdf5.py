@@ -25,7 +25,7 @@ def test_an_array_stays_on_disk(tmp_path):
     with pytest.raises(ValueError, match=r"holds x \[40, 6\], y \[40, 6\]; choose one with key="):
         read(tmp_path / "b.h5")
     (tmp_path / "c.h5").write_bytes(b"text")
-    with pytest.raises(ValueError, match="no readable HDF5 file"):
+    with pytest.raises(ValueError, match="can't be read as an HDF5 file"):
         read(tmp_path / "c.h5")
 
 

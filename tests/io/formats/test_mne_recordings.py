@@ -119,7 +119,7 @@ def test_channels_of_other_rates_are_left_out_and_the_rest_not_resampled(tmp_pat
 def test_what_is_no_recording_says_so(tmp_path):
     for name in ("a.edf", "a.vhdr", "a.set", "a_raw.fif"):
         (tmp_path / name).write_bytes(b"0       " * 8)
-        with pytest.raises(ValueError, match=f"{name} can't be read"):
+        with pytest.raises(ValueError, match=f"{name} can't be read as a recording of mne"):
             read(tmp_path / name)
 
 
