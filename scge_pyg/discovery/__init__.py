@@ -1,9 +1,18 @@
 """Samples to geometry: signals, coupling, map, lattice."""
 
+from scge_pyg.discovery.check_layout import check_layout
 from scge_pyg.discovery.coupling.direct import direct_coupling, partial_correlation
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.discover import discover
 from scge_pyg.discovery.mixtures import ModalityMixture
 from scge_pyg.discovery.signals.moments import Moments
 
-__all__ = ["ModalityMixture", "Moments", "direct_coupling", "discover", "local_coupling", "partial_correlation"]
+__all__ = [
+    "ModalityMixture",
+    "Moments",
+    "check_layout",
+    "direct_coupling",
+    "discover",
+    "local_coupling",
+    "partial_correlation",
+]
