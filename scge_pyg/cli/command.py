@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 import scge_pyg
-from scge_pyg.cli import demo, discover
+from scge_pyg.cli import check, demo, discover
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import logging_to_stderr
 
@@ -23,11 +23,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scge",
         description=scge_pyg.__doc__,
-        epilog="'scge discover --help' and 'scge demo --help' show examples.",
+        epilog="'scge discover --help', 'scge check --help' and 'scge demo --help' show examples.",
     )
     parser.add_argument("--version", action="version", version=f"scge-pyg {scge_pyg.__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     discover.add_parser(commands, common)
+    check.add_parser(commands, common)
     demo.add_parser(commands, common)
     return parser
 
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments. Default: those of the process.
 
     Returns:
-        0 if all went well, 2 for bad arguments or input (one line on stderr says which), 1 for anything unexpected.
+        0 if all went well, 2 for bad arguments or input (one line on stderr says which), 1 for anything unexpected, and
+        for a layout that doesn't fit.
     """
     try:
         args = _parser().parse_args(argv)
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.verbosity = -1 if args.quiet else args.verbose
     with logging_to_stderr(args.verbosity):
         try:
-            args.run(args)
+            status: int | None = args.run(args)
         except UsageError as error:
             if args.verbose > 1:
                 traceback.print_exc()
@@ -60,4 +62,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception:
             traceback.print_exc()
             return 1
-    return 0
+    return status or 0

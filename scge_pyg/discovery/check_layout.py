@@ -128,4 +128,8 @@ def _checked_positions(positions: Tensor | ArrayLike) -> np.ndarray:
     if np.isinf(places).any():
         row = int(np.flatnonzero(np.isinf(places).any(1))[0])
         raise ValueError(f"check_layout: positions must be finite or NaN, that of channel {row} is infinite")
+    known = places[np.isfinite(places).all(1)]
+    different = len(np.unique(known, axis=0))
+    if 0 < 2 * different <= len(known):
+        raise ValueError(f"check_layout: positions must differ, but {len(known)} channels share {different} places")
     return places

@@ -7,7 +7,16 @@ except ModuleNotFoundError as error:
 
 from scge_pyg.plot.colors import true_position_colors
 from scge_pyg.plot.graphs import plot_graph
+from scge_pyg.plot.layouts import plot_layout
 from scge_pyg.plot.results import plot_accuracies, plot_overview
 from scge_pyg.plot.samples import plot_samples, put_back
 
-__all__ = ["plot_accuracies", "plot_graph", "plot_overview", "plot_samples", "put_back", "true_position_colors"]
+__all__ = [
+    "plot_accuracies",
+    "plot_graph",
+    "plot_layout",
+    "plot_overview",
+    "plot_samples",
+    "put_back",
+    "true_position_colors",
+]

@@ -60,14 +60,18 @@ def told(recording: Recording, judged: Judged, names: tuple[str, ...] | None) ->
     if judged.unrelated > ALPHA:
         suspicion[own] = 1.0
     return LayoutCheck(
-        not bool((suspicion > 0.5).any()),
-        *map(torch.from_numpy, (suspicion, p_value, best)),
-        tuple(sorted(findings, key=lambda finding: finding.p_value)),
-        *map(torch.from_numpy, (gain, other, other_gain)),
-        tuple(recording.inverted.tolist()),
-        tuple(recording.dead.tolist()),
-        tuple(np.setdiff1d(np.arange(size), placed).tolist()),
-        names,
+        ok=not bool((suspicion > 0.5).any()),
+        suspicion=torch.from_numpy(suspicion),
+        p_value=torch.from_numpy(p_value),
+        best_place=torch.from_numpy(best),
+        findings=tuple(sorted(findings, key=lambda finding: finding.p_value)),
+        gain=torch.from_numpy(gain),
+        other_place=torch.from_numpy(other),
+        other_gain=torch.from_numpy(other_gain),
+        inverted=tuple(recording.inverted.tolist()),
+        dead=tuple(recording.dead.tolist()),
+        unplaced=tuple(np.setdiff1d(np.arange(size), placed).tolist()),
+        names=names,
     )
 
 

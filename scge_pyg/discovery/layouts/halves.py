@@ -15,7 +15,7 @@ _FEWEST = 4
 
 
 class Half(NamedTuple):
-    """Places on one side of the middle of axis ``split``, mirrored along ``along``, and the order ``[N]`` that results."""
+    """What is on one side of the middle of axis ``split``, mirrored along axis ``along``: places in ``order [N]``."""
 
     split: int
     high: bool

@@ -82,11 +82,11 @@ class LayoutCheck:
 
         Example:
             >>> import torch
-            >>> half = torch.full((3,), 0.5)
-            >>> nothing = torch.full((3,), float("nan"))
-            >>> check = LayoutCheck(True, half, nothing, torch.tensor([-1] * 3), (), nothing, torch.tensor([-1] * 3), nothing)
-            >>> print(check.describe().splitlines()[0])
+            >>> from scge_pyg import check_layout
+            >>> walk = torch.randn(1000, 24, generator=torch.Generator().manual_seed(0)).cumsum(1)
+            >>> print(check_layout(walk, torch.arange(24.0)[:, None]).describe())
             all channels fit.
+            A layout that is mirrored or turned as a whole gives the same recordings and can't be told from them.
         """
         names = Names(self.names)
         told = [sentence(finding, names) for finding in self.findings]
@@ -114,4 +114,5 @@ class LayoutCheck:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"LayoutCheck(ok={self.ok}, channels={self.num_channels}, suspects={len(self.suspects)}: {self.describe().splitlines()[0]})"
+        said = self.describe().splitlines()[0]
+        return f"LayoutCheck(ok={self.ok}, channels={self.num_channels}, suspects={len(self.suspects)}: {said})"

@@ -81,7 +81,8 @@ def record(x: Any, positions: np.ndarray, missing_value: float | None, seed: int
     judged = np.flatnonzero(with_place & alive & (original == np.arange(size)))
     if len(judged) < FEWEST:
         raise ValueError(
-            f"check_layout: at least {FEWEST} channels need a place and a signal of their own, got {len(judged)} of {size}"
+            f"check_layout: at least {FEWEST} channels need a place and a signal of their own, got {len(judged)} "
+            f"of {size}"
         )
     correlation = signals.correlation.astype(float)
     chosen = _confirmed(judged, original, with_place & alive, row, correlation, positions)
@@ -110,8 +111,8 @@ def record(x: Any, positions: np.ndarray, missing_value: float | None, seed: int
 def _check_sizes(positions: np.ndarray, size: int) -> None:
     if len(positions) != size:
         raise ValueError(
-            f"check_layout: positions must be one row a channel of x, which has {size}, got {len(positions)}; rows of NaN "
-            f"stand for channels without a place"
+            f"check_layout: positions must be one row a channel of x, which has {size}, got {len(positions)}; rows of "
+            f"NaN stand for channels without a place"
         )
     if size > MOST:
         raise ValueError(f"check_layout: at most {MOST} channels can be compared, got {size}; check parts of the array")

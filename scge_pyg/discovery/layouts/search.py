@@ -24,7 +24,7 @@ class Change(NamedTuple):
     """One difference between the claimed layout and the one that fits.
 
     Attributes:
-        kind: ``"exchanged"`` (two channels), ``"turned"`` or ``"shifted"`` (a run of channels), ``"mirrored"`` (a half).
+        kind: ``"exchanged"`` (two channels), ``"turned"`` or ``"shifted"`` (a run), ``"mirrored"`` (a half).
         channels: The channels that it moves, numbers of places.
         order: Place of each channel after it, where channels were at their own number before, ``[P]``.
         gain: What it adds, in nats a sample.

@@ -59,6 +59,6 @@ def sentence(finding: Finding, names: Names) -> str:
         case "doubled":
             return f"channel {names[own[0]]} carries the signal of channel {names[own[1]]}"
     return (
-        f"the coupling of the channels doesn't fall with the claimed distances {chance}: the layout is wrong as a whole, or "
-        f"the recording has no geometry; see what discover(x) finds"
+        f"the coupling of the channels doesn't fall with the claimed distances {chance}: the layout is wrong as a "
+        f"whole, or the recording has no geometry; see what discover(x) finds"
     )

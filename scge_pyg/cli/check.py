@@ -1,0 +1,204 @@
+"""``scge check``: whether channels are where a layout file says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scge_pyg.cli.columns import Pick
+from scge_pyg.cli.errors import UsageError, need
+from scge_pyg.cli.inputs import open_input
+from scge_pyg.cli.logs import collected_warnings
+from scge_pyg.cli.measurements import Measurements
+from scge_pyg.discovery import check_layout
+from scge_pyg.discovery.layouts.layout_check import LayoutCheck
+from scge_pyg.io import Layout, read_layout
+
+__all__ = ["add_parser", "run"]
+
+_MOST_ROWS = 64
+_EXAMPLES = """\
+examples:
+  scge check recording.npy --layout probe.json
+  scge check eeg.csv --layout cap.locs -o layout.png      channels are matched by name
+  scge check readings.csv --layout places.csv --json      places.csv: name, x, y or name, x, y, z
+
+It says in words what is swapped, turned, shifted, mirrored, doubled, inverted or dead, then shows each channel: gain
+of predicting it from the others at its claimed place and at the best other one, in nats a sample, and p-value.
+
+exit status: 0 the layout fits, 1 a channel is suspect, 2 bad arguments or input
+"""
+
+
+def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``check`` to the subcommands."""
+    parser = commands.add_parser(
+        "check",
+        parents=[common],
+        help="is my channel map right?",
+        description="Say from a recording whether its channels are where a layout claims, and where they are if not.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="DATA", help="samples: .npy, .npz, .csv (also .gz) or .parquet")
+    parser.add_argument(
+        "--layout",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="claimed places: .csv, .tsv, .json (probeinterface), .prb, .locs, .elc or .sfp",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="PICTURE", help="picture to write, with arrows (.png ...)")
+    parser.add_argument("--overwrite", action="store_true", help="replace PICTURE")
+    parser.add_argument("--key", help="name of the array in an .npz archive")
+    parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether a .csv begins with names")
+    parser.add_argument("--columns", metavar="A,B,C", help="channels, by name or number from 0; ranges such as 3-10")
+    parser.add_argument("--drop", metavar="A,B", help="columns to leave out")
+    parser.add_argument("--time-column", metavar="A", help="column of times, which is no channel")
+    parser.add_argument("--missing-value", type=float, metavar="V", help="the number that stands for a missing value")
+    parser.add_argument("--replicates", type=int, default=199, help="recordings drawn for p-values (default: 199)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, check, say; 1 if a channel is suspect."""
+    _check_picture(args.output, args.overwrite)
+    messages: list[str] = []
+    pick = Pick(args.columns, args.drop, args.time_column)
+    with collected_warnings(messages, shown=args.verbosity >= 0):
+        data = open_input(args.input, key=args.key, header=args.header, pick=pick)
+        places, names = _places(data, args.layout)
+        try:
+            check = check_layout(
+                data.read(),
+                places,
+                names=names,
+                missing_value=args.missing_value,
+                replicates=args.replicates,
+                seed=args.seed,
+            )
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{args.input}: {error}") from error
+    if args.output is not None:
+        _draw(args.output, check, places)
+    if args.json:
+        print(json.dumps({"input": str(args.input), "layout": str(args.layout), **_summary(check)}, indent=2))
+    elif args.verbosity >= 0:
+        print(f"{check.describe()}\n\n{_table(check)}")
+    return 0 if check.ok else 1
+
+
+def _check_picture(path: Path | None, overwrite: bool) -> None:
+    if path is None:
+        return
+    need("matplotlib", extra="plot", purpose="-o")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"-o names a picture, .png, .pdf or .svg; got {path}")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; choose another name with -o or add --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path} can't be written: {path.absolute().parent} is no folder")
+
+
+def _places(data: Measurements, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Claimed places ``[N, d]`` in the order of the data, matched by name where it has names; and its names."""
+    try:
+        layout = read_layout(path)
+        if data.names is not None:
+            return layout.places_of(data.names), data.names
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    return _by_number(layout, data.num_nodes, path), None if layout.channel is not None else _named(layout, data)
+
+
+def _by_number(layout: Layout, count: int, path: Path) -> np.ndarray:
+    """Places by the layout's own channel numbers, or in its order."""
+    if layout.channel is None:
+        if layout.num_channels != count:
+            raise UsageError(f"{path} places {layout.num_channels} channels, but the data have {count} without names")
+        return layout.positions
+    wired = layout.channel >= 0
+    if int(layout.channel.max(initial=-1)) >= count:
+        raise UsageError(f"{path} names channel {int(layout.channel.max())}, but the data have {count}, from 0")
+    places = np.full((count, layout.positions.shape[1]), np.nan)
+    places[layout.channel[wired]] = layout.positions[wired]
+    return places
+
+
+def _named(layout: Layout, data: Measurements) -> tuple[str, ...] | None:
+    return layout.names if layout.num_channels == data.num_nodes else None
+
+
+def _table(check: LayoutCheck) -> str:
+    """Each channel, or suspects alone where there are many."""
+    many = check.num_channels > _MOST_ROWS
+    rows = list(check.suspects) if many else list(range(check.num_channels))
+    lines = [["channel", "gain at its place", "best other place", "gain there", "p", "suspicion"]]
+    for row in rows:
+        other = int(check.other_place[row])
+        lines.append(
+            [
+                _name(check, row),
+                _number(float(check.gain[row]), ".3f"),
+                "" if other < 0 else _name(check, other),
+                _number(float(check.other_gain[row]), ".3f"),
+                _number(float(check.p_value[row]), ".2g"),
+                f"{float(check.suspicion[row]):.2f}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    if many:
+        table.append(f"{check.num_channels - len(rows)} more are not suspect; --json lists all")
+    return "\n".join(table)
+
+
+def _name(check: LayoutCheck, channel: int) -> str:
+    return str(channel) if check.names is None else check.names[channel]
+
+
+def _number(value: float, style: str) -> str:
+    return "" if np.isnan(value) else format(value, style)
+
+
+def _summary(check: LayoutCheck) -> dict[str, Any]:
+    """The answer as plain values, NaN as null."""
+
+    def plain(values: list[float]) -> list[float | None]:
+        return [None if np.isnan(value) else value for value in values]
+
+    return {
+        "ok": check.ok,
+        "words": check.describe().splitlines(),
+        "names": None if check.names is None else list(check.names),
+        "suspects": list(check.suspects),
+        "suspicion": check.suspicion.tolist(),
+        "p_value": plain(check.p_value.tolist()),
+        "best_place": check.best_place.tolist(),
+        "gain": plain(check.gain.tolist()),
+        "other_place": check.other_place.tolist(),
+        "other_gain": plain(check.other_gain.tolist()),
+        "findings": [finding._asdict() for finding in check.findings],
+        "inverted": list(check.inverted),
+        "dead": list(check.dead),
+        "unplaced": list(check.unplaced),
+    }
+
+
+def _draw(path: Path, check: LayoutCheck, places: np.ndarray) -> None:
+    from scge_pyg.plot import plot_layout
+
+    title = check.describe().splitlines()[0]
+    figure = plot_layout(places, check.best_place, check.suspicion, labels=check.names, title=title)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        figure.savefig(partial, dpi=150)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
