@@ -96,7 +96,8 @@ def _judged(recording: Recording, replicates: int, seed: int) -> Judged:
     exchanges = exchanges_by_chance(chance, replicates, rng)
     blocks = any(change.kind != "exchanged" for change in changes)
     largest_block = largest_blocks(chance, replicates, rng) if blocks else np.zeros(replicates)
-    order, changes = search(case, exchanges.threshold(int(ALPHA / _FAMILIES * (replicates + 1))), blocks)
+    threshold = exchanges.threshold(int(ALPHA / _FAMILIES * (replicates + 1)))
+    order, changes = search(case, threshold, blocks)
     found = []
     for change in changes:
         if change.kind == "exchanged":
@@ -104,8 +105,9 @@ def _judged(recording: Recording, replicates: int, seed: int) -> Judged:
             found.append((change, float(_p_value(strength, exchanges.largest))))
         else:
             found.append((change, float(_p_value(np.array(change.gain), largest_block))))
-    at = order[case.judged]
-    strength = exchanges.strength(exchanges_of(case, order), at[:, None], at).max(1)
+    at, gain = order[case.judged], exchanges_of(case, order)
+    gain = np.where(gain > threshold[np.ix_(at, at)], 0.0, gain)  # the search has refused them: the others lose more
+    strength = exchanges.strength(gain, at[:, None], at).max(1)
     return Judged(order, found, _p_value(strength, exchanges.largest), whole)
 
 

@@ -87,23 +87,27 @@ def exchanges_of(case: Case, order: np.ndarray) -> np.ndarray:
 def _exchanged(case: Case, order: np.ndarray, threshold: np.ndarray) -> tuple[np.ndarray, list[Change]]:
     """Exchanges made one by one, the best first, as long as one exceeds its threshold and the total gain grows."""
     made: list[Change] = []
-    while len(made) < len(case.judged):
-        gain = exchanges_of(case, order)
-        at = order[case.judged]
-        eligible = np.where(gain > threshold[np.ix_(at, at)], gain, -np.inf)
-        first, second = np.unravel_index(int(eligible.argmax()), gain.shape)
-        if not np.isfinite(eligible[first, second]):
-            break
+    gain = _above(case, order, threshold)
+    while len(made) < len(case.judged) and np.isfinite(gain.max()):
+        first, second = np.unravel_index(int(gain.argmax()), gain.shape)
         pair = case.judged[[first, second]]
         swap = np.arange(len(order))
         swap[pair] = pair[::-1]
         before, after = case.gain(np.stack([order, order[swap]]), case.expected(order))
         if after <= before:
-            break
-        places = int(at[first]), int(at[second])
+            gain[[first, second], [second, first]] = -np.inf
+            continue
+        places = int(order[pair[0]]), int(order[pair[1]])
         made.append(Change("exchanged", np.sort(pair), swap, float(gain[first, second]), places))
         order = order[swap]
+        gain = _above(case, order, threshold)
     return order, made
+
+
+def _above(case: Case, order: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Gains of exchanges above their threshold, -inf elsewhere."""
+    gain, at = exchanges_of(case, order), order[case.judged]
+    return np.where(gain > threshold[np.ix_(at, at)], gain, -np.inf)
 
 
 def best_block(case: Case, order: np.ndarray) -> Change | None:
