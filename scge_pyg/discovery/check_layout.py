@@ -20,6 +20,7 @@ from scge_pyg.graph.checks import checked_names, whole_number
 __all__ = ["check_layout"]
 
 _FAMILIES = 2  # exchanges and blocks: Bonferroni
+_FEWEST_DRAWS = 99  # of fewer, none could be significant
 
 
 def check_layout(
@@ -72,7 +73,7 @@ def check_layout(
         channels 4 and 15 are swapped (p = 0.01); all others fit.
     """
     places = _checked_positions(positions)
-    replicates = whole_number("check_layout", "replicates", replicates, 99)
+    replicates = whole_number("check_layout", "replicates", replicates, _FEWEST_DRAWS)
     seed = whole_number("check_layout", "seed", seed, 0)
     recording = record(x, places, missing_value, seed)
     names = checked_names("check_layout", recording.names if names is None else names, recording.num_channels)
@@ -95,9 +96,10 @@ def _judged(recording: Recording, replicates: int, seed: int) -> Judged:
     chance = chance._replace(loose=looseness(chance, seed))
     exchanges = exchanges_by_chance(chance, replicates, rng)
     blocks = any(change.kind != "exchanged" for change in changes)
-    largest_block = largest_blocks(chance, replicates, rng) if blocks else np.zeros(replicates)
-    threshold = exchanges.threshold(int(ALPHA / _FAMILIES * (replicates + 1)))
-    order, changes = search(case, threshold, blocks)
+    largest_block = largest_blocks(chance, replicates, rng) if blocks else np.full(replicates, np.inf)
+    allowed = int(ALPHA / _FAMILIES * (replicates + 1))
+    threshold = exchanges.threshold(allowed)
+    order, changes = search(case, threshold, float(largest_block[allowed - 1]))
     found = []
     for change in changes:
         if change.kind == "exchanged":

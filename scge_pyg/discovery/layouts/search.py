@@ -42,7 +42,7 @@ class Change(NamedTuple):
     half: Half | None = None
 
 
-def search(case: Case, threshold: np.ndarray, blocks: bool = True) -> tuple[np.ndarray, list[Change]]:
+def search(case: Case, threshold: np.ndarray, least: float = 0.0) -> tuple[np.ndarray, list[Change]]:
     """The order ``[P]`` that fits better than the claimed one, and the changes that lead to it, step by step.
 
     Two ways are gone: exchanges alone, and blocks (runs and halves) first, exchanges after. The one is chosen whose
@@ -52,16 +52,14 @@ def search(case: Case, threshold: np.ndarray, blocks: bool = True) -> tuple[np.n
     Args:
         case: What is judged.
         threshold: Gain in nats a sample above which the channels at two places are exchanged, ``[P, P]``.
-        blocks: Whether to look for blocks as well.
+        least: Gain in nats a sample that a block must exceed.
     """
     order = np.arange(len(case.places))
     plain = _exchanged(case, order, threshold)
-    if not blocks:
-        return plain
     mixed: tuple[np.ndarray, list[Change]] = (order, [])
     for _ in range(_MOST_BLOCKS):
         block = best_block(case, mixed[0])
-        if block is None:
+        if block is None or block.gain <= least:
             break
         after, more = _exchanged(case, mixed[0][block.order], threshold)
         mixed = after, [*mixed[1], block, *more]
