@@ -65,6 +65,7 @@ def check_layout(
             there are more than 1,024.
 
     Example:
+        >>> import torch
         >>> generator = torch.Generator().manual_seed(0)
         >>> walk = torch.randn(1000, 24, generator=generator).cumsum(1)      # neighbours are coupled
         >>> swapped = walk.clone()

@@ -12,7 +12,7 @@ __all__ = ["decreasing", "falling_curve"]
 _BINS = 20
 _FEWEST = 15  # pairs a bin, on average
 _NEAR = 1.5  # bins hold fewer pairs where distances are short
-_EQUAL = 1e-9  # of the largest distance
+_DIGITS = 9  # of the largest distance: what is nearer is equal
 
 
 def falling_curve(coupling: np.ndarray, distance: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -39,12 +39,12 @@ def falling_curve(coupling: np.ndarray, distance: np.ndarray) -> Callable[[np.nd
         True
     """
     first, second = np.triu_indices(distance.shape[0], 1)
-    order = np.argsort(distance[first, second], kind="stable")
+    order = np.argsort(np.round(distance[first, second] / distance.max(), _DIGITS), kind="stable")  # in any unit
     away, value = distance[first, second][order], coupling[..., first[order], second[order]]
     bins = int(np.clip(len(away) // _FEWEST, 4, _BINS))
     edge = np.unique(np.round(len(away) * (np.arange(bins + 1) / bins) ** _NEAR).astype(int))
     middle = np.add.reduceat(away, edge[:-1]) / np.diff(edge)
-    last = np.flatnonzero(np.diff(middle, append=np.inf) > _EQUAL * away[-1])  # bins of one distance are one
+    last = np.flatnonzero(np.diff(middle, append=np.inf) > 10.0**-_DIGITS * away[-1])  # bins of one distance are one
     edge = np.concatenate([[0], edge[1:][last]])
     weight = np.diff(edge)
     at = np.add.reduceat(away, edge[:-1]) / weight

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scge_pyg.discovery.layouts.case import Case
-from scge_pyg.discovery.layouts.gains import own_gains, place_correlations, referenced
+from scge_pyg.discovery.layouts.gains import place_correlations
 from scge_pyg.discovery.layouts.signs import signs_of
 from scge_pyg.discovery.layouts.spectra import Spectra, spectra_of
 from scge_pyg.discovery.signals.prepare import prepare
@@ -77,6 +77,8 @@ def record(x: Any, positions: np.ndarray, missing_value: float | None, seed: int
     row = np.full(size, -1)
     row[signals.order] = np.arange(signals.num_nodes)
     row[signals.twins[0]] = row[signals.twins[1]]
+    facing = np.ones(size)
+    facing[signals.twins[0]] = signals.twin_sign
     original = _originals(samples, row, with_place & alive)
     judged = np.flatnonzero(with_place & alive & (original == np.arange(size)))
     if len(judged) < FEWEST:
@@ -91,7 +93,7 @@ def record(x: Any, positions: np.ndarray, missing_value: float | None, seed: int
     copies = np.flatnonzero(with_place & alive & (stays[original] != np.arange(size)))
     copies = np.stack([copies, stays[original[copies]]])
     judged = np.sort(chosen)
-    own = correlation[np.ix_(row[judged], row[judged])]
+    own = correlation[np.ix_(row[judged], row[judged])] * facing[judged] * facing[judged][:, None]
     placed = np.flatnonzero(with_place)
     turned = Case(positions[placed], np.searchsorted(placed, judged), own)
     sign = _signs(turned)
@@ -139,14 +141,16 @@ def _confirmed(
 ) -> np.ndarray:
     """For each judged channel, which of those with its signal stands where the others confirm it, ``[n]``."""
     chosen = judged.copy()
-    coupling = referenced(correlation[np.ix_(row[judged], row[judged])])
-    order = np.arange(len(judged))
+    own, order = correlation[np.ix_(row[judged], row[judged])], np.arange(len(judged))
     for channel in np.unique(original[possible & (original != np.arange(len(original)))]).tolist():
         group, number = np.flatnonzero(possible & (original == channel)), int(np.searchsorted(judged, channel))
+        sign = np.where(order == number, -1, 1)
         place = np.repeat(positions[judged][None], len(group), 0)
         place[:, number] = positions[group]
-        cases = [Case(places, order, coupling) for places in place]
-        gain = [own_gains(coupling, case.expected(order))[number] for case in cases]
+        gain = [
+            max(Case(places, order, signed).gains(order)[number] for signed in (own, own * sign * sign[:, None]))
+            for places in place
+        ]
         chosen[number] = group[int(np.argmax(gain))]
     return chosen
 
