@@ -17,14 +17,16 @@ from scge_pyg.cli.logs import collected_warnings
 from scge_pyg.cli.measurements import Measurements
 from scge_pyg.discovery import check_layout
 from scge_pyg.discovery.layouts.layout_check import LayoutCheck
-from scge_pyg.io import Layout, read_layout
+from scge_pyg.io import read_layout
 
 __all__ = ["add_parser", "run"]
 
 _MOST_ROWS = 64
+_FOR_FIELDS = "raw", "channels", "rate"
 _EXAMPLES = """\
 examples:
-  scge check recording.npy --layout probe.json
+  scge check recording.npy --layout probe.json             contacts are wired as the probe says
+  scge check recording.dat --raw int16 --channels 64 --layout probe.prb
   scge check eeg.csv --layout cap.locs -o layout.png      channels are matched by name
   scge check readings.csv --layout places.csv --json      places.csv: name, x, y or name, x, y, z
 
@@ -45,7 +47,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="DATA", help="samples: .npy, .npz, .csv (also .gz) or .parquet")
+    parser.add_argument("input", type=Path, metavar="DATA", help="samples, in any format that scge discover reads")
     parser.add_argument(
         "--layout",
         type=Path,
@@ -55,7 +57,10 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, metavar="PICTURE", help="picture to write, with arrows (.png ...)")
     parser.add_argument("--overwrite", action="store_true", help="replace PICTURE")
-    parser.add_argument("--key", help="name of the array in an .npz archive")
+    parser.add_argument("--key", help="name of one of several arrays")
+    parser.add_argument("--raw", metavar="TYPE", help="bare numbers of this type, such as int16, channel fastest")
+    parser.add_argument("--channels", type=int, metavar="N", help="number of channels of --raw")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="samples a second of --raw or .h5")
     parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether a .csv begins with names")
     parser.add_argument("--columns", metavar="A,B,C", help="channels, by name or number from 0; ranges such as 3-10")
     parser.add_argument("--drop", metavar="A,B", help="columns to leave out")
@@ -72,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     messages: list[str] = []
     pick = Pick(args.columns, args.drop, args.time_column)
     with collected_warnings(messages, shown=args.verbosity >= 0):
-        data = open_input(args.input, key=args.key, header=args.header, pick=pick)
+        said = {name: getattr(args, name) for name in _FOR_FIELDS if getattr(args, name) is not None}
+        data = open_input(args.input, key=args.key, header=args.header, pick=pick, options=said)
         places, names = _places(data, args.layout)
         try:
             check = check_layout(
@@ -107,32 +113,33 @@ def _check_picture(path: Path | None, overwrite: bool) -> None:
 
 
 def _places(data: Measurements, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Claimed places ``[N, d]`` in the order of the data, matched by name where it has names; and its names."""
+    """Claimed places ``[N, d]`` in the order of the data, and names of its channels.
+
+    A layout that says which column each contact is wired to is taken at its word; otherwise names are compared, and
+    where the data have none, the layout is taken to list the channels in their order.
+    """
     try:
         layout = read_layout(path)
+        if layout.channel is not None:
+            return _wired(layout.positions, layout.channel, data.num_nodes, path), data.names
         if data.names is not None:
             return layout.places_of(data.names), data.names
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
-    return _by_number(layout, data.num_nodes, path), None if layout.channel is not None else _named(layout, data)
+    if layout.num_channels != data.num_nodes:
+        raise UsageError(
+            f"{path} places {layout.num_channels} channels, but the data have {data.num_nodes} without names"
+        )
+    return layout.positions, layout.names
 
 
-def _by_number(layout: Layout, count: int, path: Path) -> np.ndarray:
-    """Places by the layout's own channel numbers, or in its order."""
-    if layout.channel is None:
-        if layout.num_channels != count:
-            raise UsageError(f"{path} places {layout.num_channels} channels, but the data have {count} without names")
-        return layout.positions
-    wired = layout.channel >= 0
-    if int(layout.channel.max(initial=-1)) >= count:
-        raise UsageError(f"{path} names channel {int(layout.channel.max())}, but the data have {count}, from 0")
-    places = np.full((count, layout.positions.shape[1]), np.nan)
-    places[layout.channel[wired]] = layout.positions[wired]
+def _wired(positions: np.ndarray, channel: np.ndarray, count: int, path: Path) -> np.ndarray:
+    """Places of the columns that contacts are wired to; NaN for the others."""
+    if int(channel.max(initial=-1)) >= count:
+        raise UsageError(f"{path} names channel {int(channel.max())}, but the data have {count}, from 0")
+    places = np.full((count, positions.shape[1]), np.nan)
+    places[channel[channel >= 0]] = positions[channel >= 0]
     return places
-
-
-def _named(layout: Layout, data: Measurements) -> tuple[str, ...] | None:
-    return layout.names if layout.num_channels == data.num_nodes else None
 
 
 def _table(check: LayoutCheck) -> str:

@@ -96,6 +96,20 @@ def test_numbered_channels_follow_the_layout(run, layout, tmp_path):
     assert "places 20 channels, but the data have 19 without names" in err
 
 
+def test_a_probe_says_which_column_each_contact_is_wired_to(run, tmp_path):
+    wired = np.random.default_rng(1).permutation(20)
+    geometry = {int(channel): place for channel, place in zip(wired, (20 * PLACES).tolist(), strict=True)}
+    shank = {"channels": wired.tolist(), "geometry": geometry}
+    (tmp_path / "probe.prb").write_text(f"channel_groups = {{0: {shank}}}\n")
+    x = np.empty((1500, 20))
+    x[:, wired] = samples()
+    (1000 * x).astype(np.int16).tofile(tmp_path / "x.dat")
+    raw = (tmp_path / "x.dat", "--raw", "int16", "--channels", 20, "--layout", tmp_path / "probe.prb")
+    code, out, err = run(*raw)
+    assert (code, err) == (0, "")
+    assert out.startswith("all channels fit.\n")
+
+
 def test_channels_without_a_place_are_named(run, data, layout):
     code, out, _ = run(data(names=[*NAMES[:-1], "EOG"]), "--layout", layout)
     assert code == 0
