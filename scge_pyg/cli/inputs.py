@@ -82,7 +82,8 @@ def open_input(
                 return read_parquet(path, pick=pick)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}") from error
+    others = ", ".join(ending for ending in SUFFIXES if ending not in _OWN)
     raise UsageError(
         f"{path} has the unknown suffix '{path.suffix}'; expected .npy, .npz, .csv, .csv.gz, .parquet, a "
-        f"folder of images, {', '.join(SUFFIXES)}, or bare numbers with --raw int16 --channels 64"
+        f"folder of images, {others}, or bare numbers with --raw int16 --channels 64"
     )

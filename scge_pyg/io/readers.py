@@ -16,6 +16,7 @@ from scge_pyg.io.formats import (
     matlab,
     mne_recordings,
     netcdf,
+    numpy_files,
     pandas_frames,
     raw_binary,
     spike_recordings,
@@ -28,6 +29,7 @@ from scge_pyg.io.signals import Signals
 __all__ = ["SUFFIXES", "format_of", "read"]
 
 _FORMATS: tuple[ModuleType, ...] = (
+    numpy_files,
     raw_binary,
     matlab,
     wav,

@@ -147,3 +147,18 @@ def test_netcdf_default_fill_and_errors(tmp_path):
     (tmp_path / "c.nc").write_bytes(b"text")
     with pytest.raises(ValueError, match="no netCDF file; it starts with b'text'"):
         read(tmp_path / "c.nc")
+
+
+def test_arrays_of_numpy(tmp_path):
+    values = RNG.normal(size=(9, 4, 2))
+    np.save(tmp_path / "a.npy", values)
+    signals = read(tmp_path / "a.npy", rate=20.0)
+    assert isinstance(signals.samples, np.memmap)
+    np.testing.assert_array_equal(signals.rows(2, 5), values[2:5])
+    np.savez(tmp_path / "a.npz", x=values, y=values[0])
+    np.testing.assert_array_equal(read(tmp_path / "a.npz", key="x").samples, values)
+    with pytest.raises(ValueError, match="holds x, y; choose one with key=, got None"):
+        read(tmp_path / "a.npz")
+    np.save(tmp_path / "b.npy", np.array([["a", "b"]]))
+    with pytest.raises(ValueError, match=r"can't be read as a file of numpy .*values are of type <U1"):
+        read(tmp_path / "b.npy")
