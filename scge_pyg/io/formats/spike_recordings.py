@@ -60,8 +60,9 @@ def read(recording: Any, scaled: bool | None = None) -> Signals:
 
 def _layout(recording: Any, names: tuple[str, ...]) -> Layout | None:
     """Places of the contacts in the order of the channels, micrometres."""
-    if not recording.has_probe() and recording.get_property("contact_vector") is None:
+    if not recording.has_probe():
         return None
-    places = np.asarray(recording.get_channel_locations(), float)
+    axes = "xyz" if recording.is_probe_3d() else "xy"  # it looks at x and y alone otherwise
+    places = np.asarray(recording.get_channel_locations(axes=axes), float)
     group = tuple(map(str, recording.get_channel_groups()))
     return Layout(names, places, "um", group if len(set(group)) > 1 else None)

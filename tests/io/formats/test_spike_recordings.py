@@ -54,3 +54,17 @@ def test_without_gains_and_probe():
     assert signals.names == ("0", "1", "2")
     assert signals.layout is None
     assert signals.unit is None
+
+
+def test_a_probe_in_the_x_z_plane_keeps_its_shanks():
+    pi = pytest.importorskip("probeinterface")
+    places = np.array([[0.0, 0, 0], [0, 0, 20], [0, 0, 40], [50, 0, 0]])
+    probe = pi.Probe(ndim=3, si_units="um")
+    axes = np.tile(np.eye(3)[[0, 2]], (4, 1, 1))
+    probe.set_contacts(positions=places, shapes="circle", shape_params={"radius": 5}, plane_axes=axes)
+    probe.set_device_channel_indices([3, 1, 0, 2])
+    recording = core.NumpyRecording([np.zeros((9, 4), "float32")], 1000.0, channel_ids=list("dcba"))
+    recording.set_probe(probe)
+    layout = read(recording).layout
+    found = dict(zip(layout.names, layout.positions.tolist(), strict=True))
+    assert found == {"a": [0, 0, 0], "c": [0, 0, 20], "d": [0, 0, 40], "b": [50, 0, 0]}
