@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from scge_pyg.cli.also import ALSO, add_options, write_also
 from scge_pyg.cli.columns import Pick
 from scge_pyg.cli.discover_matrix import FOR_FIELDS, run_matrix
 from scge_pyg.cli.errors import UsageError
@@ -28,7 +29,10 @@ from scge_pyg.transforms import ShuffleNodes
 
 __all__ = ["add_parser", "run"]
 
-_FILES = ("graph.safetensors", "nodes.csv", "partners.csv", "summary.json", "graph.png", "samples.png")
+_FILES = (
+    *("graph.safetensors", "nodes.csv", "partners.csv", "summary.json", "graph.png", "samples.png"),
+    *(*ALSO, "coordsystem.json"),
+)
 _EXAMPLES = """\
 examples:
   scge discover readings.csv -o geometry            columns are nodes, rows are samples
@@ -48,6 +52,7 @@ files written to OUTDIR:
   nodes.csv           name, coordinates, component, confidence, sign and neighbours of each node
   summary.json        what was found, how well it predicts, and how long it took
   graph.png           learned coordinates, edges and, where they fit, names (extra 'plot')
+  adjacency.*, electrodes.tsv with coordsystem.json   with --also
   samples.png         images as they came and put back (images only, extra 'plot')
 
 exit status: 0 done, 2 bad arguments or input, 1 anything else
@@ -110,6 +115,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--dim", type=int, help="dimension of the geometry (default: found from the data)")
     parser.add_argument("--no-snap", action="store_true", help="coordinates only, don't look for a lattice")
     parser.add_argument("--seed", type=int, default=0, help="seed of discovery (default: 0)")
+    add_options(parser)
     parser.add_argument("--no-plot", action="store_true", help="write no pictures")
     parser.set_defaults(run=run)
 
@@ -165,6 +171,7 @@ def run(args: argparse.Namespace) -> None:
     with written_whole(args.output) as folder:
         graph.save(folder / "graph.safetensors")
         write_nodes(folder / "nodes.csv", graph)
+        write_also(folder, graph, args)
         if not args.no_plot:
             samples = data.first(8) if order is None else data.first(8)[:, order]
             draw(folder, graph, samples, cells, data.shape)

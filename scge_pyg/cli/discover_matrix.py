@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scge_pyg.cli.also import write_also
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.nodes_table import write_nodes
@@ -67,6 +68,7 @@ def run_matrix(args: argparse.Namespace) -> None:
     with written_whole(args.output) as folder:
         graph.save(folder / "graph.safetensors")
         write_nodes(folder / "nodes.csv", graph)
+        write_also(folder, graph, args)
         if graph.partner_pos is not None:
             _write_partners(folder / "partners.csv", graph, found.partners)
         if not args.no_plot:

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 from scipy.io import netcdf_file, savemat, wavfile
+from scipy.sparse import load_npz
 
 from scge_pyg import SharedGraph
 from scge_pyg.cli import main
+from scge_pyg.io import read_layout
 
 RNG = np.random.default_rng(0)
 
@@ -94,6 +96,23 @@ def test_windows_of_sound(tmp_path, run):
     code, _, err = run(tmp_path / "a.wav", "--window", 20000, "--overwrite")
     assert code == 2
     assert "window must be from 1 to the 14400 moments" in err
+
+
+def test_further_files(tmp_path, run):
+    np.save(tmp_path / "a.npy", LINE)
+    also = ("--also", "adjacency.npz", "--also", "electrodes.tsv", "--scale", 30)
+    code, summary, err = run(tmp_path / "a.npy", *also)
+    assert code == 0, err
+    assert {"adjacency.npz", "electrodes.tsv", "coordsystem.json"} <= set(summary["files"])
+    graph = graph_of(tmp_path)
+    assert load_npz(tmp_path / "out" / "adjacency.npz").nnz == graph.num_edges
+    layout = read_layout(tmp_path / "out" / "electrodes.tsv")
+    assert layout.unit == "mm"
+    assert np.median(np.linalg.norm(np.diff(layout.positions, axis=0), axis=1)) == pytest.approx(30, rel=0.3)
+    code, _, err = run(tmp_path / "a.npy", "--overwrite", *also[:-1], -3)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--also electrodes.tsv: write_electrodes: scale must be a number above 0" in err
+    assert (tmp_path / "out" / "adjacency.npz").exists()
 
 
 @pytest.mark.parametrize(
