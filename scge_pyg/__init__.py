@@ -1,6 +1,6 @@
 """Find the geometry of measurements with no known graph, and run PyTorch Geometric models on it."""
 
-from scge_pyg.discovery import ModalityMixture, check_layout, discover
+from scge_pyg.discovery import ModalityMixture, align, check_layout, discover
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn import HebbianLoss, NodeEmbedding, OnSharedGraph, SCGEConv, fit_embedding, lower_to_conv
 
@@ -11,6 +11,7 @@ __all__ = [
     "OnSharedGraph",
     "SCGEConv",
     "SharedGraph",
+    "align",
     "check_layout",
     "discover",
     "fit_embedding",

@@ -1,5 +1,6 @@
 """Samples to geometry: signals, coupling, map, lattice."""
 
+from scge_pyg.discovery.alignment import Alignment, align
 from scge_pyg.discovery.check_layout import check_layout
 from scge_pyg.discovery.coupling.direct import direct_coupling, partial_correlation
 from scge_pyg.discovery.coupling.local import local_coupling
@@ -8,8 +9,10 @@ from scge_pyg.discovery.mixtures import ModalityMixture
 from scge_pyg.discovery.signals.moments import Moments
 
 __all__ = [
+    "Alignment",
     "ModalityMixture",
     "Moments",
+    "align",
     "check_layout",
     "direct_coupling",
     "discover",

@@ -1,0 +1,103 @@
+"""All ways to lay one geometry on another."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from scge_pyg.graph import Lattice, SharedGraph, knn
+
+__all__ = ["Candidate", "candidates"]
+
+_TURNS = 24  # angles at which maps are tried, for each of the two sides up
+_FITS = 10  # of turn and shift to the nearest, as in iterative closest points (Besl and McKay, 1992)
+_CLOSEST = 12  # of them are kept: those on which most places meet
+
+
+class Candidate(NamedTuple):
+    """The node of b for each node of a ``[N_a]``, -1 for none, and the map from axes to axes that it comes from."""
+
+    partner: Tensor
+    axes: Tensor
+
+
+def candidates(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
+    """Partners under each symmetry: those of the grid for lattices of one shape, or turns of chains and plane maps.
+
+    Raises:
+        ValueError: If the two have no geometry of the same dimension, or one that closes or is no chain or plane.
+    """
+    for name, graph in (("graph_a", a), ("graph_b", b)):
+        if graph.dim == 0:
+            raise ValueError(f"align: {name} has no geometry (dim is 0), so nothing can be laid on the other graph")
+    if a.dim != b.dim:
+        raise ValueError(
+            f"align: graph_a has dimension {a.dim} and graph_b {b.dim}; only geometries of one kind can be aligned"
+        )
+    cells = a.lattice, b.lattice
+    if cells[0] is not None and cells[1] is not None and sorted(cells[0].shape) == sorted(cells[1].shape):
+        return _of_lattices(cells[0], cells[1])
+    if a.pos.shape[1] != a.dim or b.pos.shape[1] != b.dim or a.dim > 2:
+        raise ValueError(
+            f"align: maps must be chains or planes, got dimension {a.dim} in {a.pos.shape[1]} and {b.pos.shape[1]} "
+            f"columns; use ot.gromov_wasserstein on distances between places for other maps"
+        )
+    return _of_maps(a, b)
+
+
+def _of_lattices(a: Lattice, b: Lattice) -> list[Candidate]:
+    if any((*a.periodic, *b.periodic)):
+        raise ValueError("align: lattices with a periodic axis have no first cell; cut them open first")
+    found = []
+    at = torch.full(b.shape, -1)
+    placed = b.placed.nonzero().squeeze(1)
+    at[tuple(b.cell[placed].T)] = placed
+    sides = torch.tensor(b.shape)
+    for order in itertools.permutations(range(len(a.shape))):
+        if tuple(a.shape[axis] for axis in order) != tuple(b.shape):
+            continue
+        for flips in itertools.product((1, -1), repeat=len(order)):
+            cell = a.cell[:, list(order)]
+            cell = torch.where(torch.tensor(flips) > 0, cell, sides - 1 - cell)
+            partner = torch.full((len(cell),), -1)
+            partner[a.placed] = at[tuple(cell[a.placed].T)]
+            axes = torch.zeros(len(order), len(order))
+            axes[torch.arange(len(order)), list(order)] = torch.tensor(flips, dtype=torch.float)
+            found.append(Candidate(partner, axes))
+    return found
+
+
+def _of_maps(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
+    """Turns of the centred maps on which the places meet best, each node with the nearest of the other."""
+    own, other = (graph.pos[graph.live] for graph in (a, b))
+    index = b.live.nonzero().squeeze(1)
+    found, apart = [], []
+    for start in _turns(a.dim):
+        axes, shift = start.to(own), other.mean(0) - own.mean(0) @ start.T.to(own)
+        for _ in range(_FITS):
+            distance, nearest = knn(own @ axes.T + shift, other, 1)
+            met = other[nearest.squeeze(1)]
+            left, _, right = torch.linalg.svd((met - met.mean(0)).T @ (own - own.mean(0)))
+            axes = left @ right
+            shift = met.mean(0) - own.mean(0) @ axes.T
+        partner = torch.full((a.num_nodes,), -1)
+        partner[a.live] = index[nearest.squeeze(1)]
+        found.append(Candidate(partner, axes))
+        apart.append(float(distance.median()))
+    best = torch.tensor(apart).argsort(stable=True).tolist()
+    alike = {tuple(found[i].partner.tolist()): i for i in reversed(best)}  # many turns end at the same
+    return [found[i] for i in best if i in alike.values()][:_CLOSEST]
+
+
+def _turns(dim: int) -> list[Tensor]:
+    if dim == 1:
+        return [torch.tensor([[1.0]]), torch.tensor([[-1.0]])]
+    turns = []
+    for side, step in itertools.product((1.0, -1.0), range(_TURNS)):
+        cos, sin = math.cos(2 * math.pi * step / _TURNS), math.sin(2 * math.pi * step / _TURNS)
+        turns.append(torch.tensor([[cos, -sin * side], [sin, cos * side]]))
+    return turns

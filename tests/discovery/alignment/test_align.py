@@ -1,0 +1,141 @@
+import pytest
+import torch
+
+from scge_pyg import SharedGraph, align, discover
+from scge_pyg.discovery.alignment.candidates import candidates
+from scge_pyg.graph import Lattice
+
+SHAPE = (6, 7)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def scenes(samples, seed, tilt=0.0):
+    """Smooth pictures whose upper rows, and with a tilt also whose left columns, are skewed."""
+    noise = torch.randn(samples, 1, SHAPE[0] + 2, SHAPE[1] + 2, generator=generator(seed))
+    smooth = torch.nn.functional.avg_pool2d(noise, 3, 1).squeeze(1) * 3
+    skew = torch.linspace(1, 0, SHAPE[0]).unsqueeze(1) + tilt * torch.linspace(1, 0, SHAPE[1])
+    return ((skew * smooth).exp() - 1 + (1 - skew) * smooth).flatten(1)
+
+
+def camera(x, seed):
+    """A shuffle and gains of its own: what it records, and the pixel of each of its nodes."""
+    order = torch.randperm(x.shape[1], generator=generator(seed))
+    gain = 0.5 + 1.5 * torch.rand(x.shape[1], generator=generator(seed + 1))
+    return (x * gain + 10 * gain)[:, order], order
+
+
+def graph_of(order):
+    cell = SharedGraph.from_grid(SHAPE).lattice.cell[order]
+    lattice = Lattice(cell, SHAPE, (False, False))
+    return SharedGraph(lattice.pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice)
+
+
+def with_edges(graph):
+    """The same grid on its side, upside down, with its edges."""
+    cell = graph.lattice.cell.flip(1)
+    cell = torch.stack([SHAPE[1] - 1 - cell[:, 0], cell[:, 1]], 1)
+    near = torch.cdist(cell.double(), cell.double()).sub(1).abs() < 0.1
+    return SharedGraph(cell.float(), near.nonzero().T.contiguous(), lattice=Lattice(cell, SHAPE[::-1], (False, False)))
+
+
+def test_two_cameras_each_shuffled_by_itself():
+    (x_a, order_a), (x_b, order_b) = camera(scenes(5000, 0, 0.5), 1), camera(scenes(5000, 2, 0.5), 3)
+    a, b = with_edges(graph_of(order_a)), graph_of(order_b)
+    found = align(a, b, x_a, x_b)
+    assert torch.equal(order_b[found.partner], order_a)
+    assert found.open == ()
+    assert found.score > 0.8
+    assert "no other way fits as well" in found.describe()
+    back = align(with_edges(b), a, x_b, x_a)
+    assert torch.equal(order_a[back.partner], order_b)
+
+
+def test_what_the_recordings_leave_open_is_listed():
+    """Left and right are alike here, up and down are not."""
+    (x_a, order_a), (x_b, order_b) = camera(scenes(1500, 0), 1), camera(scenes(1500, 2), 3)
+    a = with_edges(graph_of(order_a))
+    found = align(a, graph_of(order_b), x_a, x_b)
+    assert len(found.open) == len(found.partners) == len(found.scores) == 1
+    pixel = torch.arange(SHAPE[0] * SHAPE[1]).view(SHAPE)
+    mirrored = pixel.flip(1).flatten()
+    ways = {tuple(order_b[partner].tolist()) for partner in (found.partner, found.partners[0])}
+    assert ways == {tuple(order_a.tolist()), tuple(mirrored[order_a].tolist())}
+    assert "axis 1 mirrored" in found.describe()
+
+
+def test_discovered_graphs():
+    (x_a, order_a), (x_b, order_b) = camera(scenes(3000, 5, 0.5), 6), camera(scenes(3000, 7, 0.5), 8)
+    found = align(discover(x_a), discover(x_b), x_a, x_b)
+    assert (order_b[found.partner] == order_a).double().mean() > 0.95
+
+
+def test_maps_are_turned():
+    generator_ = generator(0)
+    pos = torch.rand(60, 2, generator=generator_) * 6
+    near = torch.exp(-torch.cdist(pos, pos).square() / 2).double()
+    root = torch.linalg.cholesky(near + 0.05 * torch.eye(60))
+
+    def record(seed):
+        x = torch.randn(2000, 60, generator=generator(seed), dtype=torch.float64) @ root.T
+        skew = (pos[:, 0] / 6 + pos[:, 1] / 12) / 1.5
+        return (skew * x).exp() + (1 - skew) * x
+
+    angle = torch.tensor(2.1)
+    turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+    order = torch.randperm(60, generator=generator_)
+    a = SharedGraph.from_pos(pos)
+    b = SharedGraph.from_pos((pos @ turn.T * torch.tensor([1.0, -1.0]))[order])
+    found = align(a, b, record(1), record(2)[:, order])
+    assert (order[found.partner] == torch.arange(60)).double().mean() == 1
+    assert torch.linalg.det(found.axes) == pytest.approx(-1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "count"), [((5,), 2), ((4, 5), 4), ((4, 4), 8), ((3, 3, 3), 48), ((3, 3, 4), 16)])
+def test_candidates_are_the_symmetries_of_the_grid(shape, count):
+    graph = SharedGraph.from_grid(shape)
+    found = candidates(graph, graph)
+    assert len({tuple(way.partner.tolist()) for way in found}) == count
+    distance = torch.cdist(graph.pos, graph.pos)
+    for way in found:
+        torch.testing.assert_close(distance[way.partner][:, way.partner], distance)
+
+
+def test_nodes_without_a_partner():
+    whole = SharedGraph.from_grid((4, 5))
+    holes = torch.arange(20) != 7
+    lattice = Lattice(whole.lattice.cell[holes], (4, 5), (False, False))
+    part = SharedGraph(lattice.pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice)
+    for way in candidates(whole, part):
+        assert (way.partner < 0).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (SharedGraph.from_grid((4, 5), periodic=(True, False)), SharedGraph.from_grid((4, 5)), "periodic axis"),
+        (SharedGraph.from_grid((4, 5)), SharedGraph.from_grid((20,)), "graph_a has dimension 2 and graph_b 1"),
+        (SharedGraph.from_pos(torch.rand(20, 3)), SharedGraph.from_pos(torch.rand(20, 3)), "chains or planes"),
+    ],
+)
+def test_what_cannot_be_aligned(a, b, message):
+    with pytest.raises(ValueError, match=message):
+        align(a, b, torch.rand(70, a.num_nodes), torch.rand(70, b.num_nodes))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.rand(70, 19), r"x_b must be \[S, 20\], got \[70, 19\]"),
+        (torch.rand(63, 20), "at least 64 samples, got 63"),
+        (torch.full((70, 20), torch.nan), "NaN or infinite"),
+    ],
+)
+def test_bad_samples(x, message):
+    graph = SharedGraph.from_grid((4, 5))
+    with pytest.raises(ValueError, match=message):
+        align(graph, graph, torch.rand(70, 20), x)
+    with pytest.raises(TypeError, match="graph_b must be a SharedGraph, got Tensor"):
+        align(graph, x, x, x)
