@@ -47,7 +47,7 @@ def test_two_cameras_each_shuffled_by_itself():
     found = align(a, b, x_a, x_b)
     assert torch.equal(order_b[found.partner], order_a)
     assert found.open == ()
-    assert found.score > 0.8
+    assert found.score > 0.7
     assert "no other way fits as well" in found.describe()
     back = align(with_edges(b), a, x_b, x_a)
     assert torch.equal(order_a[back.partner], order_b)
