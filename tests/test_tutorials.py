@@ -128,3 +128,22 @@ def test_search_out_a_cnn_shows_what_it_claims(outputs):
     assert float(film[0][4]) < 0.1
     assert float(film[0][-1]) < 0.4
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_is_my_channel_map_right_shows_what_it_claims(outputs):
+    text, results, picture = outputs("is_my_channel_map_right")
+    assert results["right", "suspects"] == 0
+    assert all(results[fault, "repaired"] == 1 for fault in ("swapped", "turned", "shifted"))
+    assert results["odd", "suspects"] == 1
+    assert results["3 to 9 spacings", "found"] == results["1.5 to 3 spacings", "found"] == 1
+    for line in (
+        "all channels fit.",
+        "channels E5 and E26 are swapped (p = 0.01); all others fit.",
+        "channels E8 to E15 are plugged in the other way round (p = 0.01); all others fit.",
+        "channels E12 to E27 are shifted by one pin, to places later (p = 0.01); all others fit.",
+        "channel E20 carries the signal of channel E30; all others fit.",
+        "inverted against the channels around: E9.",
+        "without a signal, not judged: E3.",
+    ):
+        assert line in text.splitlines()
+    assert picture.read_bytes().startswith(b"\x89PNG")
