@@ -140,7 +140,7 @@ def test_is_my_channel_map_right_shows_what_it_claims(outputs):
         "all channels fit.",
         "channels E5 and E26 are swapped (p = 0.01); all others fit.",
         "channels E8 to E15 are plugged in the other way round (p = 0.01); all others fit.",
-        "channels E12 to E27 are shifted by one pin, to places later (p = 0.01); all others fit.",
+        "channels E12 to E27 are shifted by one pin, each belongs to the next place (p = 0.01); all others fit.",
         "channel E20 carries the signal of channel E30; all others fit.",
         "inverted against the channels around: E9.",
         "without a signal, not judged: E3.",

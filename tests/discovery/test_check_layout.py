@@ -74,8 +74,16 @@ def test_a_ring_of_three_is_one_finding():
     ("run", "moved", "words"),
     [
         (slice(8, 20), lambda run: run[::-1], "channels 8 to 19 are plugged in the other way round"),
-        (slice(8, 20), lambda run: np.roll(run, -1), "channels 8 to 19 are shifted by one pin, to places later"),
-        (slice(3, 11), lambda run: np.roll(run, 1), "channels 3 to 10 are shifted by one pin, to places earlier"),
+        (
+            slice(8, 20),
+            lambda run: np.roll(run, -1),
+            "channels 8 to 19 are shifted by one pin, each belongs to the next place",
+        ),
+        (
+            slice(3, 11),
+            lambda run: np.roll(run, 1),
+            "channels 3 to 10 are shifted by one pin, each belongs to the previous place",
+        ),
     ],
 )
 def test_blocks_are_named(run, moved, words):

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
         channels: Channels that it names; of doubled ones, the one at the wrong place first.
         p_value: How often a right layout shows as much in any channel.
         gain: What the change adds to the prediction of signals, in nats a sample.
-        by: Places that a run is shifted by.
+        by: 1 or -1: channels of a shifted run belong to the next or the previous place.
         axis: Along which axis of the positions a half is mirrored.
     """
 

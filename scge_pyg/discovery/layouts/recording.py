@@ -95,18 +95,17 @@ def record(x: Any, positions: np.ndarray, missing_value: float | None, seed: int
     judged = np.sort(chosen)
     own = correlation[np.ix_(row[judged], row[judged])] * facing[judged] * facing[judged][:, None]
     placed = np.flatnonzero(with_place)
-    turned = Case(positions[placed], np.searchsorted(placed, judged), own)
-    sign = _signs(turned)
-    case = Case(turned.places, turned.judged, own * sign * sign[:, None])
+    claimed = Case(positions[placed], np.searchsorted(placed, judged), own)
+    sign = _signs(claimed)
     return Recording(
-        samples.names,
-        size,
-        placed,
-        case,
-        spectra_of(signals.score[row[judged]].astype(float)),
-        judged[sign < 0],
-        np.flatnonzero(~alive),
-        copies,
+        names=samples.names,
+        num_channels=size,
+        placed=placed,
+        case=Case(claimed.places, claimed.judged, own * sign * sign[:, None]),
+        spectra=spectra_of(signals.score[row[judged]].astype(float)),
+        inverted=judged[sign < 0],
+        dead=np.flatnonzero(~alive),
+        copies=copies,
     )
 
 

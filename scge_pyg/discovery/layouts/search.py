@@ -29,7 +29,7 @@ class Change(NamedTuple):
         order: Place of each channel after it, where channels were at their own number before, ``[P]``.
         gain: What it adds, in nats a sample.
         places: Places that an exchange is between.
-        by: Places that a run is shifted by.
+        by: 1 or -1: channels of a shifted run belong to the next or the previous place.
         half: The half that is mirrored.
     """
 

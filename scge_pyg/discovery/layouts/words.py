@@ -50,9 +50,8 @@ def sentence(finding: Finding, names: Names) -> str:
         case "turned":
             return f"{run} are plugged in the other way round {chance}"
         case "shifted":
-            step = abs(finding.by)
-            way = "later" if finding.by > 0 else "earlier"
-            return f"{run} are shifted by {'one pin' if step == 1 else f'{step} pins'}, to places {way} {chance}"
+            place = "next" if finding.by > 0 else "previous"
+            return f"{run} are shifted by one pin, each belongs to the {place} place {chance}"
         case "mirrored":
             axis = _AXES[finding.axis or 0]
             return f"one half, {listed(own, names)}, is mirrored along the {axis} axis against the other {chance}"
