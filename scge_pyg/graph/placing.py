@@ -20,20 +20,34 @@ __all__ = ["placed"]
 _Values = NDArray[np.float64]
 
 _FEWEST = 5  # nodes on the map that must be known
-_BINS, _PAIRS = 24, 10  # of distance at most, and pairs in each at least
-_STRONGEST = 4  # partners that tell which part a node belongs to
-_CELLS = 2**22  # pairs of candidate and node that are looked at in one go
+_AROUND, _PARTNERS = 24, 12  # strongest partners that the law is read off, and that a place is fitted to
+_BINS, _PAIRS = 12, 10  # of distance at most, and pairs in each at least
+_STRONGEST = 4  # partners that tell which part a node belongs to, and around which it is looked for
+_GAINS = (0.2, 1.0)  # of a new node's correlations beside those of the others: it may be noisier than they are
+_STEPS = ((0.5, 2), (0.2, 2), (0.1, 1), (0.05, 1))  # of the candidates in spacings, and how many either way
+_VALUES = 2**22  # that are looked at in one go
 
 
-class _Law(NamedTuple):
-    """Mean and spread of the correlation of two nodes at a distance."""
+class _Laws(NamedTuple):
+    """Mean and variance of the correlation of two nodes around each new node, at distances ``[M, B]`` that ascend."""
 
     distance: _Values
     mean: _Values
     variance: _Values
 
     def at(self, distance: _Values) -> tuple[_Values, _Values]:
-        return tuple(np.interp(distance, self.distance, values) for values in self[1:])  # type: ignore[return-value]
+        """Both at distances ``[M, K, J]``, linear between those that are known and constant beyond."""
+        knots = self.distance[:, None, None]
+        place = np.clip((distance[..., None] >= knots).sum(-1), 1, knots.shape[-1] - 1)
+        node = np.arange(len(distance))[:, None, None]
+        low, high = self.distance[node, place - 1], self.distance[node, place]
+        share = np.clip((distance - low) / np.maximum(high - low, 1e-12), 0, 1)
+        mean, variance = (one[node, place - 1] * (1 - share) + one[node, place] * share for one in self[1:])
+        return mean, variance
+
+    def take(self, nodes: slice) -> _Laws:
+        """Those of some new nodes."""
+        return _Laws(*(one[nodes] for one in self))
 
 
 def placed(graph: Geometry, x: Tensor | ArrayLike, names: Sequence[str]) -> dict[str, Any]:
@@ -47,7 +61,6 @@ def placed(graph: Geometry, x: Tensor | ArrayLike, names: Sequence[str]) -> dict
     score = _scores(values)
     sign = np.where(graph.sign.cpu().numpy()[nodes] < 0, -1.0, 1.0)
     reference, fresh = score[:, known] * sign, score[:, new]
-    own = reference.T @ reference / len(score)
     across = fresh.T @ reference / len(score)
     pos, part = graph.pos.cpu().double().numpy()[nodes], graph.component.cpu().numpy()[nodes]
     home, turned = _home(across, part)
@@ -58,7 +71,9 @@ def placed(graph: Geometry, x: Tensor | ArrayLike, names: Sequence[str]) -> dict
     for number in np.unique(home[alive]).tolist():
         here, coming = part == number, alive & (home == number)
         if here.sum() >= _FEWEST:
-            found[coming], trust[coming] = _located(own[np.ix_(here, here)], across[np.ix_(coming, here)], pos[here])
+            found[coming], trust[coming] = _located(
+                reference[:, here], across[np.ix_(coming, here)], pos[here], graph.spacing
+            )
     live = ~np.isnan(found).any(1)
     far = np.linalg.norm(found[live][:, None] - pos[None], axis=-1)
     near = np.argsort(np.where(home[live, None] == part, far, np.inf), 1)[:, : 2 * graph.dim]
@@ -113,46 +128,70 @@ def _home(across: _Values, part: NDArray[Any]) -> tuple[NDArray[Any], _Values]:
     return parts[best], np.where(sums[np.arange(len(best)), best] < 0, -1.0, 1.0)
 
 
-def _located(own: _Values, across: _Values, pos: _Values) -> tuple[_Values, _Values]:
+def _located(reference: _Values, across: _Values, pos: _Values, spacing: float) -> tuple[_Values, _Values]:
     r"""Places ``[M, d]`` where :math:`\sum_j (c_j - f(r_j))^2 / v(r_j) + \log v(r_j)` is least, and how well it fits.
 
-    ``f`` and ``v`` are mean and variance of the correlation at a distance, read off the nodes on the map. Candidates
-    lie around every node, first half a spacing apart, then a tenth around the best.
+    The sum runs over the twelve strongest partners of a new node, whose correlations may all be weaker by one factor;
+    ``f`` and ``v`` are mean and variance of the correlation at a distance, read off the pairs of its 24 strongest, as
+    they differ over a map. Candidates lie around the four strongest, first half a spacing apart, then finer around the
+    best.
     """
-    distance = np.linalg.norm(pos[:, None] - pos[None], axis=-1)
-    step = float(np.median(np.where(np.eye(len(pos), dtype=bool), np.inf, distance).min(1)))
-    law = _law(own, distance)
-    coarse = (pos[:, None] + _offsets(pos.shape[1], 0.5 * step, 3)[None]).reshape(-1, pos.shape[1])
-    best = coarse[_losses(across, coarse, pos, law).argmin(1)]
-    fine = _offsets(pos.shape[1], 0.1 * step, 4 if pos.shape[1] > 2 else 6)
-    places = np.stack(
-        [
-            (around := place + fine)[_losses(one[None], around, pos, law)[0].argmin()]
-            for place, one in zip(best, across, strict=True)
+    around = np.argsort(-across, 1)[:, :_AROUND]
+    partners = around[:, :_PARTNERS]
+    laws = _laws(reference, pos, around)
+    value = np.take_along_axis(across, partners, 1)
+    centre = pos[partners[:, :_STRONGEST]]
+    for step, reach in _STEPS:
+        candidates = centre[:, :, None] + _offsets(pos.shape[1], step * spacing, reach)
+        candidates = candidates.reshape(len(centre), -1, pos.shape[1])
+        chunk = max(1, _VALUES // (candidates[0].size * _PARTNERS * _BINS))
+        best = [
+            _losses(
+                candidates[k : k + chunk],
+                pos[partners[k : k + chunk]],
+                value[k : k + chunk],
+                laws.take(slice(k, k + chunk)),
+            )
+            for k in range(0, len(centre), chunk)
         ]
-    )
-    expected = law.at(np.linalg.norm(places[:, None] - pos[None], axis=-1))[0]
-    return places, np.clip((_unit(expected) * _unit(across)).sum(1), 0, 1)
+        index = np.concatenate([loss.argmin(1) for loss in best])
+        centre = candidates[np.arange(len(index)), index][:, None]
+    distance = np.linalg.norm(centre - pos[around], axis=-1)
+    expected = laws.at(distance[:, None])[0][:, 0]
+    return centre[:, 0], np.clip((_unit(expected) * _unit(np.take_along_axis(across, around, 1))).sum(1), 0, 1)
 
 
-def _law(own: _Values, distance: _Values) -> _Law:
-    """Correlation as a falling function of distance, in bins of equally many pairs, carried on to distance 0."""
-    row, col = np.triu_indices(len(own), 1)
-    far, value = distance[row, col], own[row, col]
-    bins = int(np.clip(len(far) // _PAIRS, 3, _BINS))
-    index = np.minimum(rankdata(far, "ordinal").astype(int) * bins // (len(far) + 1), bins - 1)
-    count = np.bincount(index, minlength=bins)
-    mean, centre = (np.bincount(index, weights, bins) / count for weights in (value, far))
-    variance = np.bincount(index, (value - mean[index]) ** 2, bins) / count
-    variance = 0.5 * (variance + variance.mean()) + 1e-6
-    mean = np.minimum.accumulate(mean)
-    start = mean[0] + (mean[0] - mean[1]) * centre[0] / max(centre[1] - centre[0], 1e-12)
-    return _Law(np.r_[0, centre], np.r_[min(start, 1.0), mean], np.r_[variance[0], variance])
+def _laws(reference: _Values, pos: _Values, around: NDArray[Any]) -> _Laws:
+    """Correlation as a falling function of distance around each new node, carried on to distance 0."""
+    first, second = np.triu_indices(around.shape[1], 1)
+    chunk = max(1, _VALUES // (len(reference) * around.shape[1]))
+    value = []
+    for k in range(0, len(around), chunk):
+        own = reference.T[around[k : k + chunk]]  # [m, Q, S]
+        value.append((own @ own.transpose(0, 2, 1) / len(reference))[:, first, second])
+    far = np.linalg.norm(pos[around[:, first]] - pos[around[:, second]], axis=-1)
+    order = np.argsort(far, 1)
+    far, pairs = np.take_along_axis(far, order, 1), np.take_along_axis(np.concatenate(value), order, 1)
+    bins = int(np.clip(far.shape[1] // _PAIRS, 3, _BINS))
+    start = np.arange(bins) * far.shape[1] // bins
+    count = np.diff(start, append=far.shape[1])
+    centre, mean = (np.add.reduceat(one, start, 1) / count for one in (far, pairs))
+    variance = np.add.reduceat((pairs - np.repeat(mean, count, 1)) ** 2, start, 1) / count
+    variance = 0.5 * (variance + variance.mean(1, keepdims=True)) + 1e-6
+    mean = np.minimum.accumulate(mean, 1)
+    slope = (mean[:, :1] - mean[:, 1:2]) / np.maximum(centre[:, 1:2] - centre[:, :1], 1e-12)
+    at_zero = np.minimum(mean[:, :1] + slope * centre[:, :1], 1)
+    return _Laws(np.c_[np.zeros(len(far)), centre], np.c_[at_zero, mean], np.c_[variance[:, :1], variance])
 
 
-def _unit(rows: _Values) -> _Values:
-    centred = rows - rows.mean(1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12))
+def _losses(candidates: _Values, pos: _Values, value: _Values, laws: _Laws) -> _Values:
+    """Loss ``[M, K]`` of each new node at each of its candidates ``[M, K, d]``, by partners at ``[M, J, d]``."""
+    distance = np.linalg.norm(candidates[:, :, None] - pos[:, None], axis=-1)
+    mean, variance = laws.at(distance)
+    weight = 1 / variance
+    gain = (weight * mean * value[:, None]).sum(-1) / np.maximum((weight * mean**2).sum(-1), 1e-12)
+    gain = np.clip(gain, *_GAINS)[..., None]
+    return np.asarray(((value[:, None] - gain * mean) ** 2 * weight + np.log(variance)).sum(-1))
 
 
 def _offsets(dim: int, step: float, reach: int) -> _Values:
@@ -160,14 +199,6 @@ def _offsets(dim: int, step: float, reach: int) -> _Values:
     return np.stack(np.meshgrid(*[axis] * dim, indexing="ij"), -1).reshape(-1, dim)
 
 
-def _losses(across: _Values, candidates: _Values, pos: _Values, law: _Law) -> _Values:
-    """Loss ``[M, K]`` of each new node at each candidate."""
-    step = max(1, _CELLS // len(pos))
-    blocks = []
-    for first in range(0, len(candidates), step):
-        distance = np.linalg.norm(candidates[first : first + step, None] - pos[None], axis=-1)
-        mean, variance = law.at(distance)
-        weight = 1 / variance
-        constant = (weight * mean**2 + np.log(variance)).sum(1)
-        blocks.append(across**2 @ weight.T - 2 * across @ (weight * mean).T + constant)
-    return np.concatenate(blocks, 1)
+def _unit(rows: _Values) -> _Values:
+    centred = rows - rows.mean(1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12))

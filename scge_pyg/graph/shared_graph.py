@@ -179,10 +179,10 @@ class SharedGraph(HandsOver):
     def place(self, x: Tensor | ArrayLike, names: Sequence[str]) -> SharedGraph:
         """The graph with nodes that come later put on the map, where the nodes on it stay as they are.
 
-        Correlation as a function of distance is read off the nodes that are on the map already; each new node goes
-        where its own correlations with them fit that function best, within the part that holds its strongest partners,
-        and is joined to its nearest nodes. Its confidence is the correlation between what the function says and what
-        was measured. It gets no cell of a lattice.
+        Correlation as a function of distance is read off the 24 nodes of the map that go best with a new node; it goes
+        where its correlations with the strongest of them fit that function best, and is joined to its nearest nodes.
+        Its confidence is the correlation between what the function says and what was measured. It gets no cell of a
+        lattice.
 
         Args:
             x: Samples ``[S, K]`` of old and new nodes together, NaN where missing.
@@ -195,12 +195,13 @@ class SharedGraph(HandsOver):
             ValueError: If the graph has no geometry or no names, shapes disagree, or too few nodes are known.
 
         Example:
-            >>> x = torch.randn(500, 12, generator=torch.Generator().manual_seed(0)).cumsum(1)
-            >>> line = SharedGraph.from_grid((11,))
-            >>> line.names = tuple("abcdefghijk")
-            >>> grown = line.place(x, "abcdefghijkl")  # a walk: each node is like the one before it
-            >>> grown.num_nodes, grown.pos[11].item() > 9
-            (12, True)
+            >>> noise = torch.randn(1000, 14, generator=torch.Generator().manual_seed(0))
+            >>> x = noise.unfold(1, 5, 1).sum(2)  # ten nodes; each has four of five parts in common with the next
+            >>> line = SharedGraph.from_pos([[0.0], [1.0], [2.0], [3.0], [4.0], [6.0], [7.0], [8.0], [9.0]])
+            >>> line.names = tuple("abcdeghij")
+            >>> grown = line.place(x, "abcdefghij")
+            >>> grown.names[9], round(grown.pos[9].item())
+            ('f', 5)
         """
         return SharedGraph(**placed(self, x, names))
 

@@ -48,10 +48,11 @@ def test_new_nodes_go_where_they_were(plane):
     assert (torch.bincount(grown.edge_index[0], minlength=81)[71:] >= 4).all()
 
 
-def test_inverted_missing_and_dead_newcomers(plane):
+def test_inverted_missing_noisy_and_dead_newcomers(plane):
     pos, x, names, late = plane
     early = np.setdiff1d(np.arange(81), late)
     x = x.copy()
+    x[:, late[3]] += np.random.default_rng(1).standard_normal(len(x))
     x[:, late[0]] *= -1
     x[::7, late[1]] = np.nan
     x[:, late[2]] = 3.0
@@ -59,7 +60,7 @@ def test_inverted_missing_and_dead_newcomers(plane):
     grown = graph.place(x, names)
     assert grown.sign[71:74].tolist() == [-1, 1, 0]
     assert grown.live[71:74].tolist() == [True, True, False]
-    for row, node in ((71, late[0]), (72, late[1])):
+    for row, node in ((71, late[0]), (72, late[1]), (74, late[3])):
         assert np.linalg.norm(grown.pos[row].numpy() - pos[node]) < 0.6
 
 
