@@ -121,7 +121,7 @@ class SecondOrderAutoEncoder(AutoEncoder, Tabled):
         return linear + torch.einsum("ncij,bj->bnci", self.hessian(), z)
 
     def _products(self, z: Tensor) -> Tensor:
-        return z[:, self.row] * z[:, self.col] * self.factor.to(z.dtype)
+        return z[:, self.row] * z[:, self.col] * self.factor.to(z)
 
     def _encode(self, x: Tensor) -> Tensor:
         z: Tensor = self.encoder(x, self._decode)

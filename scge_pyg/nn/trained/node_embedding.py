@@ -84,8 +84,9 @@ class NodeEmbedding(Tabled):
         """Places of all nodes ``[N, d]``, zero where a node isn't live."""
         if self.weight.shape[0] == self.num_nodes:
             return self.weight
-        row = (self.live.cumsum(0) - 1).clamp_min(0)
-        return torch.where(self.live.unsqueeze(1), self.weight.index_select(0, row), 0.0)
+        live = self.live.to(self.weight.device)
+        row = (live.cumsum(0) - 1).clamp_min(0)
+        return torch.where(live.unsqueeze(1), self.weight.index_select(0, row), 0.0)
 
     @classmethod
     def from_points(cls, points: Tensor, live: Tensor | None = None) -> NodeEmbedding:

@@ -78,16 +78,21 @@ class Choice(torch.nn.Module):
         return self._generators[device]
 
     def best(self, scores: Tensor) -> Tensor:
-        """The k best candidates ``[T, k]``; ties in random order, except inside a compiled graph."""
+        """The k best candidates ``[T, k]``; ties in random order, except inside a compiled graph.
+
+        In evaluation mode the order is the same in each call, so that outputs repeat themselves.
+        """
         check_scores(type(self).__name__, scores)
         if scores.shape[1] < self.k:
             raise ValueError(
                 f"{type(self).__name__}: k={self.k} is more than the {scores.shape[1]} candidates; use a smaller k, or "
                 f"pad the scores with -inf"
             )
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or scores.is_meta:
             return scores.detach().topk(self.k, 1).indices
-        return topk_random_ties(scores, self.k, self._generator(scores.device))
+        if self.training:
+            return topk_random_ties(scores, self.k, self._generator(scores.device))
+        return topk_random_ties(scores, self.k, torch.Generator(scores.device).manual_seed(self.seed))
 
     def soft_best(self, scores: Tensor) -> Selection:
         """The k best with the softmax of their scores."""

@@ -80,7 +80,11 @@ def test_many_nodes_take_several_blocks():
     conv = SCGEConv(3, 4, SharedGraph.from_grid((40, 41)), kernel_size=(3, 5)).double()
     assert len(conv.product.blocks[0]) > 2
     x = torch.randn(2, 1640, 3, dtype=torch.float64)
-    torch.testing.assert_close(conv(x), explained(conv, x))
+    y, expected = conv(x), explained(conv, x)
+    torch.testing.assert_close(y, expected)
+    upstream = torch.randn_like(y)
+    found, truth = (torch.autograd.grad(one, conv.weight, upstream)[0] for one in (y, expected))
+    torch.testing.assert_close(found, truth)
 
 
 @pytest.mark.parametrize("channels", [(1, 2), (40, 1), (70, 3)])

@@ -407,3 +407,19 @@ def test_bad_arguments(make, match):
 def test_bad_types(make, match):
     with pytest.raises(TypeError, match=match):
         make()
+
+
+@pytest.mark.parametrize("name", ["topk", "straight_through", "gumbel", "reinforce"])
+def test_evaluation_repeats_itself_where_scores_are_tied(name):
+    estimator = make_estimator(name, 4).eval()
+    scores = torch.zeros(50, 9)
+
+    def weights():
+        found = estimator(scores)
+        return torch.zeros(50, 9).scatter(1, found.slot, found.weight)
+
+    first = weights()
+    assert torch.equal(weights(), first)
+    assert (first.sum(0) > 0).all()  # and favours nobody
+    estimator.train()
+    assert not torch.equal(weights(), weights())
