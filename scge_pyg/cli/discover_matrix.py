@@ -96,7 +96,7 @@ def _read(path: Path, kind: str, key: str | None) -> Signals:
             return read_matrix(path, key=key, kind=kind)
         found = contacts.read(path, key)
     except (ValueError, FileNotFoundError, ImportError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error).removeprefix("read: ")) from error
     if kind != found.kind:
         raise UsageError(f"{path} holds contacts of the nodes; use --affinity {path}")
     return found
