@@ -108,8 +108,7 @@ class Signals:
         """Samples ``first`` to ``last - 1``, NaN at dead nodes."""
         if self.kind != "samples":
             raise ValueError(
-                f"Signals: these are {self.kind} and no samples; pass them as discover({self.kind}=signals.samples, "
-                f"names=signals.names)"
+                f"Signals: these are {self.kind} and no samples; pass them as discover({self.kind}=signals)"
             )
         values = np.asanyarray(self.samples[first:last])
         assert self.dead is not None

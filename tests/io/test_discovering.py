@@ -63,6 +63,19 @@ def test_counts_and_paths_are_told_where_they_belong():
         discover("night.edf")
 
 
+def test_contacts_bring_their_names_and_dead_bins():
+    step = np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
+    counts = np.random.default_rng(0).poisson(400 / (1 + step) ** 1.5)
+    counts = counts + counts.T
+    signals = Signals(counts, tuple(f"bin {k}" for k in range(40)), kind="affinity", dead=np.arange(40) == 7)
+    with pytest.warns(UserWarning, match="1 of 40 rows of affinity have no counts"):
+        graph = discover(affinity=signals, dim=1)
+    assert graph.names == signals.names
+    assert (~graph.live).nonzero().flatten().tolist() == [7]
+    with pytest.raises(ValueError, match=r"these are samples and no matrix; pass them as discover\(signals\)"):
+        discover(affinity=Signals(LINE))
+
+
 @pytest.mark.parametrize("preload", [True, False])
 def test_raw_of_mne(tmp_path, preload):
     mne = pytest.importorskip("mne")

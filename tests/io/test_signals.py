@@ -41,7 +41,7 @@ def test_what_does_not_fit_is_told(arguments, message):
 def test_counts_are_no_samples():
     counts = Signals(np.ones((5, 3)), tuple("abcde"), kind="counts")
     assert (counts.num_nodes, counts.num_samples) == (5, 3)
-    with pytest.raises(ValueError, match=r"pass them as discover\(counts=signals.samples, names=signals.names\)"):
+    with pytest.raises(ValueError, match=r"pass them as discover\(counts=signals\)"):
         counts.rows(0, 1)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.discovery.counts.order import canonical_orders
+from scge_pyg.io import Signals
 
 __all__ = ["Table", "canonical_table", "read_matrix", "table_of_counts"]
 
@@ -33,17 +34,20 @@ class Table:
 
 
 def read_matrix(name: str, matrix: Any) -> tuple[sp.csr_matrix, tuple[str, ...] | None]:
-    """A matrix as compressed sparse rows in float64, and the names of its rows if it is a data frame.
+    """A matrix as compressed sparse rows in float64, and the names of its rows if it has some.
 
     Args:
         name: Name of the argument, for errors.
-        matrix: A tensor (dense or sparse), an array, a scipy sparse matrix, a data frame or nested lists.
+        matrix: A tensor (dense or sparse), an array, a scipy sparse matrix, a data frame, nested lists or what
+            :func:`scge_pyg.io.read` gives.
 
     Raises:
         TypeError: If it is none of these, or holds no numbers.
         ValueError: If it has not two axes, or values are not finite.
     """
     names = None
+    if isinstance(matrix, Signals):
+        names, matrix = matrix.names, matrix.matrix
     if isinstance(matrix, Tensor):
         matrix = _of_tensor(matrix)
     elif hasattr(matrix, "index") and hasattr(matrix, "to_numpy"):
