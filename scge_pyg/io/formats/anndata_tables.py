@@ -46,6 +46,8 @@ def read(source: Any, nodes: str = "var", layer: str | None = None) -> Signals:
     if isinstance(source, Path):
         anndata = import_extra("anndata", "readers", "reading .h5ad")
         source = anndata.read_h5ad(source)
+    if source.isbacked:
+        source = source.to_memory()
     if nodes not in ("obs", "var"):
         raise ValueError(f"read: nodes must be 'obs' or 'var', got {nodes!r}")
     if layer is not None and layer not in source.layers:
@@ -55,7 +57,6 @@ def read(source: Any, nodes: str = "var", layer: str | None = None) -> Signals:
     matrix = source.X if layer is None else source.layers[layer]
     if matrix is None:
         raise ValueError(f"read: this AnnData has no X; choose a layer= of {', '.join(map(repr, source.layers))}")
-    matrix = matrix[:] if is_of(matrix, "anndata", "BaseCompressedSparseDataset") else matrix
     matrix = matrix if nodes == "var" else matrix.T
     names = tuple(map(str, source.var_names if nodes == "var" else source.obs_names))
     if len(set(names)) < len(names):

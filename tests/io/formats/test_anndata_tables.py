@@ -40,6 +40,11 @@ def test_files_hold_the_same(adata, tmp_path):
     signals = read(tmp_path / "a.h5ad", nodes="obs")
     np.testing.assert_array_equal(signals.rows(0, 5), adata.to_df().to_numpy().T)
     assert signals.names == tuple(adata.obs_names)
+    backed = anndata.read_h5ad(tmp_path / "a.h5ad", backed="r")
+    for nodes, values in (("var", adata.to_df().to_numpy()), ("obs", adata.to_df().to_numpy().T)):
+        np.testing.assert_array_equal(np.asarray(read(backed, nodes=nodes)), values)
+    np.testing.assert_array_equal(np.asarray(read(backed[:, 1:3])), adata.to_df().to_numpy()[:, 1:3])
+    backed.file.close()
 
 
 def test_what_does_not_fit_is_told(adata, tmp_path):
