@@ -2,11 +2,20 @@
 
 from scge_pyg.discovery import ModalityMixture, align, check_layout, discover
 from scge_pyg.graph import SharedGraph
-from scge_pyg.nn import HebbianLoss, NodeEmbedding, OnSharedGraph, SCGEConv, fit_embedding, lower_to_conv
+from scge_pyg.nn import (
+    HebbianLoss,
+    NodeCalibration,
+    NodeEmbedding,
+    OnSharedGraph,
+    SCGEConv,
+    fit_embedding,
+    lower_to_conv,
+)
 
 __all__ = [
     "HebbianLoss",
     "ModalityMixture",
+    "NodeCalibration",
     "NodeEmbedding",
     "OnSharedGraph",
     "SCGEConv",

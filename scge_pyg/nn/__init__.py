@@ -7,6 +7,7 @@ from scge_pyg.nn.fixed.pool import ClusterPool, ClusterUnpool, NodeMean
 from scge_pyg.nn.layer.scge_conv import SCGEConv
 from scge_pyg.nn.layer.settle import settle
 from scge_pyg.nn.layer.transfer import transfer
+from scge_pyg.nn.node_calibration import NodeCalibration
 from scge_pyg.nn.trained.fit_embedding import fit_embedding
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
@@ -17,6 +18,7 @@ __all__ = [
     "ClusterUnpool",
     "HebbianLoss",
     "NodeBatchNorm",
+    "NodeCalibration",
     "NodeEmbedding",
     "NodeMean",
     "OnSharedGraph",
