@@ -27,9 +27,9 @@ class HandsOver(Geometry):
     def to_montage(self, align_to: Any = None, scale: Scale = None) -> Any:
         """An ``mne.channels.DigMontage`` of the live nodes, in metres.
 
-        Flat places are wrapped onto a head. With ``align_to`` they are first laid over a template by shift, turn,
-        mirror and scale, by the electrodes that both name; nasion and ears are then the template's. What signals can't
-        tell, such as left and right, is thereby taken from the names.
+        Flat places are wrapped onto a head, those in three dimensions are taken as they are. With ``align_to`` they are
+        first laid over a template by shift, turn, mirror and scale, by the electrodes that both name; nasion and ears
+        are then the template's. What signals can't tell, such as left and right, is thereby taken from the names.
 
         Args:
             align_to: A montage, or the name of one that mne knows, such as ``"standard_1005"``.

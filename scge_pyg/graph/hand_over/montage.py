@@ -29,7 +29,8 @@ def as_montage(graph: Geometry, align_to: Any, scale: Scale) -> Any:
     if align_to is None:
         if scale is None:
             raise ValueError("to_montage: give align_to='standard_1005' or another montage, or scale= in metres")
-        on_head = _on_sphere(_padded(places("to_montage", graph, scale)[kept]) / _HEAD) * _HEAD
+        pos = places("to_montage", graph, scale)[kept]
+        on_head = pos if pos.shape[1] == 3 else _on_sphere(_padded(pos) / _HEAD) * _HEAD
     else:
         template = _template(mne, align_to).get_positions()
         marks = {mark: template[mark] for mark in ("nasion", "lpa", "rpa", "coord_frame")}

@@ -83,6 +83,19 @@ def test_scale_alone_puts_a_map_on_a_head():
     assert arc == pytest.approx(0.02)
 
 
+def test_places_in_three_dimensions_are_taken_as_they_are(cap):
+    _, positions = cap
+    names = list(positions["ch_pos"])
+    truth = np.array([positions["ch_pos"][name] for name in names])
+    graph = SharedGraph.from_pos(torch.from_numpy(truth * 30))
+    graph = SharedGraph(graph.pos, graph.edge_index, names=names)
+    wide = np.linalg.norm(truth[:, None] - truth[None], axis=-1).max()
+    found = graph.to_montage(scale=("diameter", wide)).get_positions()["ch_pos"]
+    np.testing.assert_allclose([found[name] for name in names], truth - truth.mean(0), atol=1e-8)
+    found = graph.to_montage(align_to="biosemi64").get_positions()["ch_pos"]
+    np.testing.assert_allclose([found[name] for name in names], truth, atol=1e-8)
+
+
 def test_probe_carries_names_places_and_channels(tmp_path):
     pi = pytest.importorskip("probeinterface")
     pos = torch.tensor([[0.0, 0], [0, 1], [torch.nan, torch.nan], [1, 0], [1, 1]])
