@@ -50,5 +50,5 @@ def read_layout(path: str | os.PathLike[str]) -> Layout:
         return reader(path)
     except UnicodeDecodeError as error:
         raise ValueError(f"read_layout: {path} is no text file ({error})") from error
-    except ValueError as error:
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"read_layout: {path}: {str(error).removeprefix('Layout: ')}") from error

@@ -172,6 +172,8 @@ def test_prb_that_computes_is_refused_and_does_nothing(tmp_path):
         ("a.locs", "1 90 C3", "line 1 must be number, angle, radius and name"),
         ("a.sfp", "E1 a b c", "line 1 must hold coordinates"),
         ("a.elc", ELC.format("1 2 3", "A\tB"), "1 places for 2 names"),
+        ("a.elc", "UnitPosition", "a.elc: "),
+        ("a.json", '{"probes": [{"contact_positions": 3}]}', "a.json: "),
         ("a.csv", "name,u,v\na,1,2\n", "it needs columns x and y .and z., or latitude and longitude, got 'name', 'u'"),
         ("a.csv", "name,x,y\na,1\n", "line 2 has 2 cells where the first has 3"),
         ("a.csv", "name,x,y\na,1,left\n", "coordinates must be numbers, from line 2 on"),
