@@ -33,6 +33,10 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/isometry.py
 	$(BIN)/python benchmarks/compression.py --quick
+	$(BIN)/python benchmarks/modalities.py --quick
+	$(BIN)/python benchmarks/mixtures.py --quick
+	$(BIN)/python benchmarks/alignment.py --quick
+	$(BIN)/python benchmarks/calibration.py
 	$(BIN)/python benchmarks/layouts.py --quick
 
 # torch-scatter lives in a folder of its own, so that `make test` goes on running without it
