@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.nn.layer.scge_conv import SCGEConv
+from scge_pyg.nn.trained.falling import Falling
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 from scge_pyg.nn.trained.side_by_side import side_by_side
@@ -18,12 +19,8 @@ from scge_pyg.nn.trained.side_by_side import side_by_side
 __all__ = ["WiringSchedule"]
 
 _PHASES = ("places", "both", "weights")
+_COUNTS = ("phase", "count", "seconds")
 _WARM = 50  # lessons until the rate is whole
-_SMOOTH = 0.02  # share of the latest error in the mean that is watched
-_FALLEN = 0.9  # of the least error so far: what counts as falling
-_PATIENCE = 0.33  # share of the lessons so far in which the error must have fallen
-_FEWEST = 200
-_CLOSE = 0.2  # spacings: the error of places that only the rate keeps from their own
 _FINE = 0.1  # share of the rate below which places are fine enough for weights to learn on them
 
 
@@ -129,18 +126,16 @@ class WiringSchedule:
         self.phase, self.count, self.seconds = _PHASES[0], 0, 0.0
         self._optimizer = torch.optim.Adam([table], lr=self.lr)
         self._generator = torch.Generator().manual_seed(seed)
-        self._level = self._least = math.inf  # the error as it is watched, and the least of it
-        self._least_at = 0
-        self._searched = 0  # lessons until the error had stopped falling, 0 before
+        self._falling = Falling()
 
     @property
     def rate(self) -> float:
         """Rate of the next lesson; 0 once the wiring is frozen."""
         if self.phase == "weights":
             return 0.0
-        if not self._searched:
+        if not self._falling.ended:
             return self.lr * min(1.0, (self.count + 1) / _WARM)
-        return self.lr * (1 + math.cos(math.pi * (self.count - self._searched) / self._searched)) / 2
+        return self.lr * (1 + math.cos(math.pi * (self.count - self._falling.ended) / self._falling.ended)) / 2
 
     def step(self, x: Tensor) -> bool:
         """One lesson on activations ``x [B, N]`` or ``[B, N, C]`` of the nodes.
@@ -164,7 +159,7 @@ class WiringSchedule:
         self._optimizer.step()
         table.grad = held
         self.count += 1
-        self._watch(float(self.hebbian.error))
+        self._falling.watch(float(self.hebbian.error), self.count)
         self._turn()
         self.seconds += time.perf_counter() - start
         return self.phase == "weights" or (self.phase == "both" and self.count % self.lessons == 0)
@@ -190,24 +185,12 @@ class WiringSchedule:
             drawn = torch.randint(len(source), (self.batch_size,), generator=self._generator)
             due = self.step(source[drawn.to(source.device)])
 
-    def _watch(self, error: float) -> None:
-        """Whether the error still falls."""
-        if self._searched or not math.isfinite(error):
-            return
-        self._level = error if math.isinf(self._level) else self._level + _SMOOTH * (error - self._level)
-        if self._level < _CLOSE:
-            self._searched = self.count
-        elif self._level < _FALLEN * self._least:
-            self._least, self._least_at = self._level, self.count
-        elif self.count - self._least_at >= max(_FEWEST, _PATIENCE * self.count):
-            self._searched = self.count
-
     def _turn(self) -> None:
         """The next phase, when its time has come; renew what hangs by the places."""
         before = self.phase
-        if self._searched and self.count >= 2 * self._searched:
+        if self._falling.ended and self.count >= 2 * self._falling.ended:
             self.phase = "weights"
-        elif self._searched and self.rate <= _FINE * self.lr:
+        elif self._falling.ended and self.rate <= _FINE * self.lr:
             self.phase = "both"
         if before == "places" != self.phase:
             self._lay_out()
@@ -267,11 +250,12 @@ class WiringSchedule:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a schedule needs to go on to the same bits: teacher, table, optimiser, counts, random numbers."""
-        counts = {name: getattr(self, name) for name in ("phase", "count", "seconds", *_WATCHED)}
+        counts = {name: getattr(self, name) for name in _COUNTS}
         return {
             "hebbian": self.hebbian.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "generator": self._generator.get_state(),
+            "falling": self._falling.state(),
             **counts,
         }
 
@@ -280,13 +264,11 @@ class WiringSchedule:
         self.hebbian.load_state_dict(state["hebbian"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())
-        for name in ("phase", "count", "seconds", *_WATCHED):
+        for name in _COUNTS:
             setattr(self, name, state[name])
+        self._falling = Falling(**state["falling"])
         self._freeze()
 
     def __repr__(self) -> str:
         error = float(self.hebbian.error)
         return f"WiringSchedule(phase={self.phase!r}, lessons={self.count}, error={error:.3g}, rate={self.rate:.3g})"
-
-
-_WATCHED = ("_level", "_least", "_least_at", "_searched")
