@@ -42,7 +42,9 @@ def write_tensors(path: str | os.PathLike[str], kind: str, tensors: dict[str, Te
         temporary.unlink(missing_ok=True)
 
 
-def read_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(
+    path: str | os.PathLike[str], kind: str, what: str = "a graph written by SharedGraph.save"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header that :func:`write_tensors` wrote; ``ValueError`` for a corrupt or foreign file."""
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
@@ -51,7 +53,7 @@ def read_tensors(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Ten
     except SafetensorError as error:
         raise ValueError(f"load: {path} is not a readable safetensors file ({error})") from error
     if metadata.get("format") != kind:
-        raise ValueError(f"load: {path} is a safetensors file, but not a graph written by SharedGraph.save")
+        raise ValueError(f"load: {path} is a safetensors file, but not {what}")
     try:
         return tensors, json.loads(metadata["header"])
     except (KeyError, ValueError) as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,13 +20,13 @@ _SURE = 3.0  # standard errors
 _CLIP = 10.0  # deviations beyond which a value says nothing more of the shape of a distribution
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Alignment:
     """What :func:`align` found.
 
     Attributes:
-        partner: The node of b that each node of a is ``[N_a]`` int64, -1 for none: ``x_b[:, partner]`` has the order
-            of a.
+        partner: The node of b that each node of a is ``[N_a]`` int64, -1 for none: where it is at least 0,
+            ``x_b[:, partner]`` has the order of a.
         score: Mean correlation of what was compared, at the most 1.
         axes: The map ``[d, d]`` from axes of a to axes of b.
         open: Other ways that the recordings don't rule out, as maps from axes to axes, the likeliest first.
@@ -74,12 +76,15 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
         ValueError: If geometries can't be laid on each other, or samples are of another number of nodes,
             fewer than 64 or not finite.
 
+    Warns:
+        UserWarning: If no way agrees with the recordings beyond chance.
+
     Example:
         >>> import torch
-        >>> x = torch.randn(400, 30, generator=torch.Generator().manual_seed(0)).cumsum(1)
+        >>> x = torch.randn(4000, 30, generator=torch.Generator().manual_seed(0)).cumsum(1)
         >>> x[:, 25:] = x[:, 25:].exp().clamp(max=100)  # one end is unlike the other
         >>> graph = SharedGraph.from_grid((30,))
-        >>> align(graph, graph, x[:200], 3 * x[200:].flip(1)).partner[:4].tolist()
+        >>> align(graph, graph, x[:2000], 3 * x[2000:].flip(1)).partner[:4].tolist()
         [29, 28, 27, 26]
     """
     for name, graph in (("graph_a", graph_a), ("graph_b", graph_b)):
@@ -101,8 +106,17 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
         for own, other in zip(a, b, strict=True)
     ]
     lead = torch.stack(left_out)
+    of_best = lead[:, best]
     lead = lead[:, best : best + 1] - lead
-    error = ((_BLOCKS - 1) ** 2 / _BLOCKS * lead.var(0)).sqrt()
+    error = _error(lead)
+    if not float(mean[best]) > _SURE * float(_error(of_best)):
+        warnings.warn(
+            f"align: the recordings hardly agree on any way to lay one geometry on the other (best score "
+            f"{float(mean[best]):.3f}, no more than {_SURE:g} standard errors above 0); are x_a and x_b of the same "
+            f"kind of scene?",
+            UserWarning,
+            stacklevel=2,
+        )
     others = [
         way
         for way in mean.argsort(descending=True).tolist()
@@ -119,15 +133,20 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
 
 
 def _samples(x: Any, graph: SharedGraph, name: str) -> Tensor:
-    values = torch.as_tensor(x).detach().cpu().float()
-    values = values.mean(2) if values.dim() == 3 else values
+    values = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
+    values = values.double().mean(2) if values.dim() == 3 else values.double()
     if values.dim() != 2 or values.shape[1] != graph.num_nodes:
-        raise ValueError(f"align: {name} must be [S, {graph.num_nodes}], got {list(torch.as_tensor(x).shape)}")
+        raise ValueError(f"align: {name} must be [S, {graph.num_nodes}], got {list(values.shape)}")
     if len(values) < 4 * _BLOCKS:
         raise ValueError(f"align: {name} must have at least {4 * _BLOCKS} samples, got {len(values)}")
     if not bool(values[:, graph.live.cpu()].isfinite().all()):
         raise ValueError(f"align: {name} holds NaN or infinite values; leave out those samples or fill the gaps")
     return values.nan_to_num()
+
+
+def _error(left_out: Tensor) -> Tensor:
+    """Standard error by the jackknife, from values with one block left out each."""
+    return ((_BLOCKS - 1) ** 2 / _BLOCKS * left_out.var(0)).sqrt()
 
 
 def _mapped(edges: Tensor, ways: list[Candidate], num_nodes: int) -> tuple[Tensor, list[Tensor]]:

@@ -26,7 +26,9 @@ class Candidate(NamedTuple):
 
 
 def candidates(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
-    """Partners under each symmetry: those of the grid for lattices of one shape, or turns of chains and plane maps.
+    """Partners under each symmetry: those of the grid for lattices, or turns of chains and plane maps of one extent.
+
+    A side of a lattice that is shorter than that of the other lies anywhere inside it.
 
     Raises:
         ValueError: If the two have no geometry of the same dimension, or one that closes or is no chain or plane.
@@ -38,9 +40,8 @@ def candidates(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
         raise ValueError(
             f"align: graph_a has dimension {a.dim} and graph_b {b.dim}; only geometries of one kind can be aligned"
         )
-    cells = a.lattice, b.lattice
-    if cells[0] is not None and cells[1] is not None and sorted(cells[0].shape) == sorted(cells[1].shape):
-        return _of_lattices(cells[0], cells[1])
+    if a.lattice is not None and b.lattice is not None:
+        return _of_lattices(a.lattice, b.lattice)
     if a.pos.shape[1] != a.dim or b.pos.shape[1] != b.dim or a.dim > 2:
         raise ValueError(
             f"align: maps must be chains or planes, got dimension {a.dim} in {a.pos.shape[1]} and {b.pos.shape[1]} "
@@ -58,22 +59,32 @@ def _of_lattices(a: Lattice, b: Lattice) -> list[Candidate]:
     at[tuple(b.cell[placed].T)] = placed
     sides = torch.tensor(b.shape)
     for order in itertools.permutations(range(len(a.shape))):
-        if tuple(a.shape[axis] for axis in order) != tuple(b.shape):
+        shape = [a.shape[axis] for axis in order]
+        if shape != list(b.shape) and sorted(shape) == sorted(b.shape):
             continue
-        for flips in itertools.product((1, -1), repeat=len(order)):
+        ranges = [_shifts(own, other) for own, other in zip(shape, b.shape, strict=True)]
+        for flips, shift in itertools.product(
+            itertools.product((1, -1), repeat=len(order)), itertools.product(*ranges)
+        ):
             cell = a.cell[:, list(order)]
-            cell = torch.where(torch.tensor(flips) > 0, cell, sides - 1 - cell)
+            cell = torch.where(torch.tensor(flips) > 0, cell, torch.tensor(shape) - 1 - cell) + torch.tensor(shift)
+            inside = a.placed & (cell >= 0).all(1) & (cell < sides).all(1)
             partner = torch.full((len(cell),), -1)
-            partner[a.placed] = at[tuple(cell[a.placed].T)]
+            partner[inside] = at[tuple(cell[inside].T)]
             axes = torch.zeros(len(order), len(order))
             axes[torch.arange(len(order)), list(order)] = torch.tensor(flips, dtype=torch.float)
             found.append(Candidate(partner, axes))
     return found
 
 
+def _shifts(own: int, other: int) -> range:
+    """Shifts at which the shorter of two sides lies inside the longer one."""
+    return range(min(0, other - own), max(0, other - own) + 1)
+
+
 def _of_maps(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
     """Turns of the centred maps on which the places meet best, each node with the nearest of the other."""
-    own, other = (graph.pos[graph.live] for graph in (a, b))
+    own, other = (_in_spacings(graph.pos[graph.live]) for graph in (a, b))
     index = b.live.nonzero().squeeze(1)
     found, apart = [], []
     for start in _turns(a.dim):
@@ -84,13 +95,19 @@ def _of_maps(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
             left, _, right = torch.linalg.svd((met - met.mean(0)).T @ (own - own.mean(0)))
             axes = left @ right
             shift = met.mean(0) - own.mean(0) @ axes.T
+        mutual = knn(other, own @ axes.T + shift, 1)[1][nearest.squeeze(1), 0] == torch.arange(len(own))
         partner = torch.full((a.num_nodes,), -1)
-        partner[a.live] = index[nearest.squeeze(1)]
+        partner[a.live] = torch.where(mutual & (distance.squeeze(1) < 1), index[nearest.squeeze(1)], -1)
         found.append(Candidate(partner, axes))
         apart.append(float(distance.median()))
     best = torch.tensor(apart).argsort(stable=True).tolist()
     alike = {tuple(found[i].partner.tolist()): i for i in reversed(best)}  # many turns end at the same
     return [found[i] for i in best if i in alike.values()][:_CLOSEST]
+
+
+def _in_spacings(pos: Tensor) -> Tensor:
+    """Places in units of the median distance to the nearest."""
+    return pos / knn(pos, pos, 1, exclude_self=True)[0].median().clamp_min(1e-30)
 
 
 def _turns(dim: int) -> list[Tensor]:

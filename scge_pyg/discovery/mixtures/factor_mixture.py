@@ -81,7 +81,7 @@ def fit_mixture(
     """
     factors = max(1, min(factors, x.shape[1] // 4, len(x) // 4))
     label = _groups(x, count, generator) if start is None else start
-    usual = float(x.var(0).mean())
+    usual = max(float(x.var(0, correction=0).mean()), _FLOOR)
     found: dict[int, Tensor] = {}
     mixture = FactorMixture(*(x.new_zeros(0) for _ in range(4)))
     for _ in range(steps):

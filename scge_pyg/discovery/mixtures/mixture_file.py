@@ -37,7 +37,7 @@ def write_mixture(
 
 def read_mixture(path: str | os.PathLike[str]) -> tuple[list[SortedPile], list[SharedGraph], dict[str, Any]]:
     """What :func:`write_mixture` wrote; ``ValueError`` for a corrupt or foreign file."""
-    tensors, header = read_tensors(path, _FORMAT)
+    tensors, header = read_tensors(path, _FORMAT, "a mixture written by ModalityMixture.save")
     try:
         piles = []
         for number in range(header["piles"]):

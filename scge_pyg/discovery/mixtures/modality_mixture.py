@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch import Tensor
 from scge_pyg.discovery.discover import discover
 from scge_pyg.discovery.mixtures.estimator import Estimator
 from scge_pyg.discovery.mixtures.mixture_file import read_mixture, write_mixture
-from scge_pyg.discovery.mixtures.pile import by_length, read_pile, standardized
+from scge_pyg.discovery.mixtures.pile import by_length, read_pile, standardized, taken
 from scge_pyg.discovery.mixtures.sorted_pile import SortedPile, sort_pile
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["ModalityMixture"]
+
+_FEWEST = 20  # samples of a length among others
 
 
 class ModalityMixture(Estimator):
@@ -77,13 +80,14 @@ class ModalityMixture(Estimator):
                 f"ModalityMixture: samples have {len(groups)} different lengths, so there are at least as many "
                 f"modalities, got modalities={wanted}; give more, or 'auto'"
             )
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(int(self.seed))
         sorted_: list[SortedPile] = []
         self._samples: list[Tensor] = []
         label = np.full(len(samples), -1)
         first = 0
+        groups = self._enough(groups)
         for where in groups.values():
-            own = torch.stack([samples[i] for i in where])
+            own = taken(samples, where)
             alone = wanted if len(groups) == 1 else None
             pile = sort_pile(own, self.components, alone, generator)
             found = pile.predict(standardized(own))
@@ -110,7 +114,7 @@ class ModalityMixture(Estimator):
         """The geometry of each modality."""
         self._check_fitted()
         if self._graphs is None:
-            self._graphs = [discover(own, seed=self.seed) for own in self._samples]
+            self._graphs = [discover(own, seed=int(self.seed)) for own in self._samples]
         return self._graphs
 
     def fit_predict(self, x: Any, y: None = None) -> np.ndarray[Any, Any]:
@@ -122,7 +126,7 @@ class ModalityMixture(Estimator):
         samples, groups = self._known(x, "predict")
         label = np.full(len(samples), -1)
         for first, pile, where in groups:
-            found = pile.predict(standardized(torch.stack([samples[i] for i in where])))
+            found = pile.predict(standardized(taken(samples, where)))
             label[where] = np.where(found >= 0, self._rank[(found + first).clip(0)], -1)
         return label
 
@@ -131,7 +135,7 @@ class ModalityMixture(Estimator):
         samples, groups = self._known(x, "predict_proba")
         share = np.zeros((len(samples), self.n_modalities_))
         for first, pile, where in groups:
-            value = pile.log_prob(standardized(torch.stack([samples[i] for i in where]))).softmax(1)
+            value = pile.log_prob(standardized(taken(samples, where))).softmax(1)
             share[np.ix_(where, self._rank[first : first + pile.count])] = value.double().numpy()
         return share
 
@@ -140,7 +144,7 @@ class ModalityMixture(Estimator):
         samples, groups = self._known(x, "score_samples")
         value = np.zeros(len(samples))
         for _, pile, where in groups:
-            own = standardized(torch.stack([samples[i] for i in where]))
+            own = standardized(taken(samples, where))
             value[where] = pile.log_prob(own).logsumexp(1).double().numpy()
         return value
 
@@ -164,13 +168,35 @@ class ModalityMixture(Estimator):
         loaded.n_modalities_ = len(graphs)
         return loaded
 
+    def _enough(self, groups: dict[int, np.ndarray[Any, Any]]) -> dict[int, np.ndarray[Any, Any]]:
+        """Lengths of which there are samples enough; the rest is of none, and that is said."""
+        if len(groups) == 1:
+            return groups
+        kept = {nodes: where for nodes, where in groups.items() if len(where) >= _FEWEST}
+        rare = [nodes for nodes in groups if nodes not in kept]
+        if not kept:
+            raise ValueError(
+                f"ModalityMixture: each of {len(groups)} lengths has fewer than {_FEWEST} samples, too few to tell "
+                f"anything; cut or pad samples to common lengths"
+            )
+        if rare:
+            warnings.warn(
+                f"ModalityMixture: lengths {', '.join(map(str, rare[:5]))} have fewer than {_FEWEST} samples each; "
+                f"these samples get the label -1",
+                UserWarning,
+                stacklevel=3,
+            )
+        return kept
+
     def _checked_arguments(self) -> int | None:
         for name, value in (("modalities", self.modalities), ("components", self.components)):
             if name == "modalities" and value == "auto":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 also = " or 'auto'" if name == "modalities" else ""
                 raise ValueError(f"ModalityMixture: {name} must be a positive integer{also}, got {value!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+            raise ValueError(f"ModalityMixture: seed must be an integer of at least 0, got {self.seed!r}")
         return None if self.modalities == "auto" else int(self.modalities)
 
     def _known(

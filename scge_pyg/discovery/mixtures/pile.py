@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["by_length", "read_pile", "standardized"]
+__all__ = ["by_length", "read_pile", "standardized", "taken"]
 
 _FEWEST = 2  # samples, and nodes of a sample
 
 
 def read_pile(x: Any, where: str) -> Tensor | list[Tensor]:
-    """Samples ``[S, N]`` float32, or a list of samples ``[N_s]``.
+    """Samples ``[S, N]``, float32 or float64, or a list of samples ``[N_s]``.
 
     Raises:
         TypeError: If something holds no real numbers.
@@ -58,7 +58,13 @@ def _numbers(x: Any, where: str) -> Tensor:
         raise TypeError(
             f"ModalityMixture.{where}: x is a sparse {type(x).__name__}; Sparse input is not supported, use x.toarray()"
         )
-    array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if isinstance(x, Tensor):
+        if x.layout != torch.strided or x.is_meta:
+            raise TypeError(
+                f"ModalityMixture.{where}: x must be a dense tensor with values, got {x.layout} on {x.device}"
+            )
+        x = x.detach().cpu().float() if x.dtype == torch.bfloat16 else x.detach().cpu()
+    array = np.asarray(x)
     if array.dtype == object:
         try:
             array = array.astype(float)
@@ -68,8 +74,9 @@ def _numbers(x: Any, where: str) -> Tensor:
         raise ValueError(f"ModalityMixture.{where}: Complex data not supported, x is {array.dtype}; use its magnitude")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"ModalityMixture.{where}: x must hold real numbers, got {array.dtype}")
-    with np.errstate(over="ignore"):
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    wide = array.dtype.kind in "iu" or array.dtype.itemsize >= 8  # an offset would take the digits of the rest
+    array = np.ascontiguousarray(array, dtype=np.float64 if wide else np.float32)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def by_length(samples: Tensor | list[Tensor]) -> dict[int, np.ndarray[Any, Any]]:
@@ -80,9 +87,16 @@ def by_length(samples: Tensor | list[Tensor]) -> dict[int, np.ndarray[Any, Any]]
     return {int(n): np.flatnonzero(lengths == n) for n in np.unique(lengths)}
 
 
+def taken(samples: Tensor | list[Tensor], where: np.ndarray[Any, Any]) -> Tensor:
+    """Some samples of one length ``[s, N]``."""
+    if isinstance(samples, Tensor):
+        return samples[torch.from_numpy(where)]
+    return torch.stack([samples[i] for i in where])
+
+
 def standardized(x: Tensor) -> Tensor:
     """Each sample less its mean and over its deviation, NaN where it is constant."""
     offset = x.double() - x.double().mean(1, keepdim=True)
     scale = offset.square().mean(1, keepdim=True).sqrt()
-    least = 1e-6 * x.double().abs().amax(1, keepdim=True)
+    least = 16 * torch.finfo(x.dtype).eps * x.double().abs().amax(1, keepdim=True)
     return torch.where(scale > least, offset / scale.clamp_min(1e-300), torch.nan).float()

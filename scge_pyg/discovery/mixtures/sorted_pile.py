@@ -88,7 +88,9 @@ def sort_pile(samples: Tensor, components: int, count: int | None, generator: to
         if int(split.max()) == int(label.max()):
             break
         mixture, label = fit_mixture(x, int(split.max()) + 1, generator, start=split)
-    wiring = _rejoined(x, _wirings(x, label, count, generator)[label], count)
+    wiring = torch.zeros_like(label)
+    if bool(agreement([x[:_COMPARED]], torch.Generator().manual_seed(0))[1]):  # or else groups have what cuts gave them
+        wiring = _rejoined(x, _wirings(x, label, count, generator)[label], count)
     mixture, modality = _settled(x, label, wiring, generator)
     found = SortedPile(mixture, modality, torch.full((int(modality.max()) + 1,), -torch.inf))
     return SortedPile(mixture, modality, _limits(found.log_prob(x)))
@@ -136,7 +138,8 @@ def _wirings(x: Tensor, label: Tensor, count: int | None, generator: torch.Gener
     size = torch.bincount(label)
     judged = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
     alike, told = agreement([x[label == k][:_COMPARED] for k in judged], generator)
-    told = told | ~told.any()
+    if not bool(told.any()):
+        return torch.zeros_like(size)
     judged, alike = judged[told], alike[told][:, told]
     wiring = torch.full((len(size),), -1)
     wiring[judged] = joined(alike, count)

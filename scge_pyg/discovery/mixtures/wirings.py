@@ -15,7 +15,7 @@ _PARTNERS, _AMONG = 8, 8  # partners of a node, at most, and at most one in as m
 _PROBES = 256  # nodes at which wirings are compared
 _RIDGE = 0.03
 _LEAST = 1e-3  # share of a node's variance that no prediction is believed to go below
-_SURE = 3.0  # standard errors
+_SURE, _DOUBT = 3.0, 2.0  # standard errors over nodes: that there is a wiring, and that two differ
 _ALIKE = 0.5  # midway between partners at random and a group's own
 
 
@@ -30,7 +30,8 @@ def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> tuple[Ten
     .. math::
         A_{ab} = \frac{g_{ab} - g_{0b}}{g_{bb} - g_{0b}}, \qquad g_{0b} \text{ with partners at random,}
 
-    and the mean of both directions is taken. Classes share a wiring: digits of all kinds have the same neighbours.
+    and the mean of both directions is taken, each as high as it may be by two standard errors over the nodes: groups
+    are told apart where that is proven. Classes share a wiring: digits of all kinds have the same neighbours.
 
     Cost: :math:`O(S N P + K S P m^2)` for P = 256 nodes and m = 8 partners.
 
@@ -52,7 +53,8 @@ def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> tuple[Ten
     excess = gain[:-1] - gain[-1]
     own = excess.diagonal().T
     told = own.mean(1) > _SURE * own.std(1) / len(probe) ** 0.5
-    served = (excess.mean(2) / own.mean(1).clamp_min(1e-6)).clamp(0, 1)
+    doubt = _DOUBT * (excess - _ALIKE * own).std(2) / len(probe) ** 0.5
+    served = ((excess.mean(2) + doubt) / own.mean(1).clamp_min(1e-6)).clamp(0, 1)
     return (served + served.T) / 2, told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -20,7 +22,7 @@ def side_by_side(place: Tensor, partner: Tensor) -> Tensor:
 
     What no chain of partners joins may lie anywhere, also in the midst of others: nothing says where. A layer would
     take such nodes for neighbours, and a decoder would draw on them what their neighbours show: on MNIST, nine pixels
-    that are lit in one to three images of 60,000. Pieces of less than eight nodes go to one spot at the end.
+    that are lit in one to three images of 60,000. Nodes of pieces of less than eight go to one heap at the end.
 
     Cost: :math:`O(N (K + d))` for K partners.
 
@@ -47,10 +49,24 @@ def side_by_side(place: Tensor, partner: Tensor) -> Tensor:
             turned[:, 0] += start
             start = turned[:, 0].max() + _GAP
         laid[own] = turned
-    few = size[piece] < _FEWEST
-    laid[few] = 0.0
-    laid[few, 0] = start
+    few = (size[piece] < _FEWEST).nonzero().squeeze(1)
+    few = few[place[few, 0].argsort(stable=True)]
+    laid[few] = _heap(len(few), laid)
+    laid[few, 0] += start
     return laid
+
+
+def _heap(count: int, like: Tensor) -> Tensor:
+    """Places ``[count, d]`` close together, but on no grid: a spiral of golden angles (Vogel, 1979), or in a row."""
+    heap = like.new_zeros(count, like.shape[1])
+    number = torch.arange(count, device=like.device, dtype=like.dtype)
+    if like.shape[1] == 1:
+        heap[:, 0] = number
+    else:
+        radius, angle = number.sqrt(), math.pi * (3 - math.sqrt(5)) * number
+        heap[:, 0], heap[:, 1] = radius * angle.cos(), radius * angle.sin()
+        heap[:, 0] += radius.max() if count else 0.0
+    return heap
 
 
 def _pieces(partner: Tensor) -> tuple[Tensor, Tensor]:

@@ -103,6 +103,28 @@ def test_candidates_are_the_symmetries_of_the_grid(shape, count):
         torch.testing.assert_close(distance[way.partner][:, way.partner], distance)
 
 
+def test_a_part_of_a_grid_lies_where_it_was_cut_out():
+    x_a, x_b = scenes(3000, 0, 0.5), scenes(3000, 2, 0.5).view(-1, *SHAPE)[:, :, 2:].flatten(1)
+    found = align(SharedGraph.from_grid(SHAPE), SharedGraph.from_grid((6, 5)), x_a, x_b)
+    expected = torch.nn.functional.pad(torch.arange(30).view(6, 5), (2, 0), value=-1).flatten()
+    assert torch.equal(found.partner, expected)
+
+
+def test_a_map_has_no_unit():
+    x = scenes(4000, 0, 0.5)
+    pos = SharedGraph.from_grid(SHAPE).pos + 0.2 * torch.rand(42, 2, generator=generator(0))
+    ways = [align(SharedGraph.from_pos(pos), SharedGraph.from_pos(pos * unit), x[:2000], x[2000:]) for unit in (1, 100)]
+    assert torch.equal(ways[0].partner, torch.arange(42))
+    assert torch.equal(ways[1].partner, torch.arange(42))
+
+
+def test_recordings_of_nothing_in_common_are_told():
+    graph = SharedGraph.from_grid(SHAPE)
+    for other in (torch.randn(1000, 42, generator=generator(1)), torch.zeros(1000, 42)):
+        with pytest.warns(UserWarning, match="hardly agree on any way"):
+            align(graph, graph, scenes(1000, 0), other)
+
+
 def test_nodes_without_a_partner():
     whole = SharedGraph.from_grid((4, 5))
     holes = torch.arange(20) != 7

@@ -98,6 +98,33 @@ def test_samples_of_different_length(fitted):
         ModalityMixture().fit(short).predict(x[:3])
 
 
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.randn(4000, 30, generator=generator(100)),
+        torch.randn(3000, 10, generator=generator(101)).cumsum(1),
+        torch.randn(400, 5, generator=generator(102)),
+    ],
+)
+def test_nothing_is_found_in_noise_and_in_few_nodes(x):
+    assert ModalityMixture().fit(x).n_modalities_ == 1
+
+
+def test_offsets_and_lone_lengths():
+    x = torch.cat([walks(700, 0), fields(700, 1)]).double()
+    labels = ModalityMixture().fit_predict(x)
+    assert right(labels, np.repeat([0, 1], 700)) > 0.98
+    assert (ModalityMixture().fit_predict(x + 1e8) == labels).mean() > 0.99
+    with pytest.warns(UserWarning, match="lengths 9 have fewer than 20 samples"):
+        mixture = ModalityMixture().fit([*x, torch.arange(9.0)])
+    assert mixture.labels_[-1] == -1
+    assert mixture.n_modalities_ == 2
+    with pytest.raises(ValueError, match="each of 3 lengths has fewer than 20"):
+        ModalityMixture().fit([torch.arange(float(n)) for n in (4, 5, 6)])
+    assert mixture.predict(x[:0]).shape == (0,)
+    assert ModalityMixture().fit(torch.ones(60, 8).cumsum(1)).n_modalities_ == 1  # all the same
+
+
 def test_a_few_of_a_second_modality_are_found():
     x = torch.cat([walks(2000, 0), walks(250, 1, order=3)])
     mixture = ModalityMixture().fit(x)

@@ -27,27 +27,26 @@ def test_agreement_is_what_regressions_one_by_one_give():
 
     def gain(group, partners):
         fit, check = unit(group[::2]).double(), unit(group[1::2]).double()
-        total = 0.0
+        gains = []
         for i, node in enumerate(probe.tolist()):
             a, b = fit[:, partners[i]], fit[:, node]
             weight = torch.linalg.solve(a.T @ a / len(fit) + 0.03 * torch.eye(1), a.T @ b / len(fit))
             left = (check[:, node] - check[:, partners[i]] @ weight).square().mean()
-            total -= 0.5 * float(left.clamp_min(1e-3).log()) / 14
-        return total
+            gains.append(-0.5 * float(left.clamp_min(1e-3).log()))
+        return torch.tensor(gains)
 
     wirings = []
     for group in groups:
         similar = (unit(group[::2]).T @ unit(group[::2])).abs().fill_diagonal_(-1)
         wirings.append([similar[node].topk(1).indices for node in probe.tolist()])
-    served = torch.tensor(
-        [
-            [
-                (gain(b, wiring) - gain(b, list(chance))) / (gain(b, own) - gain(b, list(chance)))
-                for b, own in zip(groups, wirings, strict=True)
-            ]
-            for wiring in wirings
-        ]
-    ).clamp(0, 1)
+    served = torch.zeros(2, 2)
+    for j, b in enumerate(groups):
+        own = gain(b, wirings[j]) - gain(b, list(chance))
+        for i, wiring in enumerate(wirings):
+            excess = gain(b, wiring) - gain(b, list(chance))
+            doubt = 2 * (excess - 0.5 * own).std() / 14**0.5
+            served[i, j] = (excess.mean() + doubt) / own.mean()
+    served = served.clamp(0, 1)
     torch.testing.assert_close(found, (served + served.T) / 2, atol=1e-3, rtol=0)
 
 

@@ -45,7 +45,9 @@ def test_no_piece_lies_in_another(pile):
         step = (laid[own].unsqueeze(1) - laid[own].unsqueeze(0))[distance[own][:, own].sub(1).abs() < 1e-3]
         assert step.abs().amin(1).max() < 1e-3  # rows along the axes
     assert distance[which.unsqueeze(1) != which].min() >= 7.99
-    assert distance[which == 2][:, which == 2].max() == 0
+    heap = distance[which == 2][:, which == 2]
+    assert heap.max() < 5
+    assert heap.fill_diagonal_(9).min() > 0.8  # no two on one place
 
 
 def test_the_order_of_nodes_changes_nothing(pile):
