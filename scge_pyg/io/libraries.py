@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = ["import_extra", "is_of", "suffix"]
 
+_TEXTS = (".csv", ".tsv", ".txt", ".mtx")  # that may be under gzip
+
 
 def import_extra(module: str, extra: str, purpose: str) -> Any:
     """Import a package that isn't a core dependency, or say which extra brings it."""
@@ -30,7 +32,7 @@ def is_of(source: Any, package: str, *names: str) -> bool:
 
 
 def suffix(source: Any) -> str:
-    """Suffix of a path in small letters, without ``.gz`` behind it; empty for other objects.
+    """Suffix of a path in small letters, without ``.gz`` behind that of a text; empty for other objects.
 
     Example:
         >>> suffix("a/B.CSV.gz"), suffix(3)
@@ -38,4 +40,6 @@ def suffix(source: Any) -> str:
     """
     if not isinstance(source, str | os.PathLike):
         return ""
-    return Path(os.fspath(source).lower().removesuffix(".gz")).suffix
+    path = Path(os.fspath(source).lower())
+    under = Path(path.stem).suffix if path.suffix == ".gz" else ""
+    return under if under in _TEXTS else path.suffix
