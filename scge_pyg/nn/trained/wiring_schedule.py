@@ -109,8 +109,10 @@ class WiringSchedule:
         for name, value in (("batch_size", batch_size), ("lessons", lessons), ("regroup_every", regroup_every)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"WiringSchedule: {name} must be a positive integer, got {value!r}")
-        if not 0 < lr < math.inf:
+        if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
             raise ValueError(f"WiringSchedule: lr must be a positive number of node spacings, got {lr!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ValueError(f"WiringSchedule: seed must be an integer, got {seed!r}")
         table = hebbian.embedding.weight
         if not table.requires_grad:
             raise ValueError(

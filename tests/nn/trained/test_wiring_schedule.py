@@ -213,7 +213,7 @@ def test_bad_arguments():
             WiringSchedule(value)
     with pytest.raises(TypeError, match=r"model must be a torch.nn.Module, got str"):
         WiringSchedule(hebbian, "model")
-    for options in ({"lr": 0.0}, {"lessons": 0}, {"batch_size": 1.5}, {"regroup_every": True}):
+    for options in ({"lr": 0.0}, {"lr": "a"}, {"seed": 1.5}, {"lessons": 0}, {"batch_size": 1.5}, {"regroup_every": True}):
         with pytest.raises(ValueError, match=f"{next(iter(options))} must be a positive"):
             WiringSchedule(hebbian, **options)
     with pytest.raises(ValueError, match="no layer of NodeMLP stands on the embedding"):
