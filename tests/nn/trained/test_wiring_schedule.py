@@ -213,7 +213,9 @@ def test_bad_arguments():
             WiringSchedule(value)
     with pytest.raises(TypeError, match=r"model must be a torch.nn.Module, got str"):
         WiringSchedule(hebbian, "model")
-    for options in ({"lr": 0.0}, {"lr": "a"}, {"seed": 1.5}, {"lessons": 0}, {"batch_size": 1.5}, {"regroup_every": True}):
+    with pytest.raises(ValueError, match=r"seed must be an integer, got 1\.5"):
+        WiringSchedule(hebbian, seed=1.5)
+    for options in ({"lr": 0.0}, {"lr": "a"}, {"lessons": 0}, {"batch_size": 1.5}, {"regroup_every": True}):
         with pytest.raises(ValueError, match=f"{next(iter(options))} must be a positive"):
             WiringSchedule(hebbian, **options)
     with pytest.raises(ValueError, match="no layer of NodeMLP stands on the embedding"):
