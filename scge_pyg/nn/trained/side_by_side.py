@@ -14,6 +14,7 @@ from scge_pyg.graph.upright import upright
 __all__ = ["side_by_side"]
 
 _FEWEST = 8  # nodes of a piece that is laid out by itself
+_CLOSE = 0.25  # spacings between nodes of the heap, about: it takes one coarse node, not many
 _GAP = 8.0  # spacings between pieces, twice what makes nodes a part of their own
 
 
@@ -61,9 +62,9 @@ def _heap(count: int, like: Tensor) -> Tensor:
     heap = like.new_zeros(count, like.shape[1])
     number = torch.arange(count, device=like.device, dtype=like.dtype)
     if like.shape[1] == 1:
-        heap[:, 0] = number
+        heap[:, 0] = _CLOSE * number
     else:
-        radius, angle = number.sqrt(), math.pi * (3 - math.sqrt(5)) * number
+        radius, angle = _CLOSE * number.sqrt(), math.pi * (3 - math.sqrt(5)) * number
         heap[:, 0], heap[:, 1] = radius * angle.cos(), radius * angle.sin()
         heap[:, 0] += radius.max() if count else 0.0
     return heap
