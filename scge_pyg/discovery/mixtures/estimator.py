@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from typing import Any
 
 __all__ = ["Estimator"]
 
 
-class Estimator:
+class Estimator(ABC):
     """Parameters by name, as ``sklearn.base.clone``, pipelines and searches want them."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -26,8 +27,8 @@ class Estimator:
             setattr(self, name, value)
         return self
 
-    def _fitted(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _fitted(self) -> bool: ...
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._fitted()

@@ -81,9 +81,9 @@ def _numbers(x: Any, where: str) -> Tensor:
 
 def by_length(samples: Tensor | list[Tensor]) -> dict[int, np.ndarray[Any, Any]]:
     """Which samples have which number of nodes, by rising number."""
-    lengths = np.array([one.shape[0] for one in samples]) if isinstance(samples, list) else None
-    if lengths is None:
-        return {int(samples.shape[1]): np.arange(len(samples))}  # type: ignore[union-attr]
+    if isinstance(samples, Tensor):
+        return {int(samples.shape[1]): np.arange(len(samples))}
+    lengths = np.array([one.shape[0] for one in samples])
     return {int(n): np.flatnonzero(lengths == n) for n in np.unique(lengths)}
 
 
