@@ -77,6 +77,25 @@ def test_a_delay_is_learned():
     assert float(found.delay.detach().diff()) == pytest.approx(2, abs=0.05)
 
 
+def test_gains_and_delays_are_relative_to_the_median_of_their_part():
+    time = torch.arange(500.0)
+    x = torch.stack([3 * time.sin(), 6 * time.sin(), 12 * time.sin()], 1)
+    x = torch.cat([x, 20 * x.roll(7, 0)], 1)
+    pairs = torch.tensor([[0, 1], [1, 2], [3, 4], [4, 5]])
+    pairs = torch.cat([pairs, pairs.flip(1)]).T
+    graph = SharedGraph.from_edge_index(pairs, 6)
+    found = NodeCalibration.from_graph(graph, x)
+    torch.testing.assert_close(found.gain.detach(), torch.tensor([0.5, 1, 2, 0.5, 1, 2]), rtol=1e-4, atol=0)
+
+
+def test_a_delay_beyond_the_largest_stays_there():
+    found = NodeCalibration(2, max_delay=1)
+    x = torch.arange(9.0).unsqueeze(1).expand(9, 2)
+    with torch.no_grad():
+        found.delay.copy_(torch.tensor([5.0, -7.0]))
+        assert torch.equal(found(x), torch.stack([torch.arange(2.0, 9), torch.arange(7.0)], 1))
+
+
 def test_without_a_delay_no_step_is_lost():
     x = torch.randn(7, 3)
     assert torch.equal(NodeCalibration(3)(x), x)

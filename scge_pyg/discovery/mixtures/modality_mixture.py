@@ -65,6 +65,7 @@ class ModalityMixture(Estimator):
     labels_: np.ndarray[Any, Any]
     n_features_in_: int
     _piles: list[SortedPile]
+    _samples: list[Tensor]
     _graphs: list[SharedGraph] | None
 
     def __init__(self, modalities: int | str = "auto", *, components: int = 12, seed: int = 0) -> None:
@@ -74,7 +75,7 @@ class ModalityMixture(Estimator):
         """Sort samples ``[S, N]``, or a sequence of samples of different lengths."""
         wanted = self._checked_arguments()
         samples = read_pile(x, "fit")
-        groups = by_length(samples)
+        groups = self._enough(by_length(samples))
         if wanted is not None and wanted < len(groups):
             raise ValueError(
                 f"ModalityMixture: samples have {len(groups)} different lengths, so there are at least as many "
@@ -82,10 +83,9 @@ class ModalityMixture(Estimator):
             )
         generator = torch.Generator().manual_seed(int(self.seed))
         sorted_: list[SortedPile] = []
-        self._samples: list[Tensor] = []
+        parts: list[Tensor] = []
         label = np.full(len(samples), -1)
         first = 0
-        groups = self._enough(groups)
         for where in groups.values():
             own = taken(samples, where)
             alone = wanted if len(groups) == 1 else None
@@ -93,16 +93,16 @@ class ModalityMixture(Estimator):
             found = pile.predict(standardized(own))
             label[where] = np.where(found >= 0, found + first, -1)
             sorted_.append(pile)
-            self._samples += [own[found == m] for m in range(pile.count)]
+            parts += [own[found == m] for m in range(pile.count)]
             first += pile.count
         if wanted is not None and first != wanted:
             raise ValueError(
                 f"ModalityMixture: these samples have {first} wirings, got modalities={wanted}; give that number, "
                 f"'auto', or more samples"
             )
-        order = np.argsort([-len(own) for own in self._samples], kind="stable")
+        order = np.argsort([-len(own) for own in parts], kind="stable")
         self._rank = np.argsort(order)
-        self._samples = [self._samples[m] for m in order]
+        self._samples = [parts[m] for m in order]
         self._piles, self._graphs = sorted_, None
         self.n_modalities_ = first
         self.labels_ = np.where(label >= 0, self._rank[label], -1)
@@ -155,7 +155,13 @@ class ModalityMixture(Estimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that :meth:`predict` needs and the graphs, as safetensors; the file appears whole or not at all."""
         self._check_fitted()
-        header = {"params": self.get_params(), "rank": self._rank.tolist(), "nodes": self.n_features_in_}
+        params = {name: one if isinstance(one, str) else int(one) for name, one in self.get_params().items()}
+        header = {
+            "params": params,
+            "labels": self.labels_.tolist(),
+            "rank": self._rank.tolist(),
+            "nodes": self.n_features_in_,
+        }
         write_mixture(path, self._piles, self.graphs, header)
 
     @classmethod
@@ -165,7 +171,7 @@ class ModalityMixture(Estimator):
         loaded = cls(**header["params"])
         loaded._piles, loaded._graphs, loaded._samples = piles, graphs, []
         loaded._rank, loaded.n_features_in_ = np.array(header["rank"], dtype=np.int64), header["nodes"]
-        loaded.n_modalities_ = len(graphs)
+        loaded.n_modalities_, loaded.labels_ = len(graphs), np.array(header["labels"], dtype=np.int64)
         return loaded
 
     def _enough(self, groups: dict[int, np.ndarray[Any, Any]]) -> dict[int, np.ndarray[Any, Any]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.mixtures.factor_mixture import FactorMixture, fit_mixture
 from scge_pyg.discovery.mixtures.pile import standardized
-from scge_pyg.discovery.mixtures.wirings import agreement, joined
+from scge_pyg.discovery.mixtures.wirings import ALIKE, agreement, joined
 
 __all__ = ["SortedPile", "sort_pile"]
 
@@ -20,6 +20,7 @@ _ENOUGH = 50  # samples of a component whose wiring can be told
 _SHARE = 150  # samples for each component to begin with
 _CHILDREN = 4  # parts of a component that is looked into
 _ROUNDS = 3  # of looking into components
+_STRANGE = 0.25  # agreement below which two components have nothing to do with each other
 _COMPARED = 2_000  # samples of a component by which wirings are compared
 _BLOCK = 4_096
 _RARE, _FAR = 0.05, 3.0
@@ -84,8 +85,10 @@ def sort_pile(samples: Tensor, components: int, count: int | None, generator: to
     x = x[torch.randperm(len(x), generator=generator)[:_MOST]]
     mixture, label = fit_mixture(x, max(1, min(components, len(x) // _SHARE)), generator)
     for _ in range(_ROUNDS):
-        split = _split(x, label, generator)
-        if int(split.max()) == int(label.max()):
+        split = _dissolved(x, mixture, label, generator)
+        if torch.equal(split, label):
+            split = _split(x, label, generator)
+        if torch.equal(split, label):
             break
         mixture, label = fit_mixture(x, int(split.max()) + 1, generator, start=split)
     wiring = torch.zeros_like(label)
@@ -120,6 +123,21 @@ def _settled(x: Tensor, label: Tensor, wiring: Tensor, generator: torch.Generato
     return mixture, torch.unique(votes.argmax(1), return_inverse=True)[1]
 
 
+def _dissolved(x: Tensor, mixture: FactorMixture, label: Tensor, generator: torch.Generator) -> Tensor:
+    """Components that agree with two that are strangers hold samples of both: these go to the likeliest other one."""
+    judged, alike = _judged(x, label, generator)
+    near, strange = (alike > ALIKE).double(), (alike < _STRANGE).double()
+    bridges = judged[(near @ strange @ near).diagonal() > 0]
+    pure = torch.ones(len(mixture.weight), dtype=torch.bool)
+    pure[bridges] = False
+    if bool(pure.all()) or not bool(pure.any()):
+        return label
+    moved = torch.isin(label, bridges)
+    result = label.clone()
+    result[moved] = mixture.log_prob(x[moved]).masked_fill(~pure, -torch.inf).argmax(1)
+    return torch.unique(result, return_inverse=True)[1]
+
+
 def _split(x: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
     """Components that hold several wirings become one for each."""
     result, last = label.clone(), int(label.max())
@@ -136,11 +154,9 @@ def _split(x: Tensor, label: Tensor, generator: torch.Generator) -> Tensor:
 def _wirings(x: Tensor, label: Tensor, count: int | None, generator: torch.Generator) -> Tensor:
     """The wiring of each component ``[K]``; where it can't be told, that of the component next to it."""
     size = torch.bincount(label)
-    judged = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
-    alike, told = agreement([x[label == k][:_COMPARED] for k in judged], generator)
-    if not bool(told.any()):
+    judged, alike = _judged(x, label, generator)
+    if not len(judged):
         return torch.zeros_like(size)
-    judged, alike = judged[told], alike[told][:, told]
     wiring = torch.full((len(size),), -1)
     wiring[judged] = joined(alike, count)
     rest = wiring < 0
@@ -148,6 +164,14 @@ def _wirings(x: Tensor, label: Tensor, count: int | None, generator: torch.Gener
         mean = torch.stack([x[label == k].mean(0) for k in range(len(size))])
         wiring[rest] = wiring[judged[torch.cdist(mean[rest], mean[judged]).argmin(1)]]
     return torch.unique(wiring, return_inverse=True)[1]
+
+
+def _judged(x: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Components whose wiring can be told ``[J]``, and how well they agree ``[J, J]``."""
+    size = torch.bincount(label)
+    judged = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
+    alike, told = agreement([x[label == k][:_COMPARED] for k in judged], generator)
+    return judged[told], alike[told][:, told]
 
 
 def _limits(value: Tensor) -> Tensor:

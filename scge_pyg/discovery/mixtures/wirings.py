@@ -9,14 +9,14 @@ from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
-__all__ = ["agreement", "joined"]
+__all__ = ["ALIKE", "agreement", "joined"]
 
 _PARTNERS, _AMONG = 8, 8  # partners of a node, at most, and at most one in as many nodes
 _PROBES = 256  # nodes at which wirings are compared
 _RIDGE = 0.03
 _LEAST = 1e-3  # share of a node's variance that no prediction is believed to go below
 _SURE, _DOUBT = 3.0, 2.0  # standard errors over nodes: that there is a wiring, and that two differ
-_ALIKE = 0.5  # midway between partners at random and a group's own
+ALIKE = 0.5  # midway between partners at random and a group's own
 
 
 def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ def agreement(groups: Sequence[Tensor], generator: torch.Generator) -> tuple[Ten
     excess = gain[:-1] - gain[-1]
     own = excess.diagonal().T
     told = own.mean(1) > _SURE * own.std(1) / len(probe) ** 0.5
-    doubt = _DOUBT * (excess - _ALIKE * own).std(2) / len(probe) ** 0.5
+    doubt = _DOUBT * (excess - ALIKE * own).std(2) / len(probe) ** 0.5
     served = ((excess.mean(2) + doubt) / own.mean(1).clamp_min(1e-6)).clamp(0, 1)
     return (served + served.T) / 2, told
 
@@ -68,7 +68,7 @@ def joined(alike: Tensor, count: int | None = None) -> Tensor:
     if len(alike) == 1:
         return torch.zeros(1, dtype=torch.long)
     tree = linkage(squareform((1 - alike.double()).clamp_min(0).numpy(), checks=False), "single")
-    found = fcluster(tree, 1 - _ALIKE, "distance") - 1
+    found = fcluster(tree, 1 - ALIKE, "distance") - 1
     if count is not None and count <= found.max():
         found = cut_tree(tree, count)[:, 0]
     return torch.from_numpy(found).long()

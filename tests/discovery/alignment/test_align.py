@@ -118,6 +118,15 @@ def test_a_map_has_no_unit():
     assert torch.equal(ways[1].partner, torch.arange(42))
 
 
+def test_places_that_the_other_map_lacks_have_no_partner():
+    pos = SharedGraph.from_grid(SHAPE).pos + 0.2 * torch.rand(42, 2, generator=generator(0))
+    kept = torch.arange(42) != 17
+    for way in candidates(SharedGraph.from_pos(pos), SharedGraph.from_pos(pos[kept])):
+        used = way.partner[way.partner >= 0]
+        assert len(used) <= 41
+        assert len(used.unique()) == len(used)  # one to one
+
+
 def test_recordings_of_nothing_in_common_are_told():
     graph = SharedGraph.from_grid(SHAPE)
     for other in (torch.randn(1000, 42, generator=generator(1)), torch.zeros(1000, 42)):

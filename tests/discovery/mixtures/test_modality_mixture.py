@@ -4,6 +4,7 @@ import torch
 from sklearn.utils.estimator_checks import check_estimator
 
 from scge_pyg import ModalityMixture
+from scge_pyg.datasets import PhotoPatches
 
 NODES = 36
 
@@ -101,7 +102,7 @@ def test_samples_of_different_length(fitted):
 @pytest.mark.parametrize(
     "x",
     [
-        torch.randn(4000, 30, generator=generator(100)),
+        torch.randn(8000, 30, generator=generator(100)),
         torch.randn(3000, 10, generator=generator(101)).cumsum(1),
         torch.randn(400, 5, generator=generator(102)),
     ],
@@ -125,6 +126,31 @@ def test_offsets_and_lone_lengths():
     assert ModalityMixture().fit(torch.ones(60, 8).cumsum(1)).n_modalities_ == 1  # all the same
 
 
+def test_a_component_of_two_modalities_does_not_join_them():
+    """Photographs in two shuffles: some components hold both, whatever the number to begin with."""
+    photos = PhotoPatches(12, 12, 1500, seed=111).x.squeeze(-1)
+    orders = [torch.randperm(144, generator=generator(seed)) for seed in (112, 114)]
+    walk = torch.randn(1500, 144, generator=generator(1)).cumsum(1)
+    x = torch.cat([photos[:, orders[0]], walk, photos.flip(0)[:, orders[1]]])
+    mixture = ModalityMixture(seed=1).fit(x)
+    assert mixture.n_modalities_ == 3
+    assert right(mixture.labels_, np.repeat([0, 1, 2], 1500)) > 0.96
+
+
+def test_a_small_class_is_no_modality():
+    x = torch.cat([walks(2000, 101), walks(250, 102, order=3)])
+    assert ModalityMixture().fit(x).n_modalities_ == 2
+
+
+def test_a_failed_fit_leaves_the_former_one(pile):
+    mixture = ModalityMixture().fit(pile[0][:1200])
+    labels, samples = mixture.labels_, [len(own) for own in mixture._samples]
+    with pytest.raises(ValueError, match="got modalities=9"):
+        mixture.set_params(modalities=9).fit(pile[0][:900])
+    assert (mixture.labels_ == labels).all()
+    assert [len(own) for own in mixture._samples] == samples
+
+
 def test_a_few_of_a_second_modality_are_found():
     x = torch.cat([walks(2000, 0), walks(250, 1, order=3)])
     mixture = ModalityMixture().fit(x)
@@ -144,6 +170,7 @@ def test_a_file_predicts_the_same(pile, fitted, tmp_path):
     loaded = ModalityMixture.load(tmp_path / "m.safetensors")
     assert (loaded.predict(pile[0]) == fitted.predict(pile[0])).all()
     assert loaded.get_params() == fitted.get_params()
+    assert (loaded.labels_ == fitted.labels_).all()
     assert all(torch.equal(a.edge_index, b.edge_index) for a, b in zip(loaded.graphs, fitted.graphs, strict=True))
     loaded.save(tmp_path / "again.safetensors")
     assert (ModalityMixture.load(tmp_path / "again.safetensors").predict(pile[0]) == fitted.predict(pile[0])).all()
@@ -173,7 +200,7 @@ def test_the_number_may_be_known(pile):
         (torch.tensor([[0.0, torch.nan, 1.0]] * 4), {}, "NaN or infinity"),
         (torch.rand(5, 4), {"modalities": 0}, "modalities must be a positive integer or 'auto', got 0"),
         (torch.rand(5, 4), {"components": 2.5}, "components must be a positive integer, got 2.5"),
-        ([torch.rand(4), torch.rand(5), torch.rand(5), torch.rand(4)], {"modalities": 1}, "2 different lengths"),
+        ([*torch.rand(20, 4), *torch.rand(20, 5)], {"modalities": 1}, "2 different lengths"),
         ([torch.rand(4), torch.rand(2, 2), torch.rand(3)], {}, r"sample 1 must be \[N\], got \[2, 2\]"),
         (np.array([["a", "b"]] * 3), {}, "real numbers"),
     ],
