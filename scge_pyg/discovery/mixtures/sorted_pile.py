@@ -93,20 +93,10 @@ def sort_pile(samples: Tensor, components: int, count: int | None, generator: to
         mixture, label = fit_mixture(x, int(split.max()) + 1, generator, start=split)
     wiring = torch.zeros_like(label)
     if bool(agreement([x[:_COMPARED]], torch.Generator().manual_seed(0))[1]):  # or else groups have what cuts gave them
-        wiring = _rejoined(x, _wirings(x, label, count, generator)[label], count)
+        wiring = _wirings(x, label, count, generator)[label]
     mixture, modality = _settled(x, label, wiring, generator)
     found = SortedPile(mixture, modality, torch.full((int(modality.max()) + 1,), -torch.inf))
     return SortedPile(mixture, modality, _limits(found.log_prob(x)))
-
-
-def _rejoined(x: Tensor, wiring: Tensor, count: int | None) -> Tensor:
-    """The wiring of each sample ``[S]``, compared again as a whole: a small class may look like one of its own."""
-    while int(wiring.max()):
-        again = _wirings(x, wiring, count, torch.Generator().manual_seed(0))[wiring]
-        if int(again.max()) == int(wiring.max()):
-            break
-        wiring = again
-    return wiring
 
 
 def _settled(x: Tensor, label: Tensor, wiring: Tensor, generator: torch.Generator) -> tuple[FactorMixture, Tensor]:
