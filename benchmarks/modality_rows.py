@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,9 +127,9 @@ def _words(run: int) -> Recording:
     return Recording(_some(_news().x, 6000, run), names=_news().names)
 
 
-def _table(load: Callable[..., object]) -> Callable[[int], Recording]:
+def _table(load: Callable[..., Any]) -> Callable[[int], Recording]:
     def rows(run: int) -> Recording:
-        frame = load(as_frame=True, **({"scaled": False} if load is load_diabetes else {})).data  # type: ignore[attr-defined]
+        frame = load(as_frame=True).data
         convert = TableToNodes(categorical=["sex"] if "sex" in frame else []).fit(frame)
         return Recording(_some(convert(frame), len(frame) * 9 // 10, run), names=convert.names)
 
@@ -145,6 +146,6 @@ ROWS = (
     Row("video-fast", "video patches 8 x 10 x 10, drift of 1.5 pixels a frame (5,000)", partial(_video, 1.5), 3),
     Row("news", "AG news, 1,000 words (6,000 texts)", _words),
     Row("news-counts", "AG news, counts of words by texts", _words, counts=True),
-    Row("diabetes", "diabetes table (397)", _table(load_diabetes)),
+    Row("diabetes", "diabetes table (397)", _table(partial(load_diabetes, scaled=False))),
     Row("wine", "wine table (160)", _table(load_wine)),
 )
