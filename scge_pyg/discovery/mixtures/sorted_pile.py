@@ -21,6 +21,7 @@ _SHARE = 150  # samples for each component to begin with
 _CHILDREN = 4  # parts of a component that is looked into
 _ROUNDS = 3  # of looking into components
 _STRANGE = 0.25  # agreement below which two components have nothing to do with each other
+_WIDE = 20  # nodes from which components that bridge two strangers are looked for
 _COMPARED = 2_000  # samples of a component by which wirings are compared
 _BLOCK = 4_096
 _RARE, _FAR = 0.05, 3.0
@@ -116,8 +117,7 @@ def _settled(x: Tensor, label: Tensor, wiring: Tensor, generator: torch.Generato
 def _dissolved(x: Tensor, mixture: FactorMixture, label: Tensor, generator: torch.Generator) -> Tensor:
     """Components that agree with two that are strangers hold samples of both: these go to the likeliest other one."""
     judged, alike = _judged(x, label, generator)
-    near, strange = (alike > ALIKE).double(), (alike < _STRANGE).double()
-    bridges = judged[(near @ strange @ near).diagonal() > 0]
+    bridges = judged[_bridging(alike, x.shape[1])]
     pure = torch.ones(len(mixture.weight), dtype=torch.bool)
     pure[bridges] = False
     if bool(pure.all()) or not bool(pure.any()):
@@ -147,6 +147,9 @@ def _wirings(x: Tensor, label: Tensor, count: int | None, generator: torch.Gener
     judged, alike = _judged(x, label, generator)
     if not len(judged):
         return torch.zeros_like(size)
+    pure = ~_bridging(alike, x.shape[1])  # a bridge that could not be dissolved joins nothing
+    if bool(pure.any()):
+        judged, alike = judged[pure], alike[pure][:, pure]
     wiring = torch.full((len(size),), -1)
     wiring[judged] = joined(alike, count)
     rest = wiring < 0
@@ -162,6 +165,12 @@ def _judged(x: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tenso
     judged = (size >= min(_ENOUGH, int(size.max()))).nonzero().squeeze(1)
     alike, told = agreement([x[label == k][:_COMPARED] for k in judged], generator)
     return judged[told], alike[told][:, told]
+
+
+def _bridging(alike: Tensor, nodes: int) -> Tensor:
+    """Which components agree with two that are strangers ``[J]``; over few nodes chance looks like that."""
+    near, strange = (alike > ALIKE).double(), (alike < _STRANGE).double()
+    return ((near @ strange @ near).diagonal() > 0) & (nodes >= _WIDE)
 
 
 def _limits(value: Tensor) -> Tensor:
