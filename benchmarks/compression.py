@@ -9,6 +9,7 @@ the folder SCGE_DATA names, or downloaded.
     python benchmarks/compression.py --quick               # Fashion-MNIST, 10,000 images, one seed, the same ordering
     python benchmarks/compression.py                       # everything; --resume goes on after an interruption
     python benchmarks/compression.py --parts main --data mnist --models conv scge --device cuda
+    python benchmarks/compression.py --parts main --models scge-learned --first-seed 1 --seeds 2   # runs 1 and 2
     python benchmarks/compression.py --shard 0/8           # an eighth of the cells; the records get a name of their own
     python benchmarks/compression.py --tables results/compression*.json
 """
@@ -68,17 +69,17 @@ class Cell:
     images: int
 
 
-def cells(quick: bool, seeds: int) -> Iterator[Cell]:
+def cells(quick: bool, seeds: range) -> Iterator[Cell]:
     """All training runs, the most telling first."""
     images = 10_000 if quick else 60_000
     data = _DATA[:1] if quick else _DATA
-    for seed in range(seeds):
+    for seed in seeds:
         for latent in (16,) if quick else (16, 32):
             for name in data:
                 for model in (*_MAIN, "pca"):
                     if model != "pca" or seed == 0:
                         yield Cell("main", name, model, latent, seed, images)
-    for seed in range(seeds):
+    for seed in seeds:
         for name in data:
             for model in (*_OTHER, *(() if quick else _FULL_ONLY), *(() if seed else _ONE_SEED)):
                 for latent in (16, 32) if model == "transformer" and not quick else (16,):
@@ -140,6 +141,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS), help="models")
     parser.add_argument("--latents", nargs="+", type=int, help="sizes of the code")
     parser.add_argument("--seeds", type=int, help="runs of each cell (default: 3, with --quick 1)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first run")
     parser.add_argument("--epochs", type=int, help="passes over the images (default: 2, with --quick 4)")
     parser.add_argument("--device", default="cpu", help="where to train (default: cpu)")
     parser.add_argument("--shard", help="i/n: part i of n, i from 0")
@@ -152,9 +154,10 @@ def main() -> None:
         return
     epochs = args.epochs or (4 if args.quick else 2)
     device = torch.device(args.device)
+    runs = range(args.first_seed, args.first_seed + (args.seeds or (1 if args.quick else 3)))
     wanted = [
         cell
-        for cell in cells(args.quick, args.seeds or (1 if args.quick else 3))
+        for cell in cells(args.quick, runs)
         if cell.part in args.parts
         and cell.data in args.data
         and cell.model in args.models
