@@ -13,7 +13,7 @@ from torch import Tensor
 from scge_pyg.discovery.discover import discover
 from scge_pyg.discovery.mixtures.estimator import Estimator
 from scge_pyg.discovery.mixtures.mixture_file import read_mixture, write_mixture
-from scge_pyg.discovery.mixtures.pile import by_length, read_pile, standardized, taken
+from scge_pyg.discovery.mixtures.pile import by_length, column_names, read_pile, standardized, taken
 from scge_pyg.discovery.mixtures.sorted_pile import SortedPile, sort_pile
 from scge_pyg.graph.shared_graph import SharedGraph
 
@@ -46,6 +46,7 @@ class ModalityMixture(Estimator):
         n_modalities_: Number of modalities found.
         labels_: Modality of each training sample ``[S]``, by falling number of samples; -1 where none fits.
         graphs: The :class:`SharedGraph` of each modality, discovered at first access.
+        feature_names_in_: Columns of the frame that :meth:`fit` got, if any; its nodes have these names.
 
     Raises:
         ValueError: If ``modalities`` or ``components`` is out of range, there are fewer than two samples or nodes, a
@@ -64,6 +65,7 @@ class ModalityMixture(Estimator):
     n_modalities_: int
     labels_: np.ndarray[Any, Any]
     n_features_in_: int
+    feature_names_in_: np.ndarray[Any, Any]
     _piles: list[SortedPile]
     _samples: list[Tensor]
     _graphs: list[SharedGraph] | None
@@ -107,6 +109,7 @@ class ModalityMixture(Estimator):
         self.n_modalities_ = first
         self.labels_ = np.where(label >= 0, self._rank[label], -1)
         self.n_features_in_ = next(iter(groups))
+        self._keep_names(column_names(x))
         return self
 
     @property
@@ -114,7 +117,7 @@ class ModalityMixture(Estimator):
         """The geometry of each modality."""
         self._check_fitted()
         if self._graphs is None:
-            self._graphs = [discover(own, seed=int(self.seed)) for own in self._samples]
+            self._graphs = [discover(own, names=self._names(), seed=int(self.seed)) for own in self._samples]
         return self._graphs
 
     def fit_predict(self, x: Any, y: None = None) -> np.ndarray[Any, Any]:
@@ -161,6 +164,7 @@ class ModalityMixture(Estimator):
             "labels": self.labels_.tolist(),
             "rank": self._rank.tolist(),
             "nodes": self.n_features_in_,
+            "names": self._names(),
         }
         write_mixture(path, self._piles, self.graphs, header)
 
@@ -171,6 +175,7 @@ class ModalityMixture(Estimator):
         loaded = cls(**header["params"])
         loaded._piles, loaded._graphs, loaded._samples = piles, graphs, []
         loaded._rank, loaded.n_features_in_ = np.array(header["rank"], dtype=np.int64), header["nodes"]
+        loaded._keep_names(header.get("names"))
         loaded.n_modalities_, loaded.labels_ = len(graphs), np.array(header["labels"], dtype=np.int64)
         return loaded
 
@@ -210,6 +215,13 @@ class ModalityMixture(Estimator):
     ) -> tuple[Tensor | list[Tensor], list[tuple[int, SortedPile, np.ndarray[Any, Any]]]]:
         """Samples, and for each length its first modality, what was found, and which samples they are."""
         self._check_fitted()
+        names, own_names = column_names(x), self._names()
+        if names and own_names and names != own_names:
+            raise ValueError(
+                f"ModalityMixture.{where}: The feature names should match those that were passed during fit, got "
+                f"columns {', '.join(names[:5])} for {', '.join(own_names[:5])}; "
+                f"x[list(mixture.feature_names_in_)] has their order"
+            )
         samples = read_pile(x, where)
         starts = dict(zip((pile.nodes for pile in self._piles), self._starts(), strict=True))
         piles = {pile.nodes: pile for pile in self._piles}
@@ -222,6 +234,15 @@ class ModalityMixture(Estimator):
                 )
             groups.append((starts[nodes], piles[nodes], own))
         return samples, groups
+
+    def _keep_names(self, names: list[str] | None) -> None:
+        """Attribute of frames only, as scikit-learn has it."""
+        self.__dict__.pop("feature_names_in_", None)
+        if names:
+            self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _names(self) -> list[str] | None:
+        return list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
 
     def _starts(self) -> list[int]:
         return [0, *np.cumsum([pile.count for pile in self._piles])[:-1].tolist()]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["by_length", "read_pile", "standardized", "taken"]
+__all__ = ["by_length", "column_names", "read_pile", "standardized", "taken"]
 
 _FEWEST = 2  # samples, and nodes of a sample
 
@@ -41,6 +41,12 @@ def read_pile(x: Any, where: str) -> Tensor | list[Tensor]:
             f"ModalityMixture.{where}: x holds NaN or infinity (inf); leave those samples out or fill the gaps"
         )
     return samples
+
+
+def column_names(x: Any) -> list[str] | None:
+    """Names of the columns of a frame of samples; None where there are none, or they are no texts."""
+    names = list(getattr(x, "columns", ()))
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _check_enough(samples: Tensor | list[Tensor]) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas
 import pytest
 import torch
 from sklearn.utils.estimator_checks import check_estimator
@@ -219,3 +220,18 @@ def test_before_a_fit():
 @pytest.mark.filterwarnings("ignore:Estimator ModalityMixture does not inherit:UserWarning")
 def test_scikit_learn():
     check_estimator(ModalityMixture(), on_skip=None)
+
+
+def test_names_of_columns_are_kept(tmp_path):
+    x = torch.randn(120, 8, generator=torch.Generator().manual_seed(0)).cumsum(1).numpy()
+    frame = pandas.DataFrame(x, columns=[f"sensor {i}" for i in range(8)])
+    mixture = ModalityMixture(components=2).fit(frame)
+    assert list(mixture.feature_names_in_) == list(frame.columns)
+    assert list(mixture.graphs[0].names) == list(frame.columns)
+    assert (mixture.predict(frame) == mixture.labels_).all()
+    mixture.save(tmp_path / "m.safetensors")
+    for known in (mixture, ModalityMixture.load(tmp_path / "m.safetensors")):
+        with pytest.raises(ValueError, match=r"feature names should match.*sensor 7, sensor 6.* for sensor 0"):
+            known.predict(frame[frame.columns[::-1]])
+        assert (known.predict(x) == mixture.labels_).all()
+    assert not hasattr(mixture.fit(x), "feature_names_in_")
