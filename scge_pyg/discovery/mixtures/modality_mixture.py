@@ -159,13 +159,8 @@ class ModalityMixture(Estimator):
         """Write all that :meth:`predict` needs and the graphs, as safetensors; the file appears whole or not at all."""
         self._check_fitted()
         params = {name: one if isinstance(one, str) else int(one) for name, one in self.get_params().items()}
-        header = {
-            "params": params,
-            "labels": self.labels_.tolist(),
-            "rank": self._rank.tolist(),
-            "nodes": self.n_features_in_,
-            "names": self._names(),
-        }
+        found = {"labels": self.labels_.tolist(), "rank": self._rank.tolist()}
+        header = {"params": params, "nodes": self.n_features_in_, "names": self._names(), **found}
         write_mixture(path, self._piles, self.graphs, header)
 
     @classmethod

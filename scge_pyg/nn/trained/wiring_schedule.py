@@ -263,6 +263,8 @@ class WiringSchedule:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where :meth:`state_dict` was taken; the model's own state is loaded apart from it."""
+        if missing := sorted({*self.state_dict()} - {*state}):
+            raise ValueError(f"WiringSchedule: state lacks {', '.join(missing)}; give what state_dict() returned")
         self.hebbian.load_state_dict(state["hebbian"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())

@@ -165,6 +165,14 @@ def test_a_finished_schedule_is_loaded_as_finished(walk):
     assert not other.hebbian.embedding.weight.requires_grad
 
 
+def test_an_incomplete_state_is_named():
+    schedule = WiringSchedule(Scripted())
+    state = schedule.state_dict()
+    del state["generator"]
+    with pytest.raises(ValueError, match="state lacks generator"):
+        schedule.load_state_dict(state)
+
+
 @pytest.mark.parametrize("kind", ["autoencoder", "classifier"])
 def test_fits_train_no_weight_on_a_wrong_wiring(walk, kind):
     """The first task step comes with the second phase, and there are as many as without a schedule."""
