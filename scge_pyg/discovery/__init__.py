@@ -2,6 +2,7 @@
 
 from scge_pyg.discovery.alignment import Alignment, align
 from scge_pyg.discovery.check_layout import check_layout
+from scge_pyg.discovery.couple import couple
 from scge_pyg.discovery.coupling.direct import direct_coupling, partial_correlation
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.discover import discover
@@ -14,6 +15,7 @@ __all__ = [
     "Moments",
     "align",
     "check_layout",
+    "couple",
     "direct_coupling",
     "discover",
     "local_coupling",

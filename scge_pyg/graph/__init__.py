@@ -2,8 +2,9 @@
 
 from scge_pyg.graph.drawing.dimension import intrinsic_dimension
 from scge_pyg.graph.fit import Fit
+from scge_pyg.graph.joint import joint
 from scge_pyg.graph.lattice import Lattice
 from scge_pyg.graph.neighbors import knn
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["Fit", "Lattice", "SharedGraph", "intrinsic_dimension", "knn"]
+__all__ = ["Fit", "Lattice", "SharedGraph", "intrinsic_dimension", "joint", "knn"]
