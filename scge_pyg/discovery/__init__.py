@@ -6,11 +6,13 @@ from scge_pyg.discovery.couple import couple
 from scge_pyg.discovery.coupling.direct import direct_coupling, partial_correlation
 from scge_pyg.discovery.coupling.local import local_coupling
 from scge_pyg.discovery.discover import discover
+from scge_pyg.discovery.lagged import LaggedCoupling, lagged_coupling
 from scge_pyg.discovery.mixtures import ModalityMixture
 from scge_pyg.discovery.signals.moments import Moments
 
 __all__ = [
     "Alignment",
+    "LaggedCoupling",
     "ModalityMixture",
     "Moments",
     "align",
@@ -18,6 +20,7 @@ __all__ = [
     "couple",
     "direct_coupling",
     "discover",
+    "lagged_coupling",
     "local_coupling",
     "partial_correlation",
 ]
