@@ -1,0 +1,108 @@
+"""One recipe to train all forecasters, and the errors they are judged by."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from scge_pyg.models.forecasting.base import Forecaster, checked_series
+from scge_pyg.models.recipe import FitResult
+
+__all__ = ["fit_forecaster", "forecasts"]
+
+
+def fit_forecaster(
+    model: Forecaster,
+    series: Tensor,
+    *,
+    epochs: int = 20,
+    batch_size: int = 32,
+    lr: float = 3e-3,
+    weight_decay: float = 1e-2,
+    start: int = 0,
+    seed: int = 0,
+    progress: str | None = None,
+) -> FitResult:
+    """Train ``model`` in place with AdamW, a one-cycle learning rate and the mean squared error of all H steps.
+
+    Every step of the series that has a whole window behind it and H steps before it is one sample. Their order depends
+    on ``seed`` alone, and the last, smaller batch of an epoch is left out. Mean and deviation of the series become the
+    model's.
+
+    Args:
+        model: The forecaster.
+        series: Values ``[T, N]``, finite.
+        epochs: Passes over the series.
+        batch_size: Windows of a step.
+        lr: Largest learning rate.
+        weight_decay: Of AdamW.
+        start: Number of the first step of ``series`` on the model's clock.
+        seed: Of the order of the windows.
+        progress: Title of a progress bar. Default: no bar.
+
+    Raises:
+        ValueError: If the series has other nodes, is NaN or infinite somewhere, or holds fewer windows than a batch, or
+            the model has no parameters.
+    """
+    window, horizon = model.window, model.horizon
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(f"fit_forecaster: {type(model).__name__} has no parameters to train")
+    checked_series(
+        series, model.num_nodes, window + horizon + batch_size - 1, f"fit_forecaster, batch_size={batch_size}"
+    )
+    model.set_scale(series)
+    cuts = series.unfold(0, window + horizon, 1)
+    steps = len(cuts) // batch_size
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps * epochs)
+    model.train()
+    begin, total = time.perf_counter(), 0.0
+    with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
+        for _ in range(epochs):
+            total = 0.0
+            order = torch.randperm(len(cuts), generator=generator)[: steps * batch_size]
+            for chosen in order.to(series.device).split(batch_size):
+                x, y = cuts[chosen].split([window, horizon], 2)
+                loss = ((model(x, chosen + window - 1 + start) - y) / model.scale).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                total += loss.item()
+                bar.update()
+    model.eval()
+    return FitResult(loss=total / steps, seconds=time.perf_counter() - begin)
+
+
+@torch.no_grad()
+def forecasts(model: Forecaster, series: Tensor, *, start: int = 0, batch_size: int = 256) -> tuple[Tensor, Tensor]:
+    """Forecasts of every window of a series ``[T, N]``, and what came: both ``[S, N, H]``.
+
+    The model is in evaluation mode meanwhile.
+
+    Args:
+        model: The forecaster.
+        series: Values ``[T, N]``, finite.
+        start: Number of the first step of ``series`` on the model's clock.
+        batch_size: Windows taken at once.
+
+    Example:
+        >>> import torch
+        >>> guess, came = forecasts(Forecaster(2, window=3, horizon=2), torch.arange(12.0).view(6, 2))
+        >>> guess[0].tolist(), came[0].tolist()
+        ([[4.0, 4.0], [5.0, 5.0]], [[6.0, 8.0], [7.0, 9.0]])
+    """
+    length = model.window + model.horizon
+    cuts = checked_series(series, model.num_nodes, length, "forecasts").unfold(0, length, 1)
+    x, came = cuts.split([model.window, model.horizon], 2)
+    time_of = torch.arange(len(x), device=series.device) + model.window - 1 + start
+    training = model.training
+    model.eval()
+    pairs = zip(x.split(batch_size), time_of.split(batch_size), strict=True)
+    guess = torch.cat([model(part, when) for part, when in pairs])
+    model.train(training)
+    return guess, came
