@@ -9,12 +9,14 @@ from scge_pyg.models.forecasting import (
     fit_forecaster,
     forecasts,
 )
+from scge_pyg.models.fused import FusedClassifier
 from scge_pyg.models.recipe import FitResult, accuracy, fit_classifier, standardized
 from scge_pyg.models.strided_classifier import StridedClassifier
 
 __all__ = [
     "FitResult",
     "Forecaster",
+    "FusedClassifier",
     "GridCNN",
     "LinearForecaster",
     "NodeMLP",

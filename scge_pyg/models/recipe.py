@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from scge_pyg.models.fused import FusedClassifier
 from scge_pyg.nn import WiringSchedule
 
 __all__ = ["FitResult", "accuracy", "fit_classifier", "standardized"]
@@ -43,7 +46,7 @@ def standardized(reference: Tensor, *others: Tensor) -> list[Tensor]:
 
 def fit_classifier(
     model: torch.nn.Module,
-    x: Tensor,
+    x: Tensor | Mapping[str, Tensor],
     y: Tensor,
     *,
     epochs: int = 5,
@@ -56,11 +59,13 @@ def fit_classifier(
 ) -> FitResult:
     """Train ``model`` in place with AdamW, a one-cycle learning rate and cross entropy.
 
+    A :class:`FusedClassifier` is trained by its :meth:`~FusedClassifier.loss`.
+
     The order of the samples depends on ``seed`` alone, and the last, smaller batch of an epoch is left out.
 
     Args:
         model: Maps ``[B, N, C]`` to logits.
-        x: Training samples ``[S, N, C]``.
+        x: Training samples ``[S, N, C]``, or those of several modalities by name.
         y: Their classes ``[S]``.
         epochs: Passes over the samples.
         batch_size: Samples of a step.
@@ -74,12 +79,15 @@ def fit_classifier(
     Raises:
         ValueError: If there are fewer samples than one batch, or ``x`` and ``y`` differ in length.
     """
-    if x.shape[0] != y.shape[0] or x.shape[0] < batch_size:
+    sizes = {len(part) for part in x.values()} if isinstance(x, Mapping) else {len(x)}
+    if sizes != {len(y)} or len(y) < batch_size:
         raise ValueError(
             f"fit_classifier: x and y must hold the same number of samples, at least batch_size={batch_size}, "
-            f"got {x.shape[0]} and {y.shape[0]}"
+            f"got {', '.join(map(str, sorted(sizes)))} and {len(y)}"
         )
-    steps = x.shape[0] // batch_size
+    if wiring is not None and isinstance(x, Mapping):
+        raise ValueError("fit_classifier: wiring learns the places of one modality; give its x as a tensor")
+    steps = len(y) // batch_size
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps * epochs)
@@ -88,10 +96,10 @@ def fit_classifier(
     with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
         for _ in range(epochs):
             total = 0.0
-            for chosen in torch.randperm(x.shape[0], generator=generator)[: steps * batch_size].split(batch_size):
-                if wiring is not None:
+            for chosen in torch.randperm(len(y), generator=generator)[: steps * batch_size].split(batch_size):
+                if wiring is not None and isinstance(x, Tensor):
                     wiring.advance(x)
-                loss = torch.nn.functional.cross_entropy(model(x[chosen]), y[chosen])
+                loss = _loss(model, _rows(x, chosen), y[chosen])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -102,11 +110,22 @@ def fit_classifier(
 
 
 @torch.no_grad()
-def accuracy(model: torch.nn.Module, x: Tensor, y: Tensor, batch_size: int = 500) -> float:
-    """Share of samples ``[S, N, C]`` whose largest logit is their class; the model is in evaluation mode meanwhile."""
+def accuracy(model: torch.nn.Module, x: Tensor | Mapping[str, Tensor], y: Tensor, batch_size: int = 500) -> float:
+    """Share of samples ``[S, N, C]``, or of several modalities by name, whose largest logit is their class.
+
+    The model is in evaluation mode meanwhile.
+    """
     training = model.training
     model.eval()
-    pairs = zip(x.split(batch_size), y.split(batch_size), strict=True)
-    hits = sum(int((model(part).argmax(1) == label).sum()) for part, label in pairs)
+    parts = torch.arange(len(y)).split(batch_size)
+    hits = sum(int((model(_rows(x, part)).argmax(1) == y[part]).sum()) for part in parts)
     model.train(training)
-    return hits / x.shape[0]
+    return hits / len(y)
+
+
+def _loss(model: torch.nn.Module, x: Any, y: Tensor) -> Tensor:
+    return model.loss(x, y) if isinstance(model, FusedClassifier) else torch.nn.functional.cross_entropy(model(x), y)
+
+
+def _rows(x: Tensor | Mapping[str, Tensor], chosen: Tensor) -> Tensor | dict[str, Tensor]:
+    return {name: part[chosen] for name, part in x.items()} if isinstance(x, Mapping) else x[chosen]
