@@ -58,12 +58,13 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
 
     A geometry is known up to its symmetries. What tells these apart are statistics of each node and of neighbours that
     no gain and no offset changes: skewness, kurtosis, and the correlation along each edge. Candidates are all
-    symmetries of the grid, both directions of a chain, turns of a map; taken is the one with the highest mean
-    correlation between the statistics of a and those of b. Samples are cut into 16 blocks on each side: what the best
-    one does not beat by three standard errors of a jackknife over the blocks is listed as open, as left and right of
-    photographs often are.
+    symmetries of the grid, both directions of a chain, turns of a ring or a plane map, and for maps of three and more
+    columns (a sphere, a volume) those turns that optimal transport proposes (:mod:`.transport`; extra ``align``, at
+    most 4,096 nodes). Taken is the one with the highest mean correlation between the statistics of a and those of b.
+    Samples are cut into 16 blocks on each side: what the best one does not beat by three standard errors of a jackknife
+    over the blocks is listed as open, as left and right of photographs often are.
 
-    Cost: :math:`O(S (N + R E))` for R candidates and E edges.
+    Cost: :math:`O(S (N + R E))` for R candidates and E edges; a ring has :math:`R = 2 N`.
 
     Args:
         graph_a: A geometry, ``discover(x_a)``.
@@ -72,6 +73,7 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
         x_b: Samples ``[S_b, N_b]`` of the other, not the same moments.
 
     Raises:
+        ImportError: If maps have three or more columns and POT isn't installed.
         TypeError: If a graph is no :class:`SharedGraph`.
         ValueError: If geometries can't be laid on each other, or samples are of another number of nodes,
             fewer than 64 or not finite.
@@ -90,11 +92,11 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
     for name, graph in (("graph_a", graph_a), ("graph_b", graph_b)):
         if not isinstance(graph, SharedGraph):
             raise TypeError(f"align: {name} must be a SharedGraph, got {type(graph).__name__}; use discover(x)")
-    ways = candidates(graph_a, graph_b)
+    samples_a, samples_b = _samples(x_a, graph_a, "x_a"), _samples(x_b, graph_b, "x_b")
+    ways = candidates(graph_a, graph_b, *(_shapes(_blocks(x)).mean(0) for x in (samples_a, samples_b)))
     edges = graph_a.edge_index[:, graph_a.edge_index[0] < graph_a.edge_index[1]].cpu()
     pairs, of_way = _mapped(edges, ways, graph_b.num_nodes)
-    a = _statistics(_samples(x_a, graph_a, "x_a"), edges)
-    b = _statistics(_samples(x_b, graph_b, "x_b"), pairs)
+    a, b = _statistics(samples_a, edges), _statistics(samples_b, pairs)
 
     def scores(own: Tensor, other: Tensor) -> Tensor:
         return _scores(own, other, ways, of_way, pairs.shape[1])
@@ -163,17 +165,22 @@ def _mapped(edges: Tensor, ways: list[Candidate], num_nodes: int) -> tuple[Tenso
 
 def _statistics(x: Tensor, pairs: Tensor) -> Tensor:
     """Skewness and kurtosis of each node and the correlation of each pair, block by block ``[16, 2 N + U]``."""
+    blocks = _blocks(x)
+    alike = torch.stack([(one[:, pairs[0]] * one[:, pairs[1]]).mean(0) for one in blocks])
+    return torch.cat([_shapes(blocks).transpose(1, 2).flatten(1), alike], 1)
+
+
+def _shapes(blocks: Tensor) -> Tensor:
+    """Skewness and kurtosis of each node, block by block ``[16, N, 2]``."""
+    return torch.stack([blocks.pow(3).mean(1), blocks.pow(4).mean(1)], 2)
+
+
+def _blocks(x: Tensor) -> Tensor:
+    """Standardised samples, cut into blocks ``[16, s, N]``."""
     offset = x - x.mean(0)
     scale = offset.square().mean(0).sqrt()
     z = torch.where(scale > 1e-6 * scale.mean(), offset / scale.clamp_min(1e-30), 0.0).clamp(-_CLIP, _CLIP)
-    z = z[: len(z) // _BLOCKS * _BLOCKS]
-    blocks = z.chunk(_BLOCKS)
-    return torch.stack(
-        [
-            torch.cat([one.pow(3).mean(0), one.pow(4).mean(0), (one[:, pairs[0]] * one[:, pairs[1]]).mean(0)])
-            for one in blocks
-        ]
-    ).double()
+    return z[: len(z) // _BLOCKS * _BLOCKS].view(_BLOCKS, -1, z.shape[1])
 
 
 def _scores(a: Tensor, b: Tensor, ways: list[Candidate], of_way: list[Tensor], num_pairs: int) -> Tensor:
@@ -209,4 +216,4 @@ def _named(axes: Tensor) -> str:
     flipped = [str(axis) for axis in range(size) if float(axes[axis, order[axis]]) < 0]
     words = ["axes exchanged"] if order != list(range(size)) else []
     words += [f"axis {' and '.join(flipped)} mirrored"] if flipped else []
-    return ", ".join(words) or "as it is"
+    return ", ".join(words) or "moved along what closes"

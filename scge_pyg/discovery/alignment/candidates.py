@@ -9,12 +9,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.alignment.transport import turns_by_transport
 from scge_pyg.graph import Lattice, SharedGraph, knn
 
 __all__ = ["Candidate", "candidates"]
 
 _TURNS = 24  # angles at which maps are tried, for each of the two sides up
 _FITS = 10  # of turn and shift to the nearest, as in iterative closest points (Besl and McKay, 1992)
+_CLOSED_FITS = 3  # for closed curves, of which there are as many starts as nodes
 _CLOSEST = 12  # of them are kept: those on which most places meet
 
 
@@ -25,13 +27,14 @@ class Candidate(NamedTuple):
     axes: Tensor
 
 
-def candidates(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
-    """Partners under each symmetry: those of the grid for lattices, or turns of chains and plane maps of one extent.
+def candidates(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor) -> list[Candidate]:
+    """Partners under each symmetry: those of the grid for lattices, or turns of chains, rings, planes and other maps.
 
-    A side of a lattice that is shorter than that of the other lies anywhere inside it.
+    A side of a lattice that is shorter than that of the other lies anywhere inside it; periodic ones are turned on.
+    Maps of three and more columns are turned as statistics of their nodes ``[N, f]`` advise (:mod:`.transport`).
 
     Raises:
-        ValueError: If the two have no geometry of the same dimension, or one that closes or is no chain or plane.
+        ValueError: If the two have no geometry of the same dimension, or only one of them closes.
     """
     for name, graph in (("graph_a", a), ("graph_b", b)):
         if graph.dim == 0:
@@ -41,33 +44,40 @@ def candidates(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
             f"align: graph_a has dimension {a.dim} and graph_b {b.dim}; only geometries of one kind can be aligned"
         )
     if a.lattice is not None and b.lattice is not None:
-        return _of_lattices(a.lattice, b.lattice)
-    if a.pos.shape[1] != a.dim or b.pos.shape[1] != b.dim or a.dim > 2:
+        found = _of_lattices(a.lattice, b.lattice)
+        if not found:
+            raise ValueError(
+                f"align: graph_a is a lattice of {_described(a.lattice)} and graph_b of {_described(b.lattice)}, which "
+                f"fit in no way; cut a periodic one open, or give maps alone (SharedGraph.from_pos)"
+            )
+        return found
+    if a.pos.shape[1] != b.pos.shape[1]:
         raise ValueError(
-            f"align: maps must be chains or planes, got dimension {a.dim} in {a.pos.shape[1]} and {b.pos.shape[1]} "
-            f"columns; use ot.gromov_wasserstein on distances between places for other maps"
+            f"align: maps must have as many columns as each other, got {a.pos.shape[1]} and {b.pos.shape[1]} for "
+            f"dimension {a.dim}: one of them closes, the other doesn't"
         )
-    return _of_maps(a, b)
+    return _of_maps(a, b, shape_a, shape_b)
 
 
 def _of_lattices(a: Lattice, b: Lattice) -> list[Candidate]:
-    if any((*a.periodic, *b.periodic)):
-        raise ValueError("align: lattices with a periodic axis have no first cell; cut them open first")
     found = []
     at = torch.full(b.shape, -1)
     placed = b.placed.nonzero().squeeze(1)
     at[tuple(b.cell[placed].T)] = placed
-    sides = torch.tensor(b.shape)
+    sides, closed = torch.tensor(b.shape), torch.tensor(b.periodic)
     for order in itertools.permutations(range(len(a.shape))):
         shape = [a.shape[axis] for axis in order]
         if shape != list(b.shape) and sorted(shape) == sorted(b.shape):
             continue
-        ranges = [_shifts(own, other) for own, other in zip(shape, b.shape, strict=True)]
+        if any(a.periodic[axis] != other for axis, other in zip(order, b.periodic, strict=True)):
+            continue
+        ranges = [_shifts(*sizes) for sizes in zip(shape, b.shape, b.periodic, strict=True)]
         for flips, shift in itertools.product(
             itertools.product((1, -1), repeat=len(order)), itertools.product(*ranges)
         ):
             cell = a.cell[:, list(order)]
             cell = torch.where(torch.tensor(flips) > 0, cell, torch.tensor(shape) - 1 - cell) + torch.tensor(shift)
+            cell = torch.where(closed, cell % sides, cell)
             inside = a.placed & (cell >= 0).all(1) & (cell < sides).all(1)
             partner = torch.full((len(cell),), -1)
             partner[inside] = at[tuple(cell[inside].T)]
@@ -77,19 +87,31 @@ def _of_lattices(a: Lattice, b: Lattice) -> list[Candidate]:
     return found
 
 
-def _shifts(own: int, other: int) -> range:
-    """Shifts at which the shorter of two sides lies inside the longer one."""
+def _shifts(own: int, other: int, closed: bool) -> range:
+    """Shifts at which the shorter of two sides lies inside the longer one; all of a closed one of the same length."""
+    if closed:
+        return range(other if own == other else 0)
     return range(min(0, other - own), max(0, other - own) + 1)
 
 
-def _of_maps(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
+def _described(lattice: Lattice) -> str:
+    closed = [str(axis) for axis, periodic in enumerate(lattice.periodic) if periodic]
+    return " x ".join(map(str, lattice.shape)) + (f", periodic along {' and '.join(closed)}" if closed else "")
+
+
+def _of_maps(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor) -> list[Candidate]:
     """Turns of the centred maps on which the places meet best, each node with the nearest of the other."""
     own, other = (_in_spacings(graph.pos[graph.live]) for graph in (a, b))
+    columns, closed = own.shape[1], own.shape[1] == a.dim + 1 == 2
+    if columns > 2:
+        starts = turns_by_transport(own, other, shape_a[a.live], shape_b[b.live])
+    else:
+        starts = _turns(columns, max(_TURNS, len(other)) if closed else _TURNS)
     index = b.live.nonzero().squeeze(1)
     found, apart = [], []
-    for start in _turns(a.dim):
+    for start in starts:
         axes, shift = start.to(own), other.mean(0) - own.mean(0) @ start.T.to(own)
-        for _ in range(_FITS):
+        for _ in range(_CLOSED_FITS if closed else _FITS):
             distance, nearest = knn(own @ axes.T + shift, other, 1)
             met = other[nearest.squeeze(1)]
             left, _, right = torch.linalg.svd((met - met.mean(0)).T @ (own - own.mean(0)))
@@ -102,7 +124,7 @@ def _of_maps(a: SharedGraph, b: SharedGraph) -> list[Candidate]:
         apart.append(float(distance.median()))
     best = torch.tensor(apart).argsort(stable=True).tolist()
     alike = {tuple(found[i].partner.tolist()): i for i in reversed(best)}  # many turns end at the same
-    return [found[i] for i in best if i in alike.values()][:_CLOSEST]
+    return [found[i] for i in sorted(alike.values(), key=best.index)][: len(found) if closed else _CLOSEST]
 
 
 def _in_spacings(pos: Tensor) -> Tensor:
@@ -110,11 +132,11 @@ def _in_spacings(pos: Tensor) -> Tensor:
     return pos / knn(pos, pos, 1, exclude_self=True)[0].median().clamp_min(1e-30)
 
 
-def _turns(dim: int) -> list[Tensor]:
-    if dim == 1:
+def _turns(columns: int, steps: int) -> list[Tensor]:
+    if columns == 1:
         return [torch.tensor([[1.0]]), torch.tensor([[-1.0]])]
     turns = []
-    for side, step in itertools.product((1.0, -1.0), range(_TURNS)):
-        cos, sin = math.cos(2 * math.pi * step / _TURNS), math.sin(2 * math.pi * step / _TURNS)
+    for side, step in itertools.product((1.0, -1.0), range(steps)):
+        cos, sin = math.cos(2 * math.pi * step / steps), math.sin(2 * math.pi * step / steps)
         turns.append(torch.tensor([[cos, -sin * side], [sin, cos * side]]))
     return turns

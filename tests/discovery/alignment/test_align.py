@@ -27,10 +27,31 @@ def camera(x, seed):
     return (x * gain + 10 * gain)[:, order], order
 
 
+def ring(nodes):
+    """Places on a circle, not all the same way apart."""
+    angle = (torch.arange(nodes) + 0.3 * torch.rand(nodes, generator=generator(nodes))) * (2 * torch.pi / nodes)
+    return SharedGraph(torch.stack([angle.cos(), angle.sin()], 1), torch.zeros(2, 0, dtype=torch.long), dim=1)
+
+
+def ball(nodes, seed):
+    return SharedGraph.from_pos(torch.rand(nodes, 3, generator=generator(seed)) * 2 - 1)
+
+
+def field(pos, skew, seed, samples=2000):
+    """Smooth signals at places, more or less skewed."""
+    near = torch.exp(-torch.cdist(pos, pos).square() / 2).double() + 0.05 * torch.eye(len(pos))
+    x = torch.randn(samples, len(pos), generator=generator(seed), dtype=torch.float64) @ torch.linalg.cholesky(near).T
+    return (skew * x).exp() + (1 - skew) * x
+
+
 def graph_of(order):
     cell = SharedGraph.from_grid(SHAPE).lattice.cell[order]
     lattice = Lattice(cell, SHAPE, (False, False))
     return SharedGraph(lattice.pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice)
+
+
+def ways_of(a, b):
+    return candidates(a, b, torch.zeros(a.num_nodes, 2), torch.zeros(b.num_nodes, 2))
 
 
 def with_edges(graph):
@@ -75,13 +96,9 @@ def test_discovered_graphs():
 def test_maps_are_turned():
     generator_ = generator(0)
     pos = torch.rand(60, 2, generator=generator_) * 6
-    near = torch.exp(-torch.cdist(pos, pos).square() / 2).double()
-    root = torch.linalg.cholesky(near + 0.05 * torch.eye(60))
 
     def record(seed):
-        x = torch.randn(2000, 60, generator=generator(seed), dtype=torch.float64) @ root.T
-        skew = (pos[:, 0] / 6 + pos[:, 1] / 12) / 1.5
-        return (skew * x).exp() + (1 - skew) * x
+        return field(pos, (pos[:, 0] / 6 + pos[:, 1] / 12) / 1.5, seed)
 
     angle = torch.tensor(2.1)
     turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
@@ -93,10 +110,46 @@ def test_maps_are_turned():
     assert torch.linalg.det(found.axes) == pytest.approx(-1, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["ring", "sphere", "ball"])
+def test_what_closes_and_what_fills_space(kind):
+    generator_ = generator(3)
+    graph = ball(80, 1) if kind == "ball" else ring(40)
+    pos = torch.nn.functional.normalize(ball(80, 2).pos, dim=1) if kind == "sphere" else graph.pos
+    graph = SharedGraph(pos, torch.zeros(2, 0, dtype=torch.long), dim=2) if kind == "sphere" else graph
+    turn = torch.linalg.qr(torch.randn(pos.shape[1], pos.shape[1], generator=generator_)).Q
+    order = torch.randperm(len(pos), generator=generator_)
+    other = SharedGraph((3 * pos @ turn.T)[order], graph.edge_index, dim=graph.dim)
+    skew = 0.9 * torch.sigmoid(4 * pos[:, 0] + 6 * pos[:, 1] * pos[:, 0]).double()
+    found = align(graph, other, field(2.5 * pos, skew, 1), field(2.5 * pos, skew, 2)[:, order])
+    assert torch.equal(order[found.partner], torch.arange(len(pos)))
+    torch.testing.assert_close(found.axes, turn, atol=1e-3, rtol=0)
+
+
+def test_a_ring_is_moved_along_itself():
+    skew = torch.tensor([0.9, 0.7, 0, 0.4, 0, 0, 0, 0, 0, 0, 0.2, 0], dtype=torch.float64)
+    x = field(torch.arange(12.0).unsqueeze(1), skew, 0, samples=8000)
+    graph = SharedGraph.from_grid((12,), periodic=(True,))
+    found = align(graph, graph, x[:4000], x[4000:].roll(5, 1).flip(1))
+    assert torch.equal(found.partner, torch.arange(12).roll(5).flip(0).argsort())
+    assert found.open == ()
+
+
+def test_all_ways_of_what_has_no_beginning_are_listed():
+    ways = ways_of(
+        SharedGraph.from_grid((5, 4), periodic=(True, False)), SharedGraph.from_grid((4, 5), periodic=(False, True))
+    )
+    assert len({tuple(way.partner.tolist()) for way in ways}) == 5 * 2 * 2
+    x = torch.randn(2000, 10, generator=generator(0))
+    ring_ = SharedGraph.from_grid((10,), periodic=(True,))
+    with pytest.warns(UserWarning, match="hardly agree"):
+        found = align(ring_, ring_, x[:1000], x[1000:])
+    assert "moved along what closes" in found.describe()
+
+
 @pytest.mark.parametrize(("shape", "count"), [((5,), 2), ((4, 5), 4), ((4, 4), 8), ((3, 3, 3), 48), ((3, 3, 4), 16)])
 def test_candidates_are_the_symmetries_of_the_grid(shape, count):
     graph = SharedGraph.from_grid(shape)
-    found = candidates(graph, graph)
+    found = ways_of(graph, graph)
     assert len({tuple(way.partner.tolist()) for way in found}) == count
     distance = torch.cdist(graph.pos, graph.pos)
     for way in found:
@@ -121,7 +174,7 @@ def test_a_map_has_no_unit():
 def test_places_that_the_other_map_lacks_have_no_partner():
     pos = SharedGraph.from_grid(SHAPE).pos + 0.2 * torch.rand(42, 2, generator=generator(0))
     kept = torch.arange(42) != 17
-    for way in candidates(SharedGraph.from_pos(pos), SharedGraph.from_pos(pos[kept])):
+    for way in ways_of(SharedGraph.from_pos(pos), SharedGraph.from_pos(pos[kept])):
         used = way.partner[way.partner >= 0]
         assert len(used) <= 41
         assert len(used.unique()) == len(used)  # one to one
@@ -139,16 +192,18 @@ def test_nodes_without_a_partner():
     holes = torch.arange(20) != 7
     lattice = Lattice(whole.lattice.cell[holes], (4, 5), (False, False))
     part = SharedGraph(lattice.pos, torch.zeros(2, 0, dtype=torch.long), lattice=lattice)
-    for way in candidates(whole, part):
+    for way in ways_of(whole, part):
         assert (way.partner < 0).sum() == 1
 
 
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [
-        (SharedGraph.from_grid((4, 5), periodic=(True, False)), SharedGraph.from_grid((4, 5)), "periodic axis"),
+        (SharedGraph.from_grid((4, 5), periodic=(True, False)), SharedGraph.from_grid((4, 5)), "periodic along 0 and"),
         (SharedGraph.from_grid((4, 5)), SharedGraph.from_grid((20,)), "graph_a has dimension 2 and graph_b 1"),
-        (SharedGraph.from_pos(torch.rand(20, 3)), SharedGraph.from_pos(torch.rand(20, 3)), "chains or planes"),
+        (SharedGraph.from_grid((9,), periodic=(True,)), SharedGraph.from_grid((8,), periodic=(True,)), "fit in no way"),
+        (ring(20), SharedGraph.from_pos(torch.rand(20, 1)), "one of them closes"),
+        (ball(4097, 0), ball(20, 0), "at most 4096 nodes, got 4097 and 20"),
     ],
 )
 def test_what_cannot_be_aligned(a, b, message):
