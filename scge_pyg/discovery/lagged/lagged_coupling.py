@@ -11,7 +11,8 @@ from scipy.stats import false_discovery_control, t
 from torch import Tensor
 from torch_geometric.utils import remove_self_loops, to_undirected
 
-from scge_pyg.discovery.lagged.recordings import Series, read_series
+from scge_pyg.discovery.lagged.candidates import lagged_partners
+from scge_pyg.discovery.lagged.recordings import Blocks, in_blocks, read_series
 from scge_pyg.discovery.lagged.regression import chosen_ridge, coefficients, gains, in_groups, moments
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.graph.shared_graph import SharedGraph
@@ -27,7 +28,7 @@ class LaggedCoupling:
     """A directed weight for each edge, source to target, as PyG's operators take it.
 
     Attributes:
-        edge_index: Both directions of each edge of the graph, sorted ``[2, E]``.
+        edge_index: Both directions of each edge or pair that was looked at, sorted ``[2, E]``.
         edge_weight: What the source's past adds to the prediction of the target, in nats a step, at least 0 ``[E]``.
         error: Its standard error over blocks ``[E]``.
         leads: 1 where the source leads, -1 where it follows, 0 where that can't be told ``[E]`` int64.
@@ -56,7 +57,7 @@ class LaggedCoupling:
         return f"LaggedCoupling(edges={len(self.leads) // 2}, directed={led}, lags={self.coefficient.shape[1]})"
 
 
-def lagged_coupling(x: Any, graph: SharedGraph, *, lags: int | None = None) -> LaggedCoupling:
+def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | None = None) -> LaggedCoupling:
     r"""Directed coupling along the edges of a graph: a ridge vector autoregression, judged by held-out prediction.
 
     Each node is regressed on its own past and that of its neighbours,
@@ -81,17 +82,20 @@ def lagged_coupling(x: Any, graph: SharedGraph, *, lags: int | None = None) -> L
     doesn't. The difference is tested over blocks (Student's t; 8 to 20 blocks, as the series allows), and of the edges
     that are called directed 5 % may be so by chance (Benjamini and Hochberg, 1995).
 
-    What the graph doesn't join isn't looked at; a source that isn't among the nodes and reaches one end of an edge
-    earlier than the other looks like a lead. That the samples are in time order can't be seen from them and is up to
-    the caller: shuffled samples give no directed edges.
+    What isn't joined isn't looked at, and isn't taken off either: a source that reaches one end of an edge earlier than
+    the other, and is no neighbour of the later end, looks like a lead. That samples are in time order can't be seen
+    from them and is up to the caller: shuffled ones have no directed edges.
 
     Cost: :math:`O(T \sum_i D_i^2 + B \sum_i D_i^3)` for B blocks, :math:`D_i` = L (1 + neighbours); no N x N matrix.
+    Without a graph :math:`O(N^2 T)` for each of 16 lags.
 
     Args:
         x: Series ``[T, N]`` in time order, or a list of recordings of the same nodes: whatever :func:`discover` takes,
             where each batch is a recording by itself, of one channel and without missing values.
-        graph: Its edges, in both directions, for instance ``discover(x)``.
-        lags: Steps L that are looked back, at least 1. Default: the longest of ``graph.lag``, but 4 to 16.
+        graph: Its edges are looked at, for instance ``discover(x)``. Default: the pairs of each node and its eight
+            strongest partners at any lag, up to 2,048 nodes; what runs far behind often is no neighbour on a map.
+        lags: Steps L that are looked back, at least 1. Default: the longest of ``graph.lag``, or that of the nodes'
+            strongest partners, but 4 to 16.
 
     Returns:
         Weights of both directions of each edge, and which one leads.
@@ -99,36 +103,41 @@ def lagged_coupling(x: Any, graph: SharedGraph, *, lags: int | None = None) -> L
     Raises:
         TypeError: If ``x`` is nothing of the kind or ``graph`` is no SharedGraph.
         ValueError: If ``x`` has other nodes or names than the graph, several channels, missing or infinite values, a
-            constant node that is live in the graph, or fewer than 80 steps a lag.
+            constant node that is live in the graph, fewer than 80 steps a lag, or more than 2,048 nodes and no graph.
 
     Example:
         >>> import torch
-        >>> from scge_pyg import discover
-        >>> noise = torch.randn(2000, 10, generator=torch.Generator().manual_seed(0))
-        >>> x = noise.unfold(0, 4, 1).mean(2)  # ten signals that change slowly
-        >>> for node in range(1, 10):  # each repeats the one before, two steps later
-        ...     x[2:, node] += x[:-2, node - 1]
-        >>> coupling = lagged_coupling(x, discover(x))
+        >>> x = torch.randn(2000, 10, generator=torch.Generator().manual_seed(0))
+        >>> for step in range(2, 2000):  # each goes on from itself and repeats the one before, two steps later
+        ...     x[step] += 0.5 * x[step - 1]
+        ...     x[step, 1:] += 0.5 * x[step - 2, :-1]
+        >>> coupling = lagged_coupling(x)
+        >>> coupling
+        LaggedCoupling(edges=40, directed=9, lags=4)
         >>> edge_index, edge_weight = coupling.directed()
         >>> edge_index.tolist()
         [[0, 1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4, 5, 6, 7, 8, 9]]
         >>> coupling.lag[coupling.leads > 0].unique().tolist()
         [2]
     """
-    if not isinstance(graph, SharedGraph):
+    if graph is not None and not isinstance(graph, SharedGraph):
         raise TypeError(
-            f"lagged_coupling: graph must be a SharedGraph, got {type(graph).__name__}; pass discover(x), or "
+            f"lagged_coupling: graph must be a SharedGraph or None, got {type(graph).__name__}; pass discover(x), or "
             f"SharedGraph.from_edge_index(edge_index, num_nodes) for edges that are known"
         )
-    edges = to_undirected(remove_self_loops(graph.edge_index.cpu())[0], num_nodes=graph.num_nodes)
-    if lags is None:
-        longest = int(graph.lag.abs().max()) if graph.lag.numel() else 0
-        lags = min(max(longest, _FEWEST_LAGS), _MOST_LAGS)
-    else:
+    if lags is not None:
         lags = whole_number("lagged_coupling", "lags", lags, 1)
-    series = read_series(x, graph, lags)
-    ridge = chosen_ridge(series, edges, graph.num_nodes, lags) if edges.numel() else 0.0
-    gain, coefficient = _measured(series, edges, graph.num_nodes, lags, ridge)
+    series = read_series(x, graph)
+    if graph is None:
+        pairs, longest = lagged_partners(series.score)
+    else:
+        pairs, longest = graph.edge_index.cpu(), int(graph.lag.abs().max()) if graph.lag.numel() else 0
+    nodes = len(series.deviation)
+    edges = to_undirected(remove_self_loops(pairs)[0], num_nodes=nodes)
+    lags = min(max(longest, _FEWEST_LAGS), _MOST_LAGS) if lags is None else lags
+    cut = in_blocks(series, lags)
+    ridge = chosen_ridge(cut, edges, nodes, lags) if edges.numel() else 0.0
+    gain, coefficient = _measured(cut, edges, nodes, lags, ridge)
     backward = torch.from_numpy(np.lexsort((edges[0].numpy(), edges[1].numpy())))  # both directions are there, sorted
     net = gain[0] - gain[1]
     net = net - net[:, backward]
@@ -137,7 +146,7 @@ def lagged_coupling(x: Any, graph: SharedGraph, *, lags: int | None = None) -> L
     forward = gain[0].mean(0)
     leads = known & (net.mean(0) > 0) & (forward > 0)
     deviation = series.deviation[edges]
-    device = graph.edge_index.device
+    device = edges.device if graph is None else graph.edge_index.device
     return LaggedCoupling(
         edge_index=edges.to(device),
         edge_weight=forward.clamp_min(0).float().to(device),
@@ -150,7 +159,7 @@ def lagged_coupling(x: Any, graph: SharedGraph, *, lags: int | None = None) -> L
     )
 
 
-def _measured(series: Series, edges: Tensor, num_nodes: int, lags: int, ridge: float) -> tuple[Tensor, Tensor]:
+def _measured(series: Blocks, edges: Tensor, num_nodes: int, lags: int, ridge: float) -> tuple[Tensor, Tensor]:
     """Gain of each edge in each block, forwards and backwards in time ``[2, B, E]``, and coefficients ``[E, lags]``."""
     gain = torch.zeros(2, series.num_blocks, edges.shape[1], dtype=torch.float64)
     coefficient = torch.zeros(edges.shape[1], lags, dtype=torch.float64)
@@ -158,7 +167,7 @@ def _measured(series: Series, edges: Tensor, num_nodes: int, lags: int, ridge: f
         there = near.edge >= 0
         for reverse in (False, True):
             moment, count = moments(series, near, lags, reverse=reverse)
-            gain[int(reverse)][:, near.edge[there]] = gains(moment, count, ridge, lags)[0][:, there]
+            gain[int(reverse)][:, near.edge[there]] = gains(moment, count, ridge, lags)[:, there]
             if not reverse:
                 coefficient[near.edge[there]] = coefficients(moment, count, ridge, lags)[there]
     return gain, coefficient

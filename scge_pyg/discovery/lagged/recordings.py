@@ -11,7 +11,7 @@ from scge_pyg.discovery.layouts.recording import speaking_for
 from scge_pyg.discovery.signals.reading import blocks
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["Series", "read_series"]
+__all__ = ["Blocks", "Series", "in_blocks", "read_series"]
 
 _WHERE = "lagged_coupling"
 _MOST_BLOCKS, _FEWEST_BLOCKS = 20, 8
@@ -22,17 +22,29 @@ class Series(NamedTuple):
     """Standardised series.
 
     Attributes:
-        score: ``[T, N]`` float32 of mean 0 and variance 1 over time, recordings one after the other.
+        score: ``[T, N]`` float32 of mean 0 and variance 1 over time, 0 where constant; recordings one after the other.
         deviation: Standard deviation of each node as it came, ``[N]``.
-        segment: Number of the stretch without a gap and within one block, ``[T]`` ascending.
-        block: Block of each step, ``[T]`` ascending.
-        num_blocks: How many.
+        recording: Number of the recording of each step, ``[T]`` ascending.
     """
 
     score: Tensor
     deviation: Tensor
-    segment: Tensor
+    recording: Tensor
+
+
+class Blocks(NamedTuple):
+    """Series in blocks of equal length.
+
+    Attributes:
+        score: Standardised ``[T, N]``.
+        block: Block of each step, ``[T]`` ascending.
+        segment: Number of the stretch within one block and one recording, ``[T]`` ascending.
+        num_blocks: How many blocks.
+    """
+
+    score: Tensor
     block: Tensor
+    segment: Tensor
     num_blocks: int
 
     def steps(self, lags: int, *, reverse: bool) -> Tensor:
@@ -41,25 +53,29 @@ class Series(NamedTuple):
         return whole.nonzero().squeeze(1) + (0 if reverse else lags)
 
 
-def read_series(x: Any, graph: SharedGraph, lags: int) -> Series:
+def read_series(x: Any, graph: SharedGraph | None) -> Series:
     """Read ``x`` as :func:`discover` does, each batch as a recording by itself.
 
     Raises:
         TypeError: If ``x`` is nothing of the kind.
-        ValueError: If it has several channels, other nodes or names than the graph, missing values, a live node that is
-            constant, or too few steps.
+        ValueError: If it has several channels, other nodes or names than the graph, missing values, or a constant node
+            that is live in the graph.
     """
     with speaking_for(_WHERE):
-        recordings = list(blocks(x))
-    values = torch.cat([block.values for block in recordings])
+        batches = list(blocks(x))
+    values = torch.cat([batch.values for batch in batches])
+    names = batches[0].names
     steps, nodes, channels = values.shape
-    if channels != 1 or nodes != graph.num_nodes:
-        got = [steps, nodes, channels] if channels != 1 else [steps, nodes]
+    if channels != 1 or (graph is not None and nodes != graph.num_nodes):
+        wanted = "N" if graph is None else graph.num_nodes
+        got = [steps, nodes] if channels == 1 else [steps, nodes, channels]
         raise ValueError(
-            f"{_WHERE}: x must be [T, {graph.num_nodes}], one channel of the nodes of graph in time order, got {got}; "
-            f"of several channels pass one at a time, x[:, :, 0]"
+            f"{_WHERE}: x must be [T, {wanted}], one channel of the nodes in time order, got {got}; of several "
+            f"channels pass one at a time, x[:, :, 0]"
         )
-    _check_names(recordings[0].names, graph)
+    if graph is not None:
+        _check_names(names, graph)
+        names = names or graph.names
     values = values.squeeze(2)
     missing = values.isnan().any(0)
     if missing.any():
@@ -67,40 +83,49 @@ def read_series(x: Any, graph: SharedGraph, lags: int) -> Series:
         step = int(values[:, node].isnan().nonzero()[0])
         raise ValueError(
             f"{_WHERE}: x must have no missing values, {int(missing.sum())} nodes have some, the first is "
-            f"{_named(graph, node)} at step {step}; interpolate short gaps, and pass the pieces between long ones as a "
+            f"{_named(names, node)} at step {step}; interpolate short gaps, and pass the pieces between long ones as a "
             f"list"
         )
-    fewest = _FEWEST_BLOCKS * _BLOCK * lags
+    score = values.double()
+    score -= score.mean(0)
+    deviation = score.square().mean(0).sqrt()
+    if graph is not None:
+        constant = (deviation == 0) & graph.live.cpu()
+        if constant.any():
+            node = int(constant.nonzero()[0])
+            raise ValueError(f"{_WHERE}: {_named(names, node)} is live in graph, but constant in x")
+    score /= deviation.clamp_min(torch.finfo(torch.float64).tiny)
+    length = torch.tensor([len(batch.values) for batch in batches])
+    return Series(score.float(), deviation, torch.arange(len(length)).repeat_interleave(length))
+
+
+def in_blocks(series: Series, lags: int) -> Blocks:
+    """Cut into as many blocks as their length of at least ten times the lags allows, at most 20.
+
+    Raises:
+        ValueError: If that gives less than 8, or recordings are too short to have a past of so many lags.
+    """
+    steps, fewest = len(series.score), _FEWEST_BLOCKS * _BLOCK * lags
     if steps < fewest:
         raise ValueError(
             f"{_WHERE}: at least {fewest} steps in time order are needed for {lags} lags, got {steps}; pass more of "
             f"them or fewer lags"
         )
-    score = values.double()
-    score -= score.mean(0)
-    deviation = score.square().mean(0).sqrt()
-    constant = (deviation == 0) & graph.live.cpu()
-    if constant.any():
-        node = int(constant.nonzero()[0])
-        raise ValueError(f"{_WHERE}: {_named(graph, node)} is live in graph, but constant in x")
-    score /= deviation.clamp_min(torch.finfo(torch.float64).tiny)
     count = min(_MOST_BLOCKS, steps // (_BLOCK * lags))
     block = torch.arange(steps) * count // steps
-    length = torch.tensor([len(recording.values) for recording in recordings])
-    recording = torch.arange(len(length)).repeat_interleave(length)
-    segment = (block.diff(prepend=block[:1]) + recording.diff(prepend=recording[:1]) > 0).cumsum(0)
-    series = Series(score.float(), deviation, segment, block, count)
-    used = torch.bincount(block[series.steps(lags, reverse=False)], minlength=count)
+    new = block.diff(prepend=block[:1]) + series.recording.diff(prepend=series.recording[:1]) > 0
+    found = Blocks(series.score, block, new.cumsum(0), count)
+    used = torch.bincount(block[found.steps(lags, reverse=False)], minlength=count)
     if int(used.min()) < _BLOCK:
         raise ValueError(
-            f"{_WHERE}: recordings of {int(length.min())} to {int(length.max())} steps are too short for {lags} lags, "
-            f"each of {count} blocks needs {_BLOCK} steps with a whole past; pass longer ones or fewer lags"
+            f"{_WHERE}: the {int(series.recording[-1]) + 1} recordings of x are too short for {lags} lags: each of "
+            f"{count} blocks needs {_BLOCK} steps with a whole past; pass longer ones or fewer lags"
         )
-    return series
+    return found
 
 
-def _named(graph: SharedGraph, node: int) -> str:
-    return f"node {node}" if graph.names is None else f"node {graph.names[node]!r}"
+def _named(names: tuple[str, ...] | None, node: int) -> str:
+    return f"node {node}" if names is None else f"node {names[node]!r}"
 
 
 def _check_names(names: tuple[str, ...] | None, graph: SharedGraph) -> None:

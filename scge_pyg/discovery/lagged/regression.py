@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from scge_pyg.discovery.coupling.candidate_regression import RIDGES, best_ridge
-from scge_pyg.discovery.lagged.recordings import Series
+from scge_pyg.discovery.lagged.recordings import Blocks
 
 __all__ = ["Neighbors", "chosen_ridge", "coefficients", "gains", "in_groups", "moments"]
 
-_PROBED = 128  # nodes whose predictions choose the ridge
+_PROBED = 32  # nodes whose predictions choose the ridge
 _LARGEST = 10**-0.5  # ridge: above, blocks share their regression, and independent noise was called directed too often
 _VALUES = 2**23  # of moments, or of one block's regressors, that are held at once
 _LEAST = 1e-9  # squared error of a standardised signal that is predicted exactly
@@ -33,7 +33,7 @@ class Neighbors(NamedTuple):
     edge: Tensor
 
 
-def in_groups(edge_index: Tensor, num_nodes: int, lags: int, series: Series) -> Iterator[Neighbors]:
+def in_groups(edge_index: Tensor, num_nodes: int, lags: int, series: Blocks) -> Iterator[Neighbors]:
     """Nodes with sources, grouped by their number, so many at a time that moments and regressors fit into memory."""
     degree = torch.bincount(edge_index[1], minlength=num_nodes)
     by_target = edge_index[1].argsort(stable=True)
@@ -52,7 +52,7 @@ def in_groups(edge_index: Tensor, num_nodes: int, lags: int, series: Series) -> 
         yield Neighbors(some, torch.cat([some[:, None], source], 1), edge)
 
 
-def moments(series: Series, near: Neighbors, lags: int, *, reverse: bool) -> tuple[Tensor, Tensor]:
+def moments(series: Blocks, near: Neighbors, lags: int, *, reverse: bool) -> tuple[Tensor, Tensor]:
     """Sums of products of regressors and target in each block, ``[B, n, D + 1, D + 1]``, and its steps ``[B]``.
 
     Regressors are in the order of ``near.table``, the lags of one node side by side, D = (1 + K) lags; the target
@@ -73,8 +73,8 @@ def moments(series: Series, near: Neighbors, lags: int, *, reverse: bool) -> tup
     return torch.stack(result), count
 
 
-def gains(moment: Tensor, count: Tensor, ridge: float, lags: int) -> tuple[Tensor, Tensor]:
-    r"""Held-out gain of each source in each block ``[B, n, K]``, in nats, and log squared error of all ``[B, n]``.
+def gains(moment: Tensor, count: Tensor, ridge: float, lags: int) -> Tensor:
+    r"""Held-out gain of each source in each block ``[B, n, K]``, in nats.
 
     .. math::
         w = (G + \lambda T I)^{-1} b,\qquad w^{(-j)} = w - C_{\cdot j} C_{jj}^{-1} w_j,\qquad C = (G + \lambda T I)^{-1}
@@ -84,43 +84,54 @@ def gains(moment: Tensor, count: Tensor, ridge: float, lags: int) -> tuple[Tenso
 
     Cost: :math:`O(B n D^3)`.
     """
-    kept = moment.sum(0) - moment
-    weight, inverse = _ridge_regression(kept, (count.sum() - count)[:, None], ridge)
+    ridged, cross = _system(*_others(moment, count), ridge)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(ridged))
+    weight = (inverse @ cross).squeeze(3)
     blocks, nodes, size = weight.shape
     columns = inverse.view(blocks, nodes, size, -1, lags)[:, :, :, 1:]
     own = columns.unflatten(2, (-1, lags))[:, :, 1:]
     own = own.diagonal(dim1=2, dim2=4).permute(0, 1, 4, 2, 3)
     part = torch.linalg.solve(own, weight.unflatten(2, (-1, lags))[:, :, 1:])
     without = weight[:, :, None] - torch.einsum("bndkp,bnkp->bnkd", columns, part)
-    log_error = _error(moment, weight[:, :, None], count).log()
-    return (_error(moment, without, count).log() - log_error) / 2, log_error.squeeze(2)
+    return (_error(moment, without, count) / _error(moment, weight[:, :, None], count)).log() / 2
 
 
 def coefficients(moment: Tensor, count: Tensor, ridge: float, lags: int) -> Tensor:
     """Coefficients of each source over all blocks ``[n, K, lags]``, of standardised signals."""
-    weight, _ = _ridge_regression(moment.sum(0), count.sum(), ridge)
-    return weight.unflatten(1, (-1, lags))[:, 1:]
+    weight = torch.linalg.solve(*_system(moment.sum(0), count.sum(), ridge))
+    return weight.squeeze(2).unflatten(1, (-1, lags))[:, 1:]
 
 
-def chosen_ridge(series: Series, edge_index: Tensor, num_nodes: int, lags: int) -> float:
-    """The ridge on standardised regressors under which blocks predict 128 nodes of each other best, at most 0.3."""
+def chosen_ridge(series: Blocks, edge_index: Tensor, num_nodes: int, lags: int) -> float:
+    """The ridge on standardised regressors under which blocks predict 32 nodes of each other best, at most 0.3."""
     targets = edge_index[1].unique()
     probed = targets[torch.linspace(0, len(targets) - 1, min(_PROBED, len(targets))).long()]
     some = edge_index[:, torch.isin(edge_index[1], probed)]
     known = [moments(series, near, lags, reverse=False) for near in in_groups(some, num_nodes, lags, series)]
 
     def score(ridge: float) -> float:
-        return -float(sum(gains(*one, ridge, lags)[1].mean(0).sum() for one in known))
+        return -sum(float(_log_error(*one, ridge).sum()) for one in known)
 
     return min(float(RIDGES[best_ridge(score)[0]]), _LARGEST)
 
 
-def _ridge_regression(moment: Tensor, count: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Weights ``[..., D]`` and the inverse ``[..., D, D]`` that gives them."""
+def _others(moment: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """For each block, the sums ``[B, n, D + 1, D + 1]`` and steps ``[B, 1]`` of all others."""
+    return moment.sum(0) - moment, (count.sum() - count)[:, None]
+
+
+def _system(moment: Tensor, count: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """The matrix ``[..., D, D]`` and the right-hand side ``[..., D, 1]`` of ridge regressions."""
     size = moment.shape[-1] - 1
-    ridged = moment[..., :size, :size] + ridge * count[..., None, None] * torch.eye(size, dtype=moment.dtype)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(ridged))
-    return (inverse @ moment[..., :size, size:]).squeeze(-1), inverse
+    eye = torch.eye(size, dtype=moment.dtype)
+    return moment[..., :size, :size] + ridge * count[..., None, None] * eye, moment[..., :size, size:]
+
+
+def _log_error(moment: Tensor, count: Tensor, ridge: float) -> Tensor:
+    """Logarithm of the mean squared error on each block of what the others predict ``[B, n]``."""
+    ridged, cross = _system(*_others(moment, count), ridge)
+    weight = torch.cholesky_solve(cross, torch.linalg.cholesky(ridged))
+    return _error(moment, weight.mT, count).log().squeeze(2)
 
 
 def _error(moment: Tensor, weight: Tensor, count: Tensor) -> Tensor:

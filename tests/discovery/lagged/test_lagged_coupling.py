@@ -118,12 +118,31 @@ def test_a_chain_that_discover_found_runs_forward_and_in_reverse_backward():
     assert (mirrored.leads == -found.leads).all()
 
 
+def test_without_a_graph_a_tree_is_found_among_all_pairs():
+    rng = np.random.default_rng(7)
+    leader, delay = np.r_[-1, rng.integers(0, np.arange(1, 30))], rng.integers(1, 4, 30)
+    shock = rng.standard_normal((3000, 30)) * np.where(leader < 0, 1, 0.5)
+    x = shock.copy()
+    for t in range(3, 3000):
+        x[t] += 0.5 * x[t - 1] + np.where(leader < 0, 0, 0.5) * x[t - delay, leader]
+    x[:, 11] = 4  # dead
+    x[:, leader == 11] = shock[:, leader == 11]
+    found = lagged_coupling(x)
+    directed = set(map(tuple, found.directed()[0].T.tolist()))
+    true = {(int(leader[node]), node) for node in range(1, 30) if 11 not in (leader[node], node)}
+    assert true <= directed
+    assert len(directed) <= len(true) + 2
+    steps = {tuple(pair): lag for pair, lag in zip(found.edge_index.T.tolist(), found.lag.tolist(), strict=True)}
+    assert all(steps[s, t] == delay[t] for s, t in true)
+
+
 def test_nothing_is_directed_in_noise_or_in_a_field_through_noise_of_unequal_strength():
     directed = 0
     for seed in range(3):
         rng = np.random.default_rng(seed)
         grid = SharedGraph.from_grid((5, 5))
-        directed += int((lagged_coupling(rng.standard_normal((2000, 25)), grid).leads != 0).sum())
+        noise = rng.standard_normal((2000, 25))
+        directed += sum(int((lagged_coupling(noise, graph).leads != 0).sum()) for graph in (grid, None))
         source = rng.standard_normal((2000, 25))
         for t in range(1, 2000):
             source[t] += 0.8 * source[t - 1]
@@ -191,6 +210,10 @@ def bad(**changes):
     return lambda: lagged_coupling(arguments["x"], arguments["graph"], lags=arguments["lags"])
 
 
+def recordings():
+    return [np.random.default_rng(seed).standard_normal((5, 3)) for seed in range(80)]
+
+
 def frame(columns):
     return pandas.DataFrame(np.random.default_rng(0).standard_normal((400, 3)), columns=columns)
 
@@ -216,11 +239,11 @@ def constant():
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        (bad(graph=torch.zeros(2, 4)), TypeError, "graph must be a SharedGraph, got Tensor; pass discover"),
+        (bad(graph=torch.zeros(2, 4)), TypeError, "graph must be a SharedGraph or None, got Tensor; pass discover"),
         (bad(x=[1.0, 2.0]), TypeError, "^lagged_coupling: "),
         (bad(x=np.zeros((400, 4))), ValueError, r"x must be \[T, 3\].*got \[400, 4\]"),
         (bad(x=np.zeros((400, 3, 2))), ValueError, r"one channel.*got \[400, 3, 2\]; of several channels"),
-        (bad(x=np.zeros((319, 3))), ValueError, "at least 320 steps in time order are needed for 4 lags, got 319"),
+        (bad(x=np.eye(319, 3)), ValueError, "at least 320 steps in time order are needed for 4 lags, got 319"),
         (
             bad(x=holes()),
             ValueError,
@@ -230,7 +253,8 @@ def constant():
         (bad(x=constant()), ValueError, "node 2 is live in graph, but constant in x"),
         (bad(x=frame(["a", "c", "b"]), graph=named()), ValueError, "in another order than graph; pass x"),
         (bad(x=frame(["a", "b", "d"]), graph=named()), ValueError, "a node 'd' that graph has not"),
-        (bad(x=[np.random.default_rng(s).standard_normal((5, 3)) for s in range(80)]), ValueError, "5 to 5 steps are"),
+        (bad(x=recordings()), ValueError, "the 80 recordings of x are too short for 4 lags"),
+        (bad(x=np.zeros((1, 2049)), graph=None), ValueError, "without a graph, x must have 2 to 2048 nodes, got 2049"),
         (bad(lags=0), ValueError, "lags must be an integer of at least 1, got 0"),
         (bad(lags=2.5), TypeError, "lags must be an integer of at least 1, got 2.5"),
     ],
