@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from modality_rows import ROWS, Row
+from modality_vectors import VECTORS, Vector, measure_vector, vector_table
 from report import Records, markdown_table
 from tqdm import tqdm
 
@@ -127,7 +128,7 @@ def _exact(cells: list[float], found: list[float]) -> str:
 
 def main() -> int:
     """Run the benchmark."""
-    names = [row.name for row in ROWS]
+    names = [row.name for row in (*ROWS, *VECTORS)]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2 runs a row")
     parser.add_argument("--rows", nargs="+", choices=names, metavar="ROW", help=f"rows to run: {', '.join(names)}")
@@ -139,13 +140,14 @@ def main() -> int:
     output = args.output or Path("results") / ("modalities-quick.json" if args.quick else "modalities.json")
     records = Records(output, {"quick": args.quick, "first_seed": args.first_seed}, resume=args.resume)
     runs = range(args.first_seed, args.first_seed + (args.runs or (2 if args.quick else 5)))
-    plan = [(row, run) for row in ROWS if not args.rows or row.name in args.rows for run in runs]
+    plan = [(row, run) for row in (*ROWS, *VECTORS) if not args.rows or row.name in args.rows for run in runs]
     with tqdm(plan, unit="run", file=sys.stderr) as bar:
         for row, run in bar:
             bar.set_postfix_str(f"{row.name}, run {run}")
             if not records.find(row=row.name, run=run):
-                records.add(measure(row, run))
+                records.add(measure_vector(row, run) if isinstance(row, Vector) else measure(row, run))
     print(table(records.items))
+    print(vector_table(records.items))
     print(f"records: {output}")
     return 0
 

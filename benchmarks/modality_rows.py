@@ -21,9 +21,9 @@ from torch import Tensor
 from scge_pyg.datasets import AGNewsNodes, FSDDNodes, MNISTNodes
 from scge_pyg.transforms import SoundToLogMel, TableToNodes, VideoToNodes, VolumeToNodes
 
-__all__ = ["ROWS", "Recording", "Row"]
+__all__ = ["CACHE", "ROWS", "Recording", "Row", "digits", "grid", "some", "speech"]
 
-_CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
+CACHE = Path(os.environ.get("SCGECACHE", "results/cache"))
 _LUMA = (0.299, 0.587, 0.114)
 _MEL = SoundToLogMel(8000, mels=24, frames=14, window=256, hop=64)
 _SPOKEN = 13 * 64 + 256  # steps of 14 frames
@@ -50,45 +50,45 @@ class Row:
     counts: bool = False
 
 
-def _some(x: Tensor, count: int, run: int) -> Tensor:
+def some(x: Tensor, count: int, run: int) -> Tensor:
     """A random part of the samples."""
     return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(run))[:count]]
 
 
-def _grid(*shape: int) -> Tensor:
+def grid(*shape: int) -> Tensor:
     return torch.cartesian_prod(*map(torch.arange, shape)).view(-1, len(shape))
 
 
 @cache
-def _speech() -> Tensor:
-    return FSDDNodes(_CACHE / "fsdd").x
+def speech() -> Tensor:
+    return FSDDNodes(CACHE / "fsdd").x
 
 
 def _waveform(run: int) -> Recording:
     """5,000 windows of 784 steps, 98 ms."""
-    return Recording(_some(_speech(), 5000, run), _grid(784))
+    return Recording(some(speech(), 5000, run), grid(784))
 
 
 @cache
 def _spectrograms() -> Tensor:
-    return _MEL(FSDDNodes(_CACHE / "fsdd", length=_SPOKEN).x.transpose(1, 2))[:, 0]
+    return _MEL(FSDDNodes(CACHE / "fsdd", length=_SPOKEN).x.transpose(1, 2))[:, 0]
 
 
 def _spectrogram(run: int) -> Recording:
     """5,000 pieces of 24 mels x 14 frames of 32 ms every 8 ms."""
-    return Recording(_some(_spectrograms(), 5000, run), _grid(*_MEL.shape))
+    return Recording(some(_spectrograms(), 5000, run), grid(*_MEL.shape))
 
 
 @cache
-def _digits() -> Tensor:
-    return MNISTNodes(_CACHE / "mnist").x
+def digits() -> Tensor:
+    return MNISTNodes(CACHE / "mnist").x
 
 
 def _image(run: int) -> Recording:
     """10,000 handwritten digits; pixels that don't vary have no cell to find and are cut off before."""
-    x = _some(_digits(), 10_000, run)
+    x = some(digits(), 10_000, run)
     kept = x.std(0)[:, 0] > 0.02
-    return Recording(x[:, kept], _grid(28, 28)[kept])
+    return Recording(x[:, kept], grid(28, 28)[kept])
 
 
 def _volume(run: int) -> Recording:
@@ -96,7 +96,7 @@ def _volume(run: int) -> Recording:
     rng = np.random.default_rng(run)
     noise = rng.standard_normal((5000, 20, 20, 20), dtype=np.float32)
     smooth = gaussian_filter(noise, (0, 1.5, 1.5, 1.5))[:, 4:-4, 4:-4, 4:-4]
-    return Recording(VolumeToNodes()(torch.from_numpy(smooth).unsqueeze(1)), _grid(12, 12, 12))
+    return Recording(VolumeToNodes()(torch.from_numpy(smooth).unsqueeze(1)), grid(12, 12, 12))
 
 
 def _video(speed: float, run: int) -> Recording:
@@ -114,24 +114,24 @@ def _video(speed: float, run: int) -> Recording:
         place = (start[0] + row + velocity[0] * time, start[1] + column + velocity[1] * time)
         clip[:] = map_coordinates(photos[rng.integers(2)], place, order=1, mode="reflect")
     video = torch.from_numpy(clips).unsqueeze(2)
-    return Recording(VideoToNodes(8)(video)[:, 0], _grid(8, 10, 10))
+    return Recording(VideoToNodes(8)(video)[:, 0], grid(8, 10, 10))
 
 
 @cache
 def _news() -> AGNewsNodes:
-    return AGNewsNodes(_CACHE / "ag_news", train=False, num_words=1000, stop_words="english")
+    return AGNewsNodes(CACHE / "ag_news", train=False, num_words=1000, stop_words="english")
 
 
 def _words(run: int) -> Recording:
     """6,000 of the 7,600 test texts, the 1,000 most frequent words without English stop words."""
-    return Recording(_some(_news().x, 6000, run), names=_news().names)
+    return Recording(some(_news().x, 6000, run), names=_news().names)
 
 
 def _table(load: Callable[..., Any]) -> Callable[[int], Recording]:
     def rows(run: int) -> Recording:
         frame = load(as_frame=True).data
         convert = TableToNodes(categorical=["sex"] if "sex" in frame else []).fit(frame)
-        return Recording(_some(convert(frame), len(frame) * 9 // 10, run), names=convert.names)
+        return Recording(some(convert(frame), len(frame) * 9 // 10, run), names=convert.names)
 
     return rows
 

@@ -21,6 +21,7 @@ from scge_pyg.discovery.parts.part import FEWEST, Part
 from scge_pyg.discovery.progress import showing
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
+from scge_pyg.discovery.signals.own_floor import with_own_floor
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
 from scge_pyg.discovery.signals.signals import Signals
@@ -128,6 +129,7 @@ def discover(
         names = checked_names("discover", samples.names if names is None else names, len(samples.live))
         hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples)]
         signals = without_near_twins(prepare(samples))
+        number = signals.number
         signals = aligned_in_time(signals, node_delays(signals))
         seconds = {"signals": time.perf_counter() - start}
         bar.update()
@@ -136,8 +138,12 @@ def discover(
         bar.update()
         parts: list[tuple[np.ndarray, Part]] = []
         for nodes in rows:
-            own = signals if len(nodes) == signals.num_nodes else signals.take(nodes)
-            parts.append((nodes, discover_part(own, dim, snap, seed) if len(nodes) > 1 else _single()))
+            if len(nodes) == 1:
+                parts.append((nodes, _single()))
+                continue
+            whole = len(nodes) == signals.num_nodes
+            own = signals if whole else with_own_floor(signals.take(nodes), samples, number)
+            parts.append((nodes, discover_part(own, dim, snap, seed)))
         if dim is None and FEWEST <= signals.num_nodes and (parts[0][1].choice is None or not parts[0][1].dim):
             # beside nothing that was judged to be a geometry, a handful of nodes is none
             parts = [(nodes, part.without_map() if part.choice is None else part) for nodes, part in parts]

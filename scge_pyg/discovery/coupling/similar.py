@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.sparse.csgraph import connected_components
 
+from scge_pyg.discovery.coupling.strangers import labels_of, proof, tailedness, without_strangers
 from scge_pyg.discovery.maps.sketch import signal_distance
 from scge_pyg.discovery.signals.signals import Signals
 
@@ -33,7 +33,11 @@ def evident(num_nodes: int, effective: float) -> float:
     The largest of :math:`N^2 / 2` normal variables stays below :math:`\sqrt{4 \log N}` deviations; the 8 make that
     certain.
     """
-    return beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)) + 8)), effective)
+    return beyond_noise(_certain(num_nodes), effective)
+
+
+def _certain(num_nodes: int) -> float:
+    return float(np.sqrt(4 * np.log(max(num_nodes, 2)) + 8))
 
 
 def most_similar(signals: Signals, k: int, signed: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +81,10 @@ def connected_rows(signals: Signals) -> list[np.ndarray]:
     """Rows of each part that correlations beyond chance hold together, by falling size, then by first row.
 
     A link is :func:`evident`; to a part of at least eight nodes that such links make, one as strong as the largest of
-    all chance correlations is enough. Above 2,048 nodes only the 32 most similar of each node are looked at.
+    all chance correlations is enough. Between two such parts it is not, nor is what a few samples in common make of
+    nodes that are seldom lit: large parts are joined by links that are as certain by
+    :func:`~scge_pyg.discovery.coupling.strangers.proof` alone. Above 2,048 nodes only the 32 most similar of each node
+    are looked at.
     """
     num_nodes, effective = signals.num_nodes, signals.effective
     likely = beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)))), effective)
@@ -89,16 +96,14 @@ def connected_rows(signals: Signals) -> list[np.ndarray]:
         row, col = np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()
         strength = np.abs(value.ravel())
     sure = strength > evident(num_nodes, effective)
-    label = _labels(row[sure], col[sure], num_nodes)
+    label = labels_of(row[sure], col[sure], num_nodes)
     large = np.bincount(label)[label] >= _LARGE
     joined = sure | ((strength > likely) & (large[row] | large[col]))
-    label = _labels(row[joined], col[joined], num_nodes)
+    row, col, strength = row[joined], col[joined], strength[joined]
+    tail = tailedness(signals.score, signals.observed)
+    deviations = proof(strength, tail[np.stack([row, col])], effective)
+    label = labels_of(row, col, num_nodes)
+    label = without_strangers(label, row, col, deviations, _certain(num_nodes), _LARGE)
     size = np.bincount(label)
     first = np.unique(label, return_index=True)[1]
     return [np.flatnonzero(label == part) for part in np.lexsort((first, -size)).tolist()]
-
-
-def _labels(row: np.ndarray, col: np.ndarray, num_nodes: int) -> np.ndarray:
-    links = sp.csr_matrix((np.ones(len(row)), (row, col)), (num_nodes, num_nodes))
-    label: np.ndarray = connected_components(links, directed=False)[1]
-    return label

@@ -16,7 +16,7 @@ from scge_pyg.discovery.signals.blocks import split_blocks
 from scge_pyg.discovery.signals.lags import Links, strongest_links_over_lags
 from scge_pyg.discovery.signals.signals import Signals
 
-__all__ = ["aligned_in_time", "node_delays"]
+__all__ = ["aligned_in_time", "node_delays", "shifted_back"]
 
 _MOST_NODES = 2048
 _ROUNDS = 10
@@ -74,24 +74,34 @@ def aligned_in_time(signals: Signals, delay: np.ndarray) -> Signals:
     channels, longest = signals.channels, int(delay.max())
     if not longest:
         return signals
+    length = len(signals.number) - longest
 
     def shifted(values: np.ndarray) -> np.ndarray:
-        steps = values.reshape(signals.num_nodes, channels, -1)
-        length = steps.shape[2] - longest
-        index = delay[:, None, None] + np.arange(length)[None, None, :]
-        return np.ascontiguousarray(np.take_along_axis(steps, index, 2).reshape(signals.num_nodes, -1))
+        return shifted_back(values, channels, delay, length)
 
     score = shifted(signals.score)
-    split = split_blocks(score[:, : score.shape[1] // channels], signals.number[: score.shape[1] // channels])
+    split = split_blocks(score[:, :length], signals.number[:length])
     return replace(
         signals,
         score=score,
         rooted=None if signals.rooted is None else shifted(signals.rooted),
         observed=None if signals.observed is None else shifted(signals.observed),
         split=replace(split, block=np.tile(split.block, channels)),
-        number=signals.number[: score.shape[1] // channels],
+        number=signals.number[:length],
         delay=delay,
     )
+
+
+def shifted_back(values: np.ndarray, channels: int, delay: np.ndarray, length: int) -> np.ndarray:
+    """Rows ``[N, C * S]``, each from its ``delay [N]`` on, ``length`` steps of each channel ``[N, C * length]``.
+
+    Example:
+        >>> shifted_back(np.arange(8).reshape(2, 4), 1, np.array([0, 1]), 3).tolist()
+        [[0, 1, 2], [5, 6, 7]]
+    """
+    steps = values.reshape(len(values), channels, -1)
+    index = delay[:, None, None] + np.arange(length)[None, None, :]
+    return np.ascontiguousarray(np.take_along_axis(steps, index, 2).reshape(len(values), -1))
 
 
 def _settle(found: Links, num_nodes: int) -> np.ndarray:

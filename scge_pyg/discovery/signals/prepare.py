@@ -13,7 +13,7 @@ from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.scores import normal_scores
 from scge_pyg.discovery.signals.signals import Signals
 
-__all__ = ["FLOORED", "distinct_samples", "fewest_values", "prepare"]
+__all__ = ["FLOORED", "distinct_samples", "fewest_values", "prepare", "square_roots"]
 
 logger = logging.getLogger("scge_pyg")
 
@@ -59,7 +59,7 @@ def _varied(flat: np.ndarray, most: int = 64) -> np.ndarray:
     return changing[np.linspace(0, len(changing) - 1, min(most, len(changing))).astype(int)]
 
 
-def _rooted(rows: np.ndarray) -> np.ndarray | None:
+def square_roots(rows: np.ndarray) -> np.ndarray | None:
     r"""Square roots of intensities ``[N, C, S]``: :math:`\sqrt{x - \min x}` in each channel, standardised a row.
 
     Ranks of one node don't compare with those of another: where most values of dark pixels are 0, the scores of the
@@ -146,7 +146,7 @@ def prepare(samples: Samples) -> Signals:
         logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
     source = original[rank[twin]]
     flat = np.ascontiguousarray(flat[original])
-    rooted = _rooted(rows[original])
+    rooted = square_roots(rows[original])
     number = samples.number.numpy()[first]
     split = split_blocks(flat[:, :count], number)
     if channels > 1:

@@ -69,7 +69,8 @@ def test_a_likely_tie_is_enough_to_a_large_part(size, tie, joined, most, monkeyp
     rows = np.linalg.qr(np.random.default_rng(0).standard_normal((400, num_nodes)))[0].T * 20
     score = (np.linalg.cholesky(correlation) @ rows).astype(np.float32)
     near = tuple(a.numpy() for a in most_correlated(torch.from_numpy(score), num_nodes - 1))
-    signals = SimpleNamespace(num_nodes=num_nodes, effective=effective, correlation=correlation, similar=near)
+    known = {"num_nodes": num_nodes, "effective": effective, "score": score, "observed": None}
+    signals = SimpleNamespace(**known, correlation=correlation, similar=near)
     assert connected_rows(signals)[0].tolist() == list(range(size + joined))
 
 
