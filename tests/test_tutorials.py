@@ -147,3 +147,19 @@ def test_is_my_channel_map_right_shows_what_it_claims(outputs):
     ):
         assert line in text.splitlines()
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sensor_map_shows_what_it_claims(outputs):
+    text, results, picture = outputs("sensor_map")
+    for measure in ("precision", "recall"):
+        assert results["discovered", measure] > max(0.65, results["largest correlations", measure] + 0.05)
+    assert results["near on the map", "AUC"] > 0.96 > results["correlation", "AUC"]
+    assert results["near on the map", "AUC"] > results["7 days", "AUC"]
+    assert results["map", "trustworthiness"] > 0.95
+    assert results["formats", "agree"] == results["names", "kept"] == 1
+    kinds = ("none but its own", "of detectors drawn at random", "of its neighbours on the graph")
+    alone, drawn, graph = (results[name, "error"] for name in kinds)
+    assert graph + 0.1 < drawn < alone
+    assert results["later", "neighbours"] >= 0.5
+    assert "verdict 'geometry'" in text
+    assert picture.read_bytes().startswith(b"\x89PNG")
