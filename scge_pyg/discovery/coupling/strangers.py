@@ -14,6 +14,7 @@ __all__ = ["labels_of", "proof", "tailedness", "without_strangers"]
 
 _ROWS = 256
 _NORMAL = 3.0  # kurtosis of a normal variable
+_BEYOND = 8.0  # what makes it certain that the largest of many normal variables stays below
 _LESS_THAN_ONE = 1 - 1e-12
 _FAINT = 1e-6  # below it Bennett's function is that of a normal variable
 
@@ -78,40 +79,49 @@ def labels_of(row: np.ndarray, col: np.ndarray, num_nodes: int) -> np.ndarray:
 def without_strangers(
     label: np.ndarray, row: np.ndarray, col: np.ndarray, deviations: np.ndarray, needed: float, large: int
 ) -> np.ndarray:
-    """Parts ``[N]`` of which none holds two large pieces that only links short of proof join.
+    r"""Parts ``[N]`` of which none holds two large pieces that only links short of proof join.
 
-    Links of at least ``needed`` deviations make pieces. Of what hangs between two large ones, each goes to that to
-    which its weakest link is strongest: the maximum spanning forest of the pieces in which all large ones have a root
-    in common, without that root.
+    Links of at least ``needed`` deviations make pieces. Two large ones of m and n nodes are joined by a link of
+    :math:`\sqrt{2 \log(2 m n) + 8}`, that none of :math:`m n` normal variables reaches by chance. Of what hangs between
+    those that are not, each piece goes to that to which its weakest link is strongest: the maximum spanning forest of
+    the pieces in which all large ones have a root in common, without that root.
 
     Args:
         label: Parts ``[N]`` by all links.
         row: First ends of all links ``[L]``.
         col: Second ends.
         deviations: Their proof.
-        needed: Deviations of a link that joins large pieces.
+        needed: Deviations of a link of a piece.
         large: Nodes of a large piece.
 
     Example:
         >>> row, col = np.array([0, 1, 3, 4, 2, 6]), np.array([1, 2, 4, 5, 6, 3])  # two chains of three and node 6
-        >>> sure, doubtful = np.full(4, 9.0), np.array([5.0, 4.0])
+        >>> sure, doubtful = np.full(4, 9.0), np.array([4.0, 3.0])
         >>> without_strangers(np.zeros(7, int), row, col, np.r_[sure, doubtful], 8.0, large=3).tolist()
         [0, 0, 0, 1, 1, 1, 0]
     """
-    num_nodes = len(label)
     proven = deviations >= needed
-    piece = labels_of(row[proven], col[proven], num_nodes)
-    first = np.unique(piece, return_index=True)[1]
-    heavy = np.bincount(piece) >= large
-    if np.bincount(label[first[heavy]], minlength=1).max() < 2:
+    piece = labels_of(row[proven], col[proven], len(label))
+    if not _side_by_side(label, piece, large):
         return label
+    size = np.bincount(piece)[piece]
+    both = (size[row] >= large) & (size[col] >= large)
+    proven |= both & (deviations >= np.sqrt(2 * np.log(2.0 * size[row] * size[col]) + _BEYOND))
+    piece = labels_of(row[proven], col[proven], len(label))
+    if not _side_by_side(label, piece, large):
+        return label
+    heavy = np.flatnonzero(np.bincount(piece) >= large)
     between = piece[row] != piece[col]
-    links = np.stack([piece[row[between]], piece[col[between]]])
-    root = len(first)
-    to_root = np.stack([np.flatnonzero(heavy), np.full(heavy.sum(), root)])
-    top = deviations.max() + 1
-    tree = forest(
-        np.concatenate([to_root, links], 1), np.r_[np.full(to_root.shape[1], top), deviations[between]], root + 1
-    )
+    links = piece[np.stack([row[between], col[between]])]
+    root = int(piece.max()) + 1
+    to_root = np.stack([heavy, np.full(len(heavy), root)])
+    strength = np.r_[np.full(len(heavy), deviations.max() + 1), deviations[between]]
+    tree = forest(np.concatenate([to_root, links], 1), strength, root + 1)
     tree = tree[:, tree[1] != root]
     return labels_of(tree[0], tree[1], root)[piece]
+
+
+def _side_by_side(label: np.ndarray, piece: np.ndarray, large: int) -> bool:
+    """Whether some part holds two large pieces."""
+    first = np.unique(piece, return_index=True)[1]
+    return bool(np.bincount(label[first[np.bincount(piece) >= large]], minlength=1).max() > 1)
