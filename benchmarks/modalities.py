@@ -146,8 +146,11 @@ def main() -> int:
             bar.set_postfix_str(f"{row.name}, run {run}")
             if not records.find(row=row.name, run=run):
                 records.add(measure_vector(row, run) if isinstance(row, Vector) else measure(row, run))
-    print(table(records.items))
-    print(vector_table(records.items))
+    kinds = [row.name for row in ROWS]
+    for shown, alone in ((table, True), (vector_table, False)):
+        items = [item for item in records.items if (item["row"] in kinds) == alone]
+        if items:
+            print(shown(items))
     print(f"records: {output}")
     return 0
 

@@ -26,6 +26,7 @@ from scge_pyg.transforms import ShuffleNodes, TableToNodes
 __all__ = ["VECTORS", "Vector", "measure_vector", "vector_table"]
 
 _FAINT = 0.02  # standard deviation of a pixel up to which it is not scored
+_WHERE = ("beside", "alone")
 _OWN = 0.99  # share of the nodes wanted in their own part
 
 
@@ -87,13 +88,15 @@ def _discovered(x: Tensor) -> tuple[SharedGraph, float]:
 
 
 def _shown(graph: SharedGraph, part: Tensor, node: Tensor, truth: Recording) -> dict[str, Any]:
-    """Dimension and verdict of the part at ``part [N]``, and the share of the scored nodes in their exact cell there.
+    """Dimension, verdict of the part at ``part [N]``, its share of the live nodes of a modality, and of the exact cells.
 
     ``node [N]`` is each node's number in its modality, -1 for those of others.
     """
+    modality = graph.live & (node >= 0)
     number = int(graph.component[part][0])
     own = graph.parts()[number]
     shown: dict[str, Any] = {"dim": own.dim, "verdict": getattr(own.fit, "verdict", None)}
+    shown["share"] = float((part & modality).sum() / modality.sum())
     if truth.cells is None:
         return shown
     scored = truth.x.std(0)[:, 0] > _FAINT
@@ -113,7 +116,7 @@ def vector_table(items: list[dict[str, Any]]) -> str:
         own = min(item["own"] for item in runs)
         for name, _ in row.kinds:
             kinds = [item[name] for item in runs]
-            columns = [(_dims(kinds, where), _cells(kinds, where)) for where in ("beside", "alone")]
+            columns = [(_share(kinds, where), _dims(kinds, where), _cells(kinds, where)) for where in _WHERE]
             first = name == row.kinds[0][0]
             lines.append(
                 [
@@ -134,8 +137,13 @@ def vector_table(items: list[dict[str, Any]]) -> str:
             ]
         if own < _OWN:
             missed.append(f"{row.name}: {own:.4f} of the nodes in their own part, goal {_OWN}")
-    head = ["vector", "nodes in their own part, min", "longest", "modality", "dimension", "alone", "cells, min / mean"]
-    return "\n".join([markdown_table([*head, "alone", "longest"], lines), "", *(f"missed: {line}" for line in missed)])
+    head = ["vector", "nodes in their own part, min", "longest", "modality", "of its nodes in one part, min", "alone"]
+    head += ["dimension", "alone", "cells, min / mean", "alone", "longest alone"]
+    return "\n".join([markdown_table(head, lines), "", *(f"missed: {line}" for line in missed)])
+
+
+def _share(kinds: list[dict[str, Any]], where: str) -> str:
+    return f"{min(kind[where]['share'] for kind in kinds):.4f}"
 
 
 def _dims(kinds: list[dict[str, Any]], where: str) -> str:
