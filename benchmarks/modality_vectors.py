@@ -88,7 +88,7 @@ def _discovered(x: Tensor) -> tuple[SharedGraph, float]:
 
 
 def _shown(graph: SharedGraph, part: Tensor, node: Tensor, truth: Recording) -> dict[str, Any]:
-    """Dimension, verdict of the part at ``part [N]``, its share of the live nodes of a modality, and of the exact cells.
+    """Dimension and verdict of the part at ``part [N]``, its share of a modality's live nodes and of the exact cells.
 
     ``node [N]`` is each node's number in its modality, -1 for those of others.
     """

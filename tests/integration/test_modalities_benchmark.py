@@ -18,7 +18,9 @@ def bench(monkeypatch, tmp_path):
     """The benchmark's modules in an empty folder."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
     monkeypatch.chdir(tmp_path)
-    return SimpleNamespace(**{name: importlib.import_module(name) for name in ("modalities", "modality_rows")})
+    return SimpleNamespace(
+        **{name: importlib.import_module(name) for name in ("modalities", "modality_rows", "modality_vectors")}
+    )
 
 
 def test_tables_of_scikit_learn(bench):
@@ -74,3 +76,32 @@ def test_what_is_missed_is_said(bench):
     assert "missed: video: dimension [2], goal 3" in shown
     assert "missed: waveform: cells 0.9900, goal 1.0" in shown
     assert "no lattice" in shown
+
+
+def test_modalities_side_by_side_and_alone(bench, monkeypatch):
+    """Two chains, of which one has a node that hangs together with no other, and three columns without cells."""
+    rows, vectors = bench.modality_rows, bench.modality_vectors
+    generator = torch.Generator().manual_seed(0)
+    walk = torch.randn(600, 20, 1, generator=generator).cumsum(1)
+    walk[:, 7] = torch.randn(600, 1, generator=generator)
+    other = torch.randn(700, 12, 1, generator=generator).cumsum(1)
+    factor = torch.randn(800, 1, 1, generator=generator)
+    columns = factor + torch.randn(800, 3, 1, generator=generator)
+    kinds = (
+        ("walk", lambda: rows.Recording(walk, rows.grid(20))),
+        ("other", lambda: rows.Recording(other, rows.grid(12))),
+        ("columns", lambda: rows.Recording(columns)),
+    )
+    row = vectors.Vector("chains", "two chains and three columns", kinds, 500)
+    record = vectors.measure_vector(row, 100)
+    assert record["nodes"] == record["live"] == 35
+    assert record["own"] == pytest.approx(34 / 35)
+    assert record["walk"]["beside"]["share"] == pytest.approx(0.95)
+    assert record["other"]["beside"]["cells"] == record["other"]["alone"]["cells"] == 1.0
+    assert record["columns"]["beside"]["share"] == 1.0
+    worse = {**record, "other": {**record["other"], "beside": {**record["other"]["beside"], "cells": 0.5}}, "own": 0.9}
+    monkeypatch.setattr(vectors, "VECTORS", (row,))
+    shown = vectors.vector_table([record, worse])
+    assert "| two chains and three columns | 0.9000 " in shown
+    assert "0.500 / 0.750" in shown
+    assert shown.count("missed") == 2
