@@ -163,3 +163,16 @@ def test_sensor_map_shows_what_it_claims(outputs):
     assert results["later", "neighbours"] >= 0.5
     assert "verdict 'geometry'" in text
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_shuffled_senses_shows_what_it_claims(outputs):
+    text, results, picture = outputs("shuffled_senses")
+    assert results["pile", "modalities"] == 2
+    assert results["pile", "accuracy"] > 0.98
+    assert results["later", "accuracy"] > 0.98
+    assert results["pictures", "cells"] == results["sounds", "cells"] == 1
+    assert {line.partition("lattice=")[2] for line in text.splitlines() if line.startswith("modality")} == {
+        "16x16)",
+        "256)",
+    }
+    assert picture.read_bytes().startswith(b"\x89PNG")
