@@ -10,18 +10,26 @@ from scge_pyg.models.forecasting import (
     forecasts,
 )
 from scge_pyg.models.fused import FusedClassifier
+from scge_pyg.models.place_traces import PlaceTraces
 from scge_pyg.models.recipe import FitResult, accuracy, fit_classifier, standardized
+from scge_pyg.models.sensor_cells import ActionTraces, SensorCell
+from scge_pyg.models.sensor_policy import PolicyState, SensorPolicy
 from scge_pyg.models.strided_classifier import StridedClassifier
 
 __all__ = [
+    "ActionTraces",
     "FitResult",
     "Forecaster",
     "FusedClassifier",
     "GridCNN",
     "LinearForecaster",
     "NodeMLP",
+    "PlaceTraces",
+    "PolicyState",
     "SCGEClassifier",
     "SCGEForecaster",
+    "SensorCell",
+    "SensorPolicy",
     "SharedForecaster",
     "StridedClassifier",
     "accuracy",
