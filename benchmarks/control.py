@@ -56,7 +56,7 @@ def measure(name: str, kind: str, training: str, seed: int, share: float) -> dic
         policy,
         setting.game(setting.population * setting.episodes, setting.episodes),
         setting.steps,
-        population=setting.population,
+        size=setting.population,
         generations=max(1, round(setting.generations * more * share)),
         seed=seed,
         shuffles=_SHUFFLES if training == "shuffled" else (),
@@ -99,7 +99,7 @@ def table(items: list[dict[str, Any]]) -> str:
         "shuffled at step 100",
         "smallest ratio",
         "parameters",
-        "seconds a run",
+        "seconds",
     ]
     return markdown_table(head, lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from scge_pyg.models import PolicyState
 
-__all__ = ["Game", "play", "train"]
+__all__ = ["Game", "play", "population", "train"]
 
 
 class Game(Protocol):
@@ -38,9 +39,22 @@ def _parameters(vectors: Tensor, policy: torch.nn.Module) -> dict[str, Tensor]:
     return {name: part.view(-1, *value.shape) for (name, value), part in zip(named.items(), parts, strict=True)}
 
 
+def population(policy: torch.nn.Module) -> Callable[..., Any]:
+    """The policy as a function of stacked parameters ``[P, ...]`` and inputs ``[P, E, ...]``."""
+    buffers = dict(policy.named_buffers())
+    return vmap(lambda parameters, *inputs: functional_call(policy, (parameters, buffers), inputs))
+
+
 @torch.no_grad()
 def play(
-    policy: torch.nn.Module, vectors: Tensor, game: Game, steps: int, *, seed: int, shuffles: tuple[int, ...]
+    policy: torch.nn.Module,
+    vectors: Tensor,
+    game: Game,
+    steps: int,
+    *,
+    seed: int,
+    shuffles: tuple[int, ...],
+    act: Callable[..., Any] | None = None,
 ) -> Tensor:
     """Rewards ``[P, E, T]`` of the policies with parameters ``vectors [P, D]``, in the same E episodes for all.
 
@@ -48,19 +62,15 @@ def play(
     where every episode ends before.
 
     Args:
-        policy: The network, with ``start(batch)`` and ``policy(x, told, state)``; it is told its last action and reward.
+        policy: The network, with ``start(batch)`` and ``policy(x, told, state)``, told its last action and reward.
         vectors: Parameters.
         game: P times E games.
         steps: Length of an episode.
         seed: Of the games, the permutations and the noise.
         shuffles: Steps at which the sensors of every episode get a fresh permutation.
+        act: ``population(policy)``, if it is at hand, for instance compiled.
     """
-    parameters, buffers = _parameters(vectors, policy), dict(policy.named_buffers())
-
-    def act(values: dict[str, Tensor], *inputs: Any) -> Any:
-        return functional_call(policy, (values, buffers), inputs)
-
-    everyone = vmap(act)
+    parameters, act = _parameters(vectors, policy), act or population(policy)
     generator = torch.Generator().manual_seed(seed)
     x = torch.from_numpy(game.reset(seed)).float().unflatten(0, (len(vectors), -1))
     _, episodes, sensors = x.shape
@@ -71,7 +81,7 @@ def play(
     for step in range(steps):
         if step in shuffles:
             order = torch.rand(episodes, sensors, generator=generator).argsort(1).expand(x.shape)
-        logits, state = everyone(parameters, x.gather(2, order), told, state)
+        logits, state = act(parameters, x.gather(2, order), told, state)
         noise = torch.rand(logits.shape[1:], generator=generator).clamp_min(1e-9)
         action = (logits - (-noise.log()).log()).argmax(-1)
         seen, reward, done = (torch.from_numpy(part).float() for part in game.step(action.flatten().numpy()))
@@ -89,7 +99,7 @@ def train(
     game: Game,
     steps: int,
     *,
-    population: int,
+    size: int,
     generations: int,
     seed: int,
     shuffles: tuple[int, ...],
@@ -97,16 +107,17 @@ def train(
 ) -> Tensor:
     """The last mean ``[D]`` of a search by CMA-ES for the largest mean return, from the policy's own start.
 
-    Above 500 parameters only the diagonal of the covariance is learned.
+    The population's step is compiled, which makes it ten times as fast and needs a C++ compiler. Above 500 parameters only the diagonal of the covariance is learned.
     """
     import cma
 
     start = parameters_to_vector(policy.parameters()).detach()
-    options = {"popsize": population, "seed": seed + 1, "verbose": -9, "CMA_diagonal": len(start) > 500}
+    options = {"popsize": size, "seed": seed + 1, "verbose": -9, "CMA_diagonal": len(start) > 500}
+    act = torch.compile(population(policy), dynamic=False)
     search = cma.CMAEvolutionStrategy(start.double().numpy(), spread, options)
     for generation in tqdm(range(generations), leave=False):
         tried = search.ask()
         vectors = torch.from_numpy(np.stack(tried)).float()
-        rewards = play(policy, vectors, game, steps, seed=100_000 * (seed + 1) + generation, shuffles=shuffles)
+        rewards = play(policy, vectors, game, steps, seed=100_000 * (seed + 1) + generation, shuffles=shuffles, act=act)
         search.tell(tried, (-rewards.sum(2).mean(1)).tolist())
     return torch.from_numpy(search.mean).float()

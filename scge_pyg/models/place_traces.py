@@ -22,11 +22,11 @@ class PlaceTraces(SensorCell):
         \mathbf{f}_i &= \big(5 x_i,\ 5 x_i h_i,\ k_i (p_i - P)\big)
 
     for a value :math:`x_i \in [0, 1]`, the reward :math:`r \in [-1, 1]` of the last action and its direction a (-1 for
-    the first action, 1 for the last, 0 between). P is where the agent believes to be, the sum of its own moves, which no
-    shuffle of sensors touches; :math:`h_i` says whether the sensor, when active, stays so (the agent's own body does);
-    :math:`e_i` is its trace since the last reward; :math:`p_i` the place it stands for, a node embedding that is learned
-    within the episode by a three-factor rule, and :math:`k_i` how well it is known. The last feature is how far the
-    agent is from there. After a shuffle, wrong places cost a reward each and are erased by it. The stride
+    the first action, 1 for the last, 0 between). P is where the agent believes to be, the sum of its own moves, which
+    no shuffle of sensors touches; :math:`h_i` says whether the sensor, when active, stays so (the agent's own body
+    does); :math:`e_i` is its trace since the last reward; :math:`p_i` the place it stands for, a node embedding that is
+    learned within the episode by a three-factor rule, and :math:`k_i` how well it is known. The last feature is how far
+    the agent is from there. After a shuffle, wrong places cost a reward each and are erased by it. The stride
     :math:`\gamma` and the four rates are parameters.
 
     Args:

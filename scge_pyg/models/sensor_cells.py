@@ -39,8 +39,8 @@ class ActionTraces(SensorCell):
         \qquad \mathbf{f}_i = (x_i, r_{i1}, \dots, r_{iK})
 
     with :math:`a(t - k) \in [-1, 1]` the action taken k steps ago, 1 for the last action, -1 for the first. A velocity
-    answers to a force in its first difference, a position in its second, one step later. Signs bound what one wild step,
-    as after a shuffle, can do: its share fades as :math:`\lambda^t`, in any unit. The rates :math:`\lambda` are
+    answers to a force in its first difference, a position in its second, one step later. Signs bound what one wild
+    step, as after a shuffle, can do: its share fades as :math:`\lambda^t`, in any unit. The rates :math:`\lambda` are
     parameters, one for each difference.
 
     Args:

@@ -93,7 +93,7 @@ def test_a_pole_falls_alike_in_twin_games_and_training_is_resumed(bench, monkeyp
     game = bench["cartpole_game"].CartPoleGame(6, 3)
     first = game.reset(3)
     assert (first[:3] == first[3:]).all()
-    seen, reward, done = game.step(np.ones(6, dtype=int))
+    seen, reward, _ = game.step(np.ones(6, dtype=int))
     assert (seen[:3] == seen[3:]).all()
     assert (seen[:, 1] > first[:, 1]).all()
     assert (reward == 1).all()

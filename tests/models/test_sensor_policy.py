@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -96,8 +97,8 @@ def test_gradients_reach_every_parameter(name):
 
 
 def test_bad_input():
+    policy = policy_of("actions")
     with pytest.raises(ValueError, match=r"x must be \[B, 7\], one value a sensor, got \[3, 8\]"):
-        policy = policy_of("actions")
         policy(torch.zeros(3, 8), torch.zeros(3, 4), policy.start(3))
 
 
@@ -128,7 +129,7 @@ def test_a_strange_past_fades_at_the_rate_of_the_traces():
     for seen, heard in zip(x, told, strict=True):
         states = [cell(seen, heard, heard, state)[1].detach() for state in states]
         gaps.append((states[1] - states[0])[:, 4:])
-    for early, late in zip(gaps[3:], gaps[4:], strict=False):
+    for early, late in pairwise(gaps[3:]):
         torch.testing.assert_close(late, early * cell.rate.sigmoid().detach()[:, None])
 
 
