@@ -38,11 +38,12 @@ class Setting(NamedTuple):
     generations: int
     steps: int
     test_steps: int
+    spread: float
 
 
 SETTINGS = {
-    "cartpole": Setting(CartPoleGame, 32, 8, 80, 500, 500),
-    "catch": Setting(CatchGame, 16, 4, 100, 500, 2_000),
+    "cartpole": Setting(CartPoleGame, 32, 8, 120, 500, 500, 0.5),
+    "catch": Setting(CatchGame, 16, 4, 200, 500, 2_000, 1.0),
 }
 
 
@@ -57,6 +58,7 @@ def measure(name: str, kind: str, training: str, seed: int, share: float) -> dic
         setting.game(setting.population * setting.episodes, setting.episodes),
         setting.steps,
         size=setting.population,
+        spread=setting.spread,
         generations=max(1, round(setting.generations * more * share)),
         seed=seed,
         shuffles=_SHUFFLES if training == "shuffled" else (),

@@ -103,11 +103,12 @@ def train(
     generations: int,
     seed: int,
     shuffles: tuple[int, ...],
-    spread: float = 1.0,
+    spread: float,
 ) -> Tensor:
     """The last mean ``[D]`` of a search by CMA-ES for the largest mean return, from the policy's own start.
 
-    The population's step is compiled, which makes it ten times as fast and needs a C++ compiler. Above 500 parameters only the diagonal of the covariance is learned.
+    The step of the population is compiled, which makes it ten times as fast and needs a C++ compiler. Above 500
+    parameters only the diagonal of the covariance is learned.
     """
     import cma
 
