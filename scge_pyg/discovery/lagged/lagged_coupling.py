@@ -21,6 +21,7 @@ __all__ = ["LaggedCoupling", "lagged_coupling"]
 
 _FEWEST_LAGS, _MOST_LAGS = 4, 16
 _ALPHA = 0.05  # share of directed edges that may be so by chance
+_ROUNDING = 1e-9  # nats
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +181,6 @@ def _standard_error(values: Tensor) -> Tensor:
 
 
 def _p_value(values: Tensor) -> Tensor:
-    """Two-sided, of a mean over blocks ``[B, E]`` that is 0, by Student's t; 1 where all are 0."""
-    statistic = values.mean(0).abs() / _standard_error(values).clamp_min(torch.finfo(values.dtype).tiny)
+    """Two-sided, of a mean over blocks ``[B, E]`` that is 0, by Student's t; 1 where all are 0 up to rounding."""
+    statistic = values.mean(0).abs() / _standard_error(values).clamp_min(_ROUNDING)
     return torch.from_numpy(np.asarray(2 * t.sf(statistic.numpy(), len(values) - 1)))

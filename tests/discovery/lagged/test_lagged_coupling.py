@@ -179,6 +179,18 @@ def test_shuffled_steps_have_no_leader():
     assert (lagged_coupling(x[np.random.default_rng(0).permutation(1000)], line(8)).leads == 0).all()
 
 
+def test_copies_do_not_lead_each_other_and_a_late_copy_follows():
+    x = chain(2, 1000, 5)
+    source, target = np.nonzero(~np.eye(4, dtype=bool))
+    every = SharedGraph(torch.zeros(4, 1), torch.from_numpy(np.stack([source, target])))
+    found = lagged_coupling(np.stack([x[1:, 0], -x[1:, 0], x[:-1, 0], x[1:, 0]], 1), every)
+    leads = {tuple(edge): lead for edge, lead in zip(found.edge_index.T.tolist(), found.leads.tolist(), strict=True)}
+    assert [leads[0, 1], leads[0, 3], leads[3, 1]] == [0, 0, 0]
+    alone = lagged_coupling(np.stack([x[1:, 0], x[:-1, 0]], 1))
+    assert alone.leads.tolist() == [1, -1]
+    assert float(alone.edge_weight[0]) > 3
+
+
 def test_lags_follow_those_of_the_graph_from_4_to_16():
     x = chain(4, 1400, 4)
     for lag, lags in ((0, 4), (6, 6), (40, 16)):
