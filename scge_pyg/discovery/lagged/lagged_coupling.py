@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.utils import remove_self_loops, to_undirected
 
 from scge_pyg.discovery.lagged.candidates import lagged_partners
-from scge_pyg.discovery.lagged.recordings import Blocks, in_blocks, read_series
+from scge_pyg.discovery.lagged.recordings import Blocks, in_blocks, most_lags, read_series
 from scge_pyg.discovery.lagged.regression import chosen_ridge, coefficients, gains, in_groups, moments
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.graph.shared_graph import SharedGraph
@@ -96,7 +96,7 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
         graph: Its edges are looked at, for instance ``discover(x)``. Default: the pairs of each node and its eight
             strongest partners at any lag, up to 2,048 nodes; what runs far behind often is no neighbour on a map.
         lags: Steps L that are looked back, at least 1. Default: the longest of ``graph.lag``, or that of the nodes'
-            strongest partners, but 4 to 16.
+            strongest partners, but 4 to 16, and no more than the steps allow, 80 a lag.
 
     Returns:
         Weights of both directions of each edge, and which one leads.
@@ -135,7 +135,8 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
         pairs, longest = graph.edge_index.cpu(), int(graph.lag.abs().max()) if graph.lag.numel() else 0
     nodes = len(series.deviation)
     edges = to_undirected(remove_self_loops(pairs)[0], num_nodes=nodes)
-    lags = min(max(longest, _FEWEST_LAGS), _MOST_LAGS) if lags is None else lags
+    if lags is None:
+        lags = max(_FEWEST_LAGS, min(longest, _MOST_LAGS, most_lags(series)))
     cut = in_blocks(series, lags)
     ridge = chosen_ridge(cut, edges, nodes, lags) if edges.numel() else 0.0
     gain, coefficient = _measured(cut, edges, nodes, lags, ridge)

@@ -11,7 +11,7 @@ from scge_pyg.discovery.layouts.recording import speaking_for
 from scge_pyg.discovery.signals.reading import blocks
 from scge_pyg.graph.shared_graph import SharedGraph
 
-__all__ = ["Blocks", "Series", "in_blocks", "read_series"]
+__all__ = ["Blocks", "Series", "in_blocks", "most_lags", "read_series"]
 
 _WHERE = "lagged_coupling"
 _MOST_BLOCKS, _FEWEST_BLOCKS = 20, 8
@@ -99,17 +99,22 @@ def read_series(x: Any, graph: SharedGraph | None) -> Series:
     return Series(score.float(), deviation, torch.arange(len(length)).repeat_interleave(length))
 
 
+def most_lags(series: Series) -> int:
+    """Lags that leave eight blocks of ten times as many steps."""
+    return len(series.score) // (_FEWEST_BLOCKS * _BLOCK)
+
+
 def in_blocks(series: Series, lags: int) -> Blocks:
     """Cut into as many blocks as their length of at least ten times the lags allows, at most 20.
 
     Raises:
         ValueError: If that gives less than 8, or recordings are too short to have a past of so many lags.
     """
-    steps, fewest = len(series.score), _FEWEST_BLOCKS * _BLOCK * lags
-    if steps < fewest:
+    steps = len(series.score)
+    if lags > most_lags(series):
         raise ValueError(
-            f"{_WHERE}: at least {fewest} steps in time order are needed for {lags} lags, got {steps}; pass more of "
-            f"them or fewer lags"
+            f"{_WHERE}: at least {_FEWEST_BLOCKS * _BLOCK * lags} steps in time order are needed for {lags} lags, got "
+            f"{steps}; pass more of them or fewer lags"
         )
     count = min(_MOST_BLOCKS, steps // (_BLOCK * lags))
     block = torch.arange(steps) * count // steps

@@ -197,6 +197,7 @@ def test_lags_follow_those_of_the_graph_from_4_to_16():
         graph = line(4)
         graph.lag = torch.full_like(graph.lag, lag)
         assert lagged_coupling(x, graph).coefficient.shape == (6, lags)
+    assert lagged_coupling(x[:1000], graph).coefficient.shape == (6, 12)  # 80 steps a lag
     assert lagged_coupling(x, line(4), lags=1).coefficient.shape == (6, 1)
 
 
