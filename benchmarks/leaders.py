@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2 runs, 20 and 50 nodes, 1,000 steps")
     parser.add_argument("--runs", type=int, help="runs of each row (default: 5, with --quick 2)")
     parser.add_argument("--first-seed", type=int, default=0, help="the first run")
+    parser.add_argument("--kinds", nargs="+", choices=_KINDS, default=_KINDS, help="series")
     parser.add_argument("--nodes", type=int, nargs="+", help="numbers of nodes (default: 20, 50, 100)")
     parser.add_argument("--resume", action="store_true", help="go on with the records that are there")
     parser.add_argument("--output", type=Path, default=Path("results/leaders.json"))
@@ -194,7 +195,7 @@ def main() -> None:
     nodes = args.nodes or ([20, 50] if args.quick else [20, 50, 100])
     runs = args.runs or (2 if args.quick else 5)
     records = Records(args.output, {}, resume=args.resume)
-    rows = product(_KINDS, nodes, [1_000] if args.quick else [1_000, 3_000])
+    rows = product(args.kinds, nodes, [1_000] if args.quick else [1_000, 3_000])
     plan = [
         (*row, noise, run)
         for row in rows
