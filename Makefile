@@ -22,6 +22,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/discovery.py --quick
 	$(BIN)/python benchmarks/shuffled_classification.py --quick
 	$(BIN)/python benchmarks/wiring.py --quick
+	$(BIN)/python benchmarks/wiring_starts.py --quick
 	$(BIN)/python benchmarks/wiring_accuracy.py --quick
 	$(BIN)/python benchmarks/operators_on_graphs.py --quick
 	$(BIN)/python benchmarks/gradient.py --quick
@@ -36,8 +37,13 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/modalities.py --quick
 	$(BIN)/python benchmarks/mixtures.py --quick
 	$(BIN)/python benchmarks/alignment.py --quick
+	$(BIN)/python benchmarks/two_cameras.py --quick
 	$(BIN)/python benchmarks/calibration.py
 	$(BIN)/python benchmarks/layouts.py --quick
+	$(BIN)/python benchmarks/leaders.py --quick
+	$(BIN)/python benchmarks/roads.py
+	$(BIN)/python benchmarks/fusion.py --quick
+	$(BIN)/python benchmarks/control.py --quick
 
 # torch-scatter lives in a folder of its own, so that `make test` goes on running without it
 test-scatter: $(SCATTER)/.built
