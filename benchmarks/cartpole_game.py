@@ -15,7 +15,7 @@ class CartPoleGame:
         episodes: Games g and g + episodes start alike.
     """
 
-    num_actions, num_sensors = 2, 4
+    num_actions, num_sensors, draws = 2, 4, False
 
     def __init__(self, games: int, episodes: int) -> None:
         from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv

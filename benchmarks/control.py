@@ -42,7 +42,7 @@ class Setting(NamedTuple):
 
 
 SETTINGS = {
-    "cartpole": Setting(CartPoleGame, 32, 8, 120, 500, 500, 0.5),
+    "cartpole": Setting(CartPoleGame, 32, 8, 80, 500, 500, 0.5),
     "catch": Setting(CatchGame, 16, 4, 200, 500, 2_000, 1.0),
 }
 

@@ -22,6 +22,7 @@ class Game(Protocol):
 
     num_actions: int
     num_sensors: int
+    draws: bool
 
     def reset(self, seed: int) -> np.ndarray:
         """Start anew; values of the sensors ``[G, N]``."""
@@ -58,8 +59,8 @@ def play(
 ) -> Tensor:
     """Rewards ``[P, E, T]`` of the policies with parameters ``vectors [P, D]``, in the same E episodes for all.
 
-    Actions are drawn from the softmax of the logits, by the same noise for all policies. T is smaller than ``steps``
-    where every episode ends before.
+    The action is the one with the largest logit or, with ``game.draws``, drawn from the softmax, by the same noise for
+    all policies. T is smaller than ``steps`` where every episode ends before.
 
     Args:
         policy: The network, with ``start(batch)`` and ``policy(x, told, state)``, told its last action and reward.
@@ -82,8 +83,10 @@ def play(
         if step in shuffles:
             order = torch.rand(episodes, sensors, generator=generator).argsort(1).expand(x.shape)
         logits, state = act(parameters, x.gather(2, order), told, state)
-        noise = torch.rand(logits.shape[1:], generator=generator).clamp_min(1e-9)
-        action = (logits - (-noise.log()).log()).argmax(-1)
+        if game.draws:
+            noise = torch.rand(logits.shape[1:], generator=generator).clamp_min(1e-9)
+            logits = logits - (-noise.log()).log()
+        action = logits.argmax(-1)
         seen, reward, done = (torch.from_numpy(part).float() for part in game.step(action.flatten().numpy()))
         x = seen.view_as(x)
         rewards.append(alive * reward.view_as(alive))
