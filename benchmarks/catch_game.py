@@ -13,8 +13,8 @@ class CatchGame:
     A ball, two pixels wide, starts at a random place of the top row and falls by one row a step. The paddle, three
     pixels of the bottom row, goes left, stays or goes right (actions 0, 1, 2) by one column a step. A ball that reaches
     the bottom row is caught where it overlaps the paddle, for a reward of 1, and missed otherwise, for -1; the next one
-    starts at the following step. The paddle keeps off the walls by one column, so that it catches 4 of 11 balls wherever
-    it stays.
+    starts at the following step. The paddle keeps off the walls by one column, so that it catches 4 of 11 balls
+    wherever it stays.
 
     Args:
         games: Number of games G.

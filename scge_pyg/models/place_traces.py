@@ -19,7 +19,7 @@ class PlaceTraces(SensorCell):
         e_i &= \max(e_i', x_i), \qquad e_i \to 0 \text{ after a step with } r \neq 0 \\
         p_i &= p_i' + \omega\, e_i\, [r]_+ (P - p_i') \\
         k_i &= k_i' + \omega\, e_i\, [r]_+ (1 - k_i') - \varepsilon\, e_i\, [-r]_+ k_i' \\
-        \mathbf{f}_i &= \big(5 x_i,\ 5 x_i h_i,\ k_i (p_i - P)\big)
+        \mathbf{f}_i &= 10\, \big(x_i,\ x_i h_i,\ k_i (p_i - P)\big)
 
     for a value :math:`x_i \in [0, 1]`, the reward :math:`r \in [-1, 1]` of the last action and its direction a (-1 for
     the first action, 1 for the last, 0 between). P is where the agent believes to be, the sum of its own moves, which
@@ -66,6 +66,6 @@ class PlaceTraces(SensorCell):
         won, lost = write * trace * reward.clamp_min(0), erase * trace * (-reward).clamp_min(0)
         place = place + won * (here - place)
         known = known + won * (1 - known) - lost * known
-        features = torch.stack([5 * x, 5 * x * held, known * (place - here)], 1).transpose(1, 2)
+        features = 10 * torch.stack([x, x * held, known * (place - here)], 1).transpose(1, 2)
         kept = trace * (reward == 0)
         return features, torch.stack([here, x, held, kept, place, known], 1)

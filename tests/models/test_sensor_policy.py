@@ -156,7 +156,7 @@ def test_places_are_learned_as_a_loop_over_sensors_learns_them():
                 place, known = place + write * trace * (here - place), known + write * trace * (1 - known)
             if reward < 0:
                 known -= erase * trace * known
-            expected = [5 * value, 5 * value * held, known * (place - here)]
+            expected = [10 * value, 10 * value * held, 10 * known * (place - here)]
             torch.testing.assert_close(shown[t][i], torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-6)
             trace = 0.0 if reward else trace
             before = value
