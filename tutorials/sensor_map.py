@@ -30,6 +30,7 @@ import scipy.sparse as sp
 import torch
 from scipy.spatial import Delaunay
 from scipy.spatial.distance import cdist
+from sklearn.metrics import roc_auc_score
 
 from scge_pyg import discover
 from scge_pyg.metrics import trustworthiness
@@ -122,8 +123,7 @@ for name, edges in found.items():
 
 def auc(value: np.ndarray) -> float:
     """How often a road scores above a pair without one."""
-    yes, no = value[near, far][is_road[near, far]], value[near, far][~is_road[near, far]]
-    return float((yes[:, None] > no).mean())
+    return roc_auc_score(is_road[near, far], value[near, far])
 
 
 distance = cdist(graph.pos, graph.pos)
@@ -148,13 +148,12 @@ print(f"trustworthiness of the map: {results['map', 'trustworthiness']:.3f}")
 # ```
 
 # %%
-with tempfile.TemporaryDirectory() as name:
-    folder = Path(name)
+with tempfile.TemporaryDirectory() as temporary:
+    folder = Path(temporary)
     with (folder / "adj_mx.pkl").open("wb") as file:
         pickle.dump(graph.to_dcrnn(), file)
     graph.write_adjacency(folder / "adjacency.csv")
     graph.write_adjacency(folder / "adjacency.npz")
-    graph.save(folder / "graph.safetensors")
     with (folder / "adj_mx.pkl").open("rb") as file:
         ids, number_of, dense = pickle.load(file)
     table = pandas.read_csv(folder / "adjacency.csv", index_col=0)
