@@ -55,7 +55,7 @@ def _models(nodes=12):
         "shared": _stirred(SharedForecaster(nodes, 6, 3, channels=8)),
         "clock": _stirred(SharedForecaster(nodes, 6, 3, channels=8, period=24, waves=2)),
         "scge": _stirred(SCGEForecaster(6, 3, _line(nodes), channels=8, k=4, period=24)),
-        "taps": _stirred(SCGEForecaster(6, 3, _line(nodes), channels=8, k=4, kernel="points", content=None)),
+        "taps": _stirred(SCGEForecaster(6, 3, _line(nodes), channels=8, k=4, kernel="points", content=None, heads=1)),
         "own": LinearForecaster(nodes, 6, 3, lags=4).fit(_wave(nodes=nodes)),
         "all": LinearForecaster(nodes, 6, 3, lags=4, across=True).fit(_wave(nodes=nodes)),
     }
@@ -101,23 +101,37 @@ def test_shared_network_equals_its_formula_node_by_node():
 
 
 def test_mixing_equals_a_loop_over_nodes_and_neighbours():
-    model = _stirred(SCGEForecaster(6, 3, _line(), channels=8, k=3, layers=1)).double()
+    model = _stirred(SCGEForecaster(6, 3, _line(), channels=8, k=3, layers=1, heads=2, summaries=3)).double()
     z = torch.randn(1, 12, 6, dtype=torch.float64)
     newest = z[:, :, -1:]
     known = torch.cat([z[:, :, :-1] - newest, newest, model.identity[None]], 2)
-    h = model.encoder(known)
-    block = model.blocks[0]
+    h, block = model.encoder(known), model.blocks[0]
     normed = block.norm(h)
-    mixed, (edge_index, alpha) = block.mix(normed, return_attention_weights=True)
-    heard = torch.zeros_like(mixed)
+    mix = block.mix
+    _, (edge_index, alpha) = mix.near(normed, return_attention_weights=True)
+    heard = mix.near.bias.expand(12, -1).clone()
     for e, (j, i) in enumerate(edge_index.T.tolist()):
-        heard[0, i] += alpha.view(-1, edge_index.shape[1])[0, e] * normed[0, j] @ block.mix.weight[0]
-    torch.testing.assert_close(heard + block.mix.bias, mixed)
+        heads = (normed[0, j] @ mix.near.weight[0]).view(2, 8)
+        heard[i] += (alpha[0, e].unsqueeze(1) * heads).mean(0)
     for i in range(12):
         near = (_places() - _places()[i]).abs().squeeze(1).argsort()[:3]
         assert set(edge_index[0, edge_index[1] == i].tolist()) == set(near.tolist())
-    out = h + block.network(torch.cat([normed, mixed], 2))
+        for k in range(3):
+            share = mix.gathers[:, k].exp() / mix.gathers[:, k].exp().sum()
+            weight = mix.spreads[i, k].exp() / mix.spreads[i].exp().sum()
+            heard[i] += weight * sum(share[j] * mix.far(normed[0, j]) for j in range(12))
+    out = h + block.network(torch.cat([normed, heard[None]], 2))
     torch.testing.assert_close(model(z), newest + model.linear(known[:, :, :6]) + model.head(out))
+
+
+def test_neighbours_by_edges_and_by_places():
+    pairs = [SCGEForecaster(6, 3, _line(), channels=8, heads=2, k=k, summaries=0).blocks[0].mix.near for k in (None, 4)]
+    x = torch.randn(1, 12, 8)
+    edges, nearest = (conv(x, return_attention_weights=True)[1][0] for conv in pairs)
+    graph = _line()
+    loops = torch.arange(12).expand(2, -1)
+    assert set(map(tuple, edges.T.tolist())) == set(map(tuple, torch.cat([graph.edge_index, loops], 1).T.tolist()))
+    assert torch.equal(torch.bincount(nearest[1]), torch.full((12,), 4))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,12 +144,12 @@ def test_permuting_the_nodes_permutes_the_forecasts(name):
         graph = SharedGraph.from_pos(_places()[order])
         options = {"channels": 8, "period": model.period}
         if name in ("scge", "taps"):
-            kind = {"content": None, "kernel": "points"} if name == "taps" else {}
+            kind = {"content": None, "kernel": "points", "heads": 1} if name == "taps" else {}
             other = SCGEForecaster(6, 3, graph, k=4, **kind, **options)
         else:
             other = SharedForecaster(12, 6, 3, waves=model.waves, **options)
         own = {key: value for key, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-        own["identity"] = own["identity"][order]
+        own |= {k: v[order] for k, v in own.items() if k.endswith(("identity", "gathers", "spreads"))}
         target = dict(other.named_parameters())
         with torch.no_grad():
             for key, parameter in target.items():
@@ -240,7 +254,7 @@ def test_representations():
     )
     shown = str(SCGEForecaster(6, 3, _line(), channels=8, k=4, period=24))
     assert shown.splitlines()[1] == "  nodes=12, window=6, horizon=3, period=24"
-    assert "SCGEConv(8, 8, nodes=12, taps=1, k=4, content='gat')" in shown
+    assert "SCGEConv(8, 8, nodes=12, taps=1, k=4, content='gat', heads=4)" in shown
 
 
 @pytest.mark.parametrize(
@@ -264,6 +278,8 @@ def test_representations():
         (lambda: forecasts(Forecaster(5, 4, 3), torch.full((9, 5), torch.inf)), "infinite in 45 of 45"),
         (lambda: LinearForecaster(5, 4, 3).fit(torch.zeros(60, 5), 0.0), "ridge must be positive"),
         (lambda: SCGEForecaster(6, 3, _line(), k=20), "k=20 neighbours"),
+        (lambda: SCGEForecaster(6, 3, _line(), heads=0), "heads must be"),
+        (lambda: SCGEForecaster(6, 3, _line(), summaries=-1), "summaries must be"),
     ],
 )
 def test_bad_input(call, message):
