@@ -81,7 +81,7 @@ def connected_rows(signals: Signals) -> list[np.ndarray]:
     """Rows of each part that correlations beyond chance hold together, by falling size, then by first row.
 
     A link is :func:`evident`; to a part of at least eight nodes that such links make, one as strong as the largest of
-    all chance correlations is enough. Two such parts are joined only by what is certain among all pairs between them,
+    all chance correlations is enough. Two such parts are joined only by what is no chance among all pairs between them,
     and by :func:`~scge_pyg.discovery.coupling.strangers.proof`: nodes that are seldom lit have a few samples in common
     with nodes of any kind. Above 2,048 nodes only the 32 most similar of each node are looked at.
     """

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 from scipy.sparse.csgraph import connected_components
 from scipy.special import xlog1py
+from scipy.stats import norm
 
 from scge_pyg.discovery.maps.joining import forest
 
@@ -14,7 +15,7 @@ __all__ = ["labels_of", "proof", "tailedness", "without_strangers"]
 
 _ROWS = 256
 _NORMAL = 3.0  # kurtosis of a normal variable
-_BEYOND = 8.0  # what makes it certain that the largest of many normal variables stays below
+_CHANCE = 0.01  # that any of all links between two strangers joins them
 _LESS_THAN_ONE = 1 - 1e-12
 _FAINT = 1e-6  # below it Bennett's function is that of a normal variable
 
@@ -81,10 +82,10 @@ def without_strangers(
 ) -> np.ndarray:
     r"""Parts ``[N]`` of which none holds two large pieces that only links short of proof join.
 
-    Links of at least ``needed`` deviations make pieces. Two large ones of m and n nodes are joined by a link of
-    :math:`\sqrt{2 \log(2 m n) + 8}`, that none of :math:`m n` normal variables reaches by chance. Of what hangs between
-    those that are not, each piece goes to that to which its weakest link is strongest: the maximum spanning forest of
-    the pieces in which all large ones have a root in common, without that root.
+    Links of at least ``needed`` deviations make pieces. Two large ones of m and n nodes are joined by a link that the
+    largest of :math:`m n` normal variables reaches in one of a hundred cases. Of what hangs between those that are not,
+    each piece goes to that to which its weakest link is strongest: the maximum spanning forest of the pieces in which
+    all large ones have a root in common, without that root. Sides that such a link joins for their size stay together.
 
     Args:
         label: Parts ``[N]`` by all links.
@@ -106,7 +107,7 @@ def without_strangers(
         return label
     size = np.bincount(piece)[piece]
     both = (size[row] >= large) & (size[col] >= large)
-    proven |= both & (deviations >= np.sqrt(2 * np.log(2.0 * size[row] * size[col]) + _BEYOND))
+    proven |= both & _no_chance(piece, row, col, deviations)
     piece = labels_of(row[proven], col[proven], len(label))
     if not _side_by_side(label, piece, large):
         return label
@@ -118,7 +119,16 @@ def without_strangers(
     strength = np.r_[np.full(len(heavy), deviations.max() + 1), deviations[between]]
     tree = forest(np.concatenate([to_root, links], 1), strength, root + 1)
     tree = tree[:, tree[1] != root]
-    return labels_of(tree[0], tree[1], root)[piece]
+    side = labels_of(tree[0], tree[1], root)[piece]
+    joined = _no_chance(side, row, col, deviations)
+    return labels_of(side[row[joined]], side[col[joined]], int(side.max()) + 1)[side]
+
+
+def _no_chance(piece: np.ndarray, row: np.ndarray, col: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """Links ``[L]`` that are no chance among all between the two pieces of their ends."""
+    size = np.bincount(piece)[piece].astype(float)
+    beyond: np.ndarray = deviations >= norm.isf(_CHANCE / (2 * size[row] * size[col]))
+    return beyond
 
 
 def _side_by_side(label: np.ndarray, piece: np.ndarray, large: int) -> bool:

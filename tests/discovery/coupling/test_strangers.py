@@ -6,7 +6,7 @@ import networkx
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.stats import hypergeom, kurtosis
 
 from scge_pyg.discovery.coupling.similar import beyond_noise, connected_rows
@@ -143,15 +143,35 @@ def tied(num_nodes, chains, ties, effective=1000.0):
     return SimpleNamespace(num_nodes=num_nodes, effective=effective, correlation=correlation, score=rows, observed=None)
 
 
-@pytest.mark.parametrize(("deviations", "joined"), [(4.4, False), (4.75, True)])
+@pytest.mark.parametrize(("deviations", "joined"), [(4.1, False), (4.25, True)])
 def test_large_pieces_are_joined_by_what_is_certain_among_their_pairs(deviations, joined):
-    """Of 60 nodes 4.05 deviations are likely and 4.94 evident; of 320 pairs of a long and a short chain 4.57 are."""
+    """Of 60 nodes 4.05 deviations are likely and 4.94 evident; one in 100 sets of 320 pairs reaches 4.16 by chance."""
     found = connected_rows(tied(60, [(0, 40), (40, 48)], [(3, 44, deviations)]))
     sizes = [48] if joined else [40, 8]
     assert [len(part) for part in found] == sizes + [1] * 12
 
 
 def test_what_is_tied_to_two_large_pieces_goes_to_one():
-    ties = [(0, 12, 4.1), (3, 20, 4.1), (13, 20, 4.0), (20, 21, 9.0), (5, 22, 3.6), (15, 22, 3.7)]
-    found = connected_rows(tied(23, [(0, 10), (10, 20)], ties))
+    """Of 23 nodes 3.54 deviations are likely; sides of 12 and 11 are joined by 3.96, also across a small piece."""
+    ties = [(0, 12, 3.8), (3, 20, 3.8), (20, 21, 9.0), (5, 22, 3.6), (15, 22, 3.7)]
+    found = connected_rows(tied(23, [(0, 10), (10, 20)], [*ties, (13, 20, 3.7)]))
     assert [part.tolist() for part in found] == [[*range(10), 20, 21], [*range(10, 20), 22]]
+    found = connected_rows(tied(23, [(0, 10), (10, 20)], [*ties, (3, 21, 4.3), (13, 20, 4.1)]))
+    assert [part.tolist() for part in found] == [[*range(23)]]
+
+
+def test_weak_links_of_a_slow_field_hold_it_together():
+    """Slow fields are worth some thirty samples; two of them side by side don't become one."""
+    large = []
+    for seed in range(100, 112):
+        noise = np.random.default_rng(seed).standard_normal((2, 2000, 20, 21))
+        smooth = gaussian_filter(noise, (0, 0, 1, 1))[..., 6:-6, 6:-6].reshape(2, 2000, 72)
+        fields = gaussian_filter1d(smooth, 20, axis=1)[:, np.arange(2000).reshape(2, 1000).T.ravel()]
+        parts = [
+            connected_rows(prepare(read(x, missing_value=None, seed=0)))
+            for x in (fields[0], np.concatenate([*fields], 1))
+        ]
+        large.append([sum(len(part) >= 8 for part in found) for found in parts])
+    one, two = np.array(large).T
+    assert (one == 1).sum() >= 11
+    assert (two > 1).all()
