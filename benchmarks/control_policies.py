@@ -43,7 +43,7 @@ def set_by_hand(policy: SensorPolicy) -> SensorPolicy:
     for value in policy.parameters():
         value.zero_()
     policy.cell.stride.fill_(2 / 7)  # eight places from -1 to 1
-    policy.cell.rates.copy_(torch.tensor([1.4, -0.8, 1.4, 0.0]))
+    policy.cell.rates.copy_(torch.tensor([1.4, -2.2, 3.0, 3.0]))
     score.source.weight.copy_(torch.tensor([[2.0, -2.0, 0.0]]))
     score.target.bias.fill_(1.0)
     policy.gather.weight[0, 2] = 1.0
