@@ -27,6 +27,8 @@ def main() -> None:
     ):
         for kind, training in _SHOWN:
             courses = [r["course"][way] for r in records if (r["kind"], r["training"]) == (kind, training)]
+            if not courses:
+                continue
             caught = (np.array(courses).mean(0) / (100 / 12) + 1) / 2
             axis.plot(100 * np.arange(len(caught)) + 50, caught, marker=".", label=f"{kind}, trained {training}")
         axis.axhline(4 / 11, color="grey", linestyle=":", label="a paddle that stays")
