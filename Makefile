@@ -52,7 +52,7 @@ test-scatter: $(SCATTER)/.built
 
 # libraries of other fields, with the pandas that anndata needs, in an environment of their own
 test-extras: $(EXTRAS)/.built
-	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over
+	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over tests/integration/test_control_benchmark.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -74,5 +74,5 @@ $(EXTRAS)/.built: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(EXTRAS)
 	sed 's/^pandas==.*/pandas==2.3.3/' constraints.txt > $(EXTRAS)/constraints.txt
 	$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(EXTRAS)/constraints.txt \
-		-e '.[dev,readers]' cooler edfio eeglabio h5netcdf pybv
+		-e '.[dev,readers]' cma cooler edfio eeglabio gymnasium h5netcdf pybv
 	touch $@
