@@ -85,12 +85,12 @@ def test_shards_are_all_cells_and_no_cell_twice(compression, monkeypatch, capsys
     monkeypatch.setattr(compression, "measure", note)
     for shard in range(3):
         run(compression, monkeypatch, "--shard", f"{shard}/3")
-    assert sorted(map(repr, measured)) == sorted(map(repr, compression.cells(quick=False, seeds=3)))
+    assert sorted(map(repr, measured)) == sorted(map(repr, compression.cells(quick=False, seeds=range(3))))
     assert len(set(measured)) == len(measured)
 
 
 def test_the_grid_of_runs(compression):
-    cells = set(compression.cells(quick=False, seeds=3))
+    cells = set(compression.cells(quick=False, seeds=range(3)))
 
     def has(part, data, model, latent, seed=0, images=60_000):
         return compression.Cell(part, data, model, latent, seed, images) in cells

@@ -89,7 +89,7 @@ def connected_rows(signals: Signals) -> list[np.ndarray]:
     likely = beyond_noise(float(np.sqrt(4 * np.log(max(num_nodes, 2)))), effective)
     if num_nodes <= DENSE_NODES:
         row, col = np.nonzero(np.abs(np.triu(signals.correlation, 1)) > likely)
-        strength = np.abs(signals.correlation[row, col])
+        strength = _as_if_whole(np.abs(signals.correlation[row, col]), row, col, signals)
     else:
         index, value = most_similar(signals, _LINKS)
         row, col = np.repeat(np.arange(num_nodes), index.shape[1]), index.ravel()
@@ -106,3 +106,17 @@ def connected_rows(signals: Signals) -> list[np.ndarray]:
     size = np.bincount(label)
     first = np.unique(label, return_index=True)[1]
     return [np.flatnonzero(label == part) for part in np.lexsort((first, -size)).tolist()]
+
+
+def _as_if_whole(strength: np.ndarray, row: np.ndarray, col: np.ndarray, signals: Signals) -> np.ndarray:
+    """Correlations ``[L]`` that would be as unlikely if no sample were missing: pairs that share fewer prove less.
+
+    Cost: :math:`O(N^2 S)` where samples are missing.
+    """
+    if signals.observed is None:
+        return strength
+    seen = torch.from_numpy(signals.observed).float()
+    shared = (seen @ seen.T / seen.shape[1]).double().numpy()[row, col]
+    worth = np.maximum(signals.effective * shared - 3, 0) / max(signals.effective - 3, 1e-3)
+    result: np.ndarray = np.tanh(np.arctanh(np.minimum(strength, 1 - 1e-12)) * np.sqrt(worth))
+    return result

@@ -175,3 +175,14 @@ def test_weak_links_of_a_slow_field_hold_it_together():
     one, two = np.array(large).T
     assert (one == 1).sum() >= 11
     assert (two > 1).all()
+
+
+def test_gaps_join_no_strangers():
+    """With three in ten values missing a pair shares half of the samples, and chance makes correlations of 0.15."""
+    for seed in range(100, 106):
+        rng = np.random.default_rng(seed)
+        field = gaussian_filter(rng.standard_normal((1000, 12, 12)), (0, 0.8, 0.8))[:, 2:-2, 2:-2].reshape(1000, 64)
+        x = np.concatenate([field, rng.standard_normal((1000, 30)).cumsum(1)], 1).astype(np.float32)
+        x[rng.random(x.shape) < 0.3] = np.nan
+        rows = connected_rows(prepare(read(x, missing_value=None, seed=0)))
+        assert [len(part) for part in rows[:2]] == [64, 30]
