@@ -150,6 +150,7 @@ class FusedClassifier(Tabled):
             own = torch.zeros(len(first), dtype=torch.bool, device=first.device)
             if name in given:
                 own = ~given[name].isnan().flatten(1).all(1)
+                _check_finite(given[name], own, name)
                 if bool(own.all()):
                     features = self.towers[name].body(given[name])
                 elif bool(own.any()):
@@ -183,3 +184,14 @@ class FusedClassifier(Tabled):
             for name, part in zip(self.names, parts.split(self.sizes, 1), strict=True)
         ]
         return torch.stack(said, 1) * there.unsqueeze(2)
+
+
+def _check_finite(x: Tensor, there: Tensor, name: str) -> None:
+    broken = ~x.isfinite().flatten(1).all(1) & there
+    if bool(broken.any()):
+        sample = int(broken.nonzero()[0])
+        nodes = int((~x[sample].isfinite()).any(-1).sum())
+        raise ValueError(
+            f"FusedClassifier: {name} of sample {sample} has NaN or infinite values at {nodes} of {x.shape[1]} nodes; "
+            f"fill them, or make the whole modality NaN where a sample lacks it"
+        )

@@ -148,6 +148,14 @@ def test_it_learns_what_no_modality_knows_alone():
     assert max(alone) < 0.65
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_modality_with_holes_is_refused(value):
+    x = samples()
+    x["image"][3, 7, 1] = value
+    with pytest.raises(ValueError, match="image of sample 3 has NaN or infinite values at 1 of 64 nodes"):
+        network()(x)
+
+
 def test_errors_say_what_to_do():
     model, x = network(), samples()
     with pytest.raises(ValueError, match=r"some of the modalities \['image', 'sound'\], got \['text'\]"):

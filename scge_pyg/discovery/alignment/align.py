@@ -16,6 +16,7 @@ from scge_pyg.graph.shared_graph import SharedGraph
 __all__ = ["Alignment", "align"]
 
 _BLOCKS = 16
+_TOLD = 4  # ways left open that are described
 _SURE = 3.0  # standard errors
 _CLIP = 10.0  # deviations beyond which a value says nothing more of the shape of a distribution
 
@@ -47,10 +48,11 @@ class Alignment:
         head = f"{matched} of {len(self.partner)} nodes have a partner, score {self.score:.3f}"
         if not self.open:
             return f"{head}; no other way fits as well"
-        ways = ", ".join(
+        named = [
             f"{_named(axes @ self.axes.T)} ({score:.3f})" for axes, score in zip(self.open, self.scores, strict=True)
-        )
-        return f"{head}; as likely by these samples: {ways}"
+        ]
+        more = f" and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
+        return f"{head}; not ruled out by these samples: {', '.join(named[:_TOLD])}{more}"
 
 
 def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Alignment:
@@ -135,6 +137,14 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
 
 
 def _samples(x: Any, graph: SharedGraph, name: str) -> Tensor:
+    columns = [str(one) for one in getattr(x, "columns", ())]
+    if columns and graph.names is not None and columns != list(graph.names):
+        raise ValueError(
+            f"align: {name} has columns {', '.join(columns[:3])}, ..., its graph nodes "
+            f"{', '.join(graph.names[:3])}, ...; pass {name}[list(graph.names)], in the order of the graph"
+        )
+    if x.is_complex() if isinstance(x, Tensor) else np.iscomplexobj(x):
+        raise ValueError(f"align: {name} must be real, got complex values; pass their magnitude")
     values = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x, dtype=float))
     values = values.double().mean(2) if values.dim() == 3 else values.double()
     if values.dim() != 2 or values.shape[1] != graph.num_nodes:

@@ -1,3 +1,4 @@
+import pandas
 import pytest
 import torch
 
@@ -209,6 +210,27 @@ def test_nodes_without_a_partner():
 def test_what_cannot_be_aligned(a, b, message):
     with pytest.raises(ValueError, match=message):
         align(a, b, torch.rand(70, a.num_nodes), torch.rand(70, b.num_nodes))
+
+
+def test_names_and_ways_are_told():
+    x = scenes(1500, 0)
+    frame = pandas.DataFrame(x.numpy(), columns=[f"pixel {i}" for i in range(42)])
+    graph = SharedGraph.from_grid(SHAPE)
+    named = SharedGraph(graph.pos, graph.edge_index, lattice=graph.lattice, names=tuple(frame.columns))
+    assert align(named, graph, frame, x).partner.tolist() == align(graph, graph, x, x).partner.tolist()
+    with pytest.raises(
+        ValueError, match=r"x_a has columns pixel 41, .* its graph nodes pixel 0.*x_a\[list\(graph.names\)\]"
+    ):
+        align(named, graph, frame[frame.columns[::-1]], x)
+    with pytest.raises(ValueError, match="x_b must be real"):
+        align(graph, graph, x, x.to(torch.complex64))
+    ring_ = SharedGraph.from_grid((30,), periodic=(True,))
+    noise = torch.randn(2000, 30, generator=generator(0))
+    with pytest.warns(UserWarning, match="hardly agree"):
+        words = align(ring_, ring_, noise[:1000], noise[1000:]).describe()
+    assert "not ruled out by these samples: " in words
+    assert words.endswith(" more")
+    assert words.count("(") == 4
 
 
 @pytest.mark.parametrize(
