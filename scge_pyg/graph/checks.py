@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
+from numbers import Real
 from operator import index
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +25,7 @@ __all__ = [
     "checked_partners",
     "checked_pos",
     "checked_sign",
+    "positive_number",
     "whole_number",
 ]
 
@@ -152,6 +156,16 @@ def checked_sign(where: str, sign: Tensor | None, live: Tensor) -> Tensor:
     if sign.shape != live.shape or not bool(((sign == -1) | (sign == 0) | (sign == 1)).all()):
         raise ValueError(f"{where}: sign must be [{live.numel()}] with entries -1, 0 and 1, got {list(sign.shape)}")
     return sign.long()
+
+
+def positive_number(where: str, name: str, value: Any) -> float:
+    """A finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{where}: {name} must be a number above 0, got {value!r} ({type(value).__name__})")
+    number = float(value)
+    if not (isfinite(number) and number > 0):
+        raise ValueError(f"{where}: {name} must be a finite number above 0, got {number}")
+    return number
 
 
 def whole_number(where: str, name: str, value: int, low: int, high: int | None = None) -> int:

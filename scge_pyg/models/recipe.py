@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.fused import FusedClassifier
 from scge_pyg.nn import WiringSchedule
 
@@ -66,7 +68,7 @@ def fit_classifier(
     Args:
         model: Maps ``[B, N, C]`` to logits.
         x: Training samples ``[S, N, C]``, or those of several modalities by name.
-        y: Their classes ``[S]``.
+        y: Their classes ``[S]``, int64, from 0.
         epochs: Passes over the samples.
         batch_size: Samples of a step.
         lr: Largest learning rate.
@@ -77,13 +79,18 @@ def fit_classifier(
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
-        ValueError: If there are fewer samples than one batch, or ``x`` and ``y`` differ in length.
+        ValueError: If there are fewer samples than one batch, ``x`` and ``y`` differ in length, ``y`` isn't int64
+            ``[S]`` of at least 0, a number is out of range, or the loss is not finite at some step.
+        TypeError: If ``x`` or ``y`` isn't a tensor.
     """
-    sizes = {len(part) for part in x.values()} if isinstance(x, Mapping) else {len(x)}
-    if sizes != {len(y)} or len(y) < batch_size:
+    epochs = whole_number("fit_classifier", "epochs", epochs, 1)
+    batch_size = whole_number("fit_classifier", "batch_size", batch_size, 1)
+    lr = positive_number("fit_classifier", "lr", lr)
+    _check_samples("fit_classifier", x, y)
+    if len(y) < batch_size:
         raise ValueError(
-            f"fit_classifier: x and y must hold the same number of samples, at least batch_size={batch_size}, "
-            f"got {', '.join(map(str, sorted(sizes)))} and {len(y)}"
+            f"fit_classifier: x must hold at least batch_size={batch_size} samples, got {len(y)}; "
+            f"pass batch_size={len(y)} or less"
         )
     if wiring is not None and isinstance(x, Mapping):
         raise ValueError("fit_classifier: wiring learns the places of one modality; give its x as a tensor")
@@ -104,7 +111,13 @@ def fit_classifier(
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                total += loss.item()
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"fit_classifier: the loss is {value} at step {schedule.last_epoch} of {steps * epochs}; "
+                        f"look for NaN or infinite values in x, or lower lr={lr:g}"
+                    )
+                total += value
                 bar.update()
     return FitResult(loss=total / steps, seconds=time.perf_counter() - start)
 
@@ -114,13 +127,45 @@ def accuracy(model: torch.nn.Module, x: Tensor | Mapping[str, Tensor], y: Tensor
     """Share of samples ``[S, N, C]``, or of several modalities by name, whose largest logit is their class.
 
     The model is in evaluation mode meanwhile.
+
+    Raises:
+        ValueError: If ``x`` and ``y`` differ in length, or ``y`` isn't int64 ``[S]`` of at least 0.
+        TypeError: If ``x`` or ``y`` isn't a tensor.
     """
+    batch_size = whole_number("accuracy", "batch_size", batch_size, 1)
+    _check_samples("accuracy", x, y)
     training = model.training
     model.eval()
     parts = torch.arange(len(y)).split(batch_size)
     hits = sum(int((model(_rows(x, part)).argmax(1) == y[part]).sum()) for part in parts)
     model.train(training)
     return hits / len(y)
+
+
+def _check_samples(where: str, x: Any, y: Any) -> None:
+    """``x`` and ``y`` are tensors of the same samples, at least one, and ``y`` holds classes."""
+    parts = {f"x[{name!r}]": part for name, part in x.items()} if isinstance(x, Mapping) else {"x": x}
+    for name, part in (parts | {"y": y}).items():
+        if not isinstance(part, Tensor):
+            raise TypeError(
+                f"{where}: {name} must be a tensor, got {type(part).__name__}; convert it with torch.as_tensor({name})"
+            )
+    if y.dim() != 1 or y.dtype != torch.int64:
+        mend = "y.long()" if y.dim() == 1 else "y.argmax(1) if it is one-hot, y.flatten().long() if it is a column"
+        raise ValueError(
+            f"{where}: y must be the class of each sample, int64 [S], got {y.dtype} {list(y.shape)}; pass {mend}"
+        )
+    sizes = {len(part) for part in parts.values()}
+    if sizes != {len(y)} or not len(y):
+        raise ValueError(
+            f"{where}: x and y must hold the same number of samples, at least one, "
+            f"got {', '.join(map(str, sorted(sizes)))} and {len(y)}"
+        )
+    if bool((y < 0).any()):
+        raise ValueError(
+            f"{where}: y must hold classes from 0, got {int(y.min())}; leave samples without a class out, or number "
+            f"the classes with torch.unique(y, return_inverse=True)[1]"
+        )
 
 
 def _loss(model: torch.nn.Module, x: Any, y: Tensor) -> Tensor:

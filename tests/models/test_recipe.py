@@ -48,8 +48,56 @@ def test_standardized_by_the_reference():
     assert torch.isfinite(inside).all()
 
 
-def test_bad_arguments(problem):
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x, y: (x, y[:-1]), ValueError, "same number of samples, at least one, got 256 and 255"),
+        (lambda x, y: (x[:31], y[:31]), ValueError, "at least batch_size=32 samples, got 31; pass batch_size=31"),
+        (lambda x, y: (x, y.float()), ValueError, r"int64 \[S\], got torch.float32 \[256\]; pass y.long\(\)"),
+        (lambda x, y: (x, y.int()), ValueError, r"got torch.int32 \[256\]; pass y.long\(\)"),
+        (lambda x, y: (x, torch.eye(2)[y]), ValueError, r"got torch.float32 \[256, 2\]; pass y.argmax\(1\)"),
+        (lambda x, y: (x, y[:, None]), ValueError, r"got torch.int64 \[256, 1\]; .* y.flatten\(\).long\(\)"),
+        (lambda x, y: (x, y - 1), ValueError, "y must hold classes from 0, got -1; leave samples"),
+        (
+            lambda x, y: (x, y.tolist()),
+            TypeError,
+            r"y must be a tensor, got list; convert it with torch.as_tensor\(y\)",
+        ),
+        (lambda x, y: (x, y.numpy()), TypeError, "y must be a tensor, got ndarray"),
+        (lambda x, y: (x.numpy(), y), TypeError, "x must be a tensor, got ndarray"),
+        (lambda x, y: ({"left": [1.0]}, y), TypeError, r"x\['left'\] must be a tensor, got list"),
+    ],
+)
+def test_bad_samples(problem, change, error, message):
+    with pytest.raises(error, match=f"fit_classifier: .*{message}"):
+        fitted(change(*problem))
+    if "batch_size" not in message:
+        with pytest.raises(error, match=f"accuracy: .*{message}"):
+            accuracy(torch.nn.Identity(), *change(*problem))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "epochs must be an integer of at least 1, got 0"),
+        ({"epochs": 2.0}, TypeError, "epochs must be an integer of at least 1, got 2.0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be an integer of at least 1, got 0"),
+        ({"batch_size": 9.5}, TypeError, "batch_size must be an integer"),
+        ({"lr": 0.0}, ValueError, "lr must be a finite number above 0, got 0.0"),
+        ({"lr": float("nan")}, ValueError, "lr must be a finite number above 0, got nan"),
+        ({"lr": "fast"}, TypeError, "lr must be a number above 0, got 'fast'"),
+    ],
+)
+def test_bad_numbers(problem, options, error, message):
+    with pytest.raises(error, match=f"fit_classifier: {message}"):
+        fit_classifier(NodeMLP(2, 2, 6, hidden=(4,)), *problem, **options)
+
+
+def test_a_loss_that_is_not_finite_is_refused(problem):
     x, y = problem
-    for bad in ((x, y[:-1]), (x[:31], y[:31])):
-        with pytest.raises(ValueError, match="same number of samples"):
-            fitted(bad)
+    with pytest.raises(ValueError, match=r"loss is nan at step 1 of 16; look for NaN .* in x, or lower lr=0.003"):
+        fitted((x * torch.nan, y), epochs=2)
+    model, calls = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2)), []
+    model.register_forward_hook(lambda *given: calls.append(1) or given[2] / (len(calls) < 3))
+    with pytest.raises(ValueError, match="at step 3 of 8"):
+        fit_classifier(model, x, y, batch_size=32, epochs=1)
