@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.sensor_cells import SensorCell
 
 __all__ = ["PlaceTraces"]
@@ -36,6 +37,9 @@ class PlaceTraces(SensorCell):
         - **features:** :math:`(B, N, 3)`
         - **memory:** :math:`(B, 6, N)`
 
+    Raises:
+        ValueError: If ``num_actions`` is less than 1.
+
     Example:
         >>> import torch
         >>> cell = PlaceTraces(3)
@@ -51,7 +55,8 @@ class PlaceTraces(SensorCell):
 
     def __init__(self, num_actions: int) -> None:
         super().__init__()
-        self.num_actions = num_actions
+        self.num_actions = whole_number("PlaceTraces", "num_actions", num_actions, 1)
+        self.num_told = self.num_actions + 1
         self.stride = torch.nn.Parameter(torch.tensor(0.2))
         self.rates = torch.nn.Parameter(torch.zeros(4))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from scge_pyg.graph.checks import whole_number
+
 __all__ = ["ActionTraces", "SensorCell"]
 
 
@@ -14,10 +16,14 @@ class SensorCell(torch.nn.Module):
     Attributes:
         num_features: Features C that a sensor shows.
         num_memories: Numbers D that it keeps.
+        num_actions: Actions A that it expects. Default: any number.
+        num_told: Numbers that it must be told at least. Default: 0.
     """
 
     num_features: int
     num_memories: int
+    num_actions: int | None = None
+    num_told: int = 0
 
     def forward(self, x: Tensor, told: Tensor, said: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Features ``[B, N, C]`` and the next memory ``[B, D, N]``.
@@ -51,6 +57,9 @@ class ActionTraces(SensorCell):
         - **features:** :math:`(B, N, 1 + K)`
         - **memory:** :math:`(B, 3 K, N)`
 
+    Raises:
+        ValueError: If a number is less than 1.
+
     Example:
         >>> import torch
         >>> cell = ActionTraces(2, order=1)
@@ -61,9 +70,12 @@ class ActionTraces(SensorCell):
         tensor([ 1., -1.])
     """
 
+    num_actions: int
+
     def __init__(self, num_actions: int, order: int = 2) -> None:
         super().__init__()
-        self.num_actions = num_actions
+        self.num_actions = self.num_told = whole_number("ActionTraces", "num_actions", num_actions, 1)
+        order = whole_number("ActionTraces", "order", order, 1)
         self.order, self.num_features, self.num_memories = order, 1 + order, 3 * order
         self.rate = torch.nn.Parameter(torch.full((order,), 1.0))
 

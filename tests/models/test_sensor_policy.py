@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
-from scge_pyg.models import ActionTraces, PlaceTraces, PolicyState, SensorPolicy
+from scge_pyg.models import ActionTraces, PlaceTraces, PolicyState, SensorCell, SensorPolicy
 
 CELLS = {"actions": lambda: ActionTraces(3), "places": lambda: PlaceTraces(3)}
 
@@ -96,10 +96,72 @@ def test_gradients_reach_every_parameter(name):
     assert without == ["gather.product.content.source.bias"]  # adds the same to all scores of a target
 
 
-def test_bad_input():
+def stepped(x=None, told=None, state=None):
+    """One step of a policy of 7 sensors and 3 agents."""
     policy = policy_of("actions")
-    with pytest.raises(ValueError, match=r"x must be \[B, 7\], one value a sensor, got \[3, 8\]"):
-        policy(torch.zeros(3, 8), torch.zeros(3, 4), policy.start(3))
+    good = torch.zeros(3, 7).double(), torch.zeros(3, 4).double(), policy.start(3)
+    return policy(*(right if given is None else given for given, right in zip((x, told, state), good, strict=True)))
+
+
+def made(sensors=7, told=4, actions=3, cell=None, **options):
+    return SensorPolicy(sensors, told, actions, ActionTraces(3) if cell is None else cell, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: made(sensors=0), ValueError, "SensorPolicy: num_sensors must be an integer of at least 1, got 0"),
+        (lambda: made(sensors=7.0), TypeError, "num_sensors must be an integer of at least 1, got 7.0"),
+        (lambda: made(told=-1), ValueError, "num_told must be an integer of at least 0, got -1"),
+        (lambda: made(actions=0), ValueError, "num_actions must be an integer of at least 1, got 0"),
+        (lambda: made(targets=0), ValueError, "targets must be an integer of at least 1, got 0"),
+        (lambda: made(channels="4"), TypeError, "channels must be an integer of at least 1, got '4'"),
+        (lambda: made(cell=torch.nn.Linear(1, 1)), TypeError, "cell must be a SensorCell, got Linear; pass ActionTra"),
+        (lambda: made(cell=ActionTraces(2)), ValueError, "ActionTraces is for 2 actions, but num_actions is 3"),
+        (lambda: made(told=2), ValueError, "ActionTraces must be told 3 numbers or more, but num_told is 2"),
+        (lambda: made(told=3, cell=PlaceTraces(3)), ValueError, "PlaceTraces must be told 4 numbers or more"),
+        (lambda: ActionTraces(0), ValueError, "ActionTraces: num_actions must be an integer of at least 1, got 0"),
+        (lambda: ActionTraces(2, order=0), ValueError, "ActionTraces: order must be an integer of at least 1, got 0"),
+        (lambda: PlaceTraces(1.5), TypeError, "PlaceTraces: num_actions must be an integer of at least 1, got 1.5"),
+        (lambda: made().start(0), ValueError, "SensorPolicy.start: batch must be an integer of at least 1, got 0"),
+        (lambda: stepped(x=[0.0] * 7), TypeError, r"x must be a tensor, floating \[B, 7\], .* got list; convert it"),
+        (lambda: stepped(x=torch.zeros(3, 8)), ValueError, r"x must be .*one value a sensor, got .*32 \[3, 8\]"),
+        (lambda: stepped(x=torch.zeros(7)), ValueError, r"x must be floating \[B, 7\], .* got torch.float32 \[7\]"),
+        (lambda: stepped(x=torch.zeros(3, 7).long()), ValueError, r"x must be floating .* got torch.int64 \[3, 7\]"),
+        (lambda: stepped(x=torch.full((3, 7), torch.nan)), ValueError, "x must not have NaN, got 21 of 21; .* put 0"),
+        (lambda: stepped(told=torch.zeros(3, 3)), ValueError, r"told must be floating \[3, 4\], .* got .*\[3, 3\]"),
+        (lambda: stepped(told=torch.zeros(2, 4)), ValueError, r"told must be floating \[3, 4\], .* got .*\[2, 4\]"),
+        (lambda: stepped(state=(0, 0)), TypeError, r"state must be a PolicyState, got tuple; begin with start\(3\)"),
+        (
+            lambda: stepped(state=made().start(2)),
+            ValueError,
+            r"state must have memory \[3, 6, 7\] and said \[3, 10\] for x \[3, 7\], got \[2, 6, 7\] and \[2, 16\]",
+        ),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_cell_of_ones_own_may_do_without_actions():
+    class Plain(SensorCell):
+        num_features, num_memories = 1, 1
+
+        def forward(self, x, told, said, memory):
+            return x.unsqueeze(2), memory
+
+    policy = SensorPolicy(5, 0, 2, Plain())
+    assert policy(torch.rand(3, 5), torch.zeros(3, 0), policy.start(3))[0].shape == (3, 2)
+
+
+def test_checks_of_values_stay_out_of_transforms_and_compilers():
+    policy = policy_of("places")
+    x, told = episode(2)
+    together = vmap(policy, (0, None, None))(x, told[0], policy.start(3))[0]
+    torch.testing.assert_close(together[1], policy(x[1], told[0], policy.start(3))[0])
+    compiled = torch.compile(policy, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x[0], told[0], policy.start(3))[0], together[0])
 
 
 def test_traces_of_a_cart_name_its_sensors():
