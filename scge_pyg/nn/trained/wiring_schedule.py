@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.nn.layer.scge_conv import SCGEConv
+from scge_pyg.nn.trained.attempts import Attempts
 from scge_pyg.nn.trained.falling import Falling
 from scge_pyg.nn.trained.hebbian import HebbianLoss
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
@@ -42,6 +43,10 @@ class WiringSchedule:
       holds it.
     * ``"weights"``, after 2T lessons: the table and the coarse levels that layers join to it are frozen
       (``requires_grad=False``), ``step`` returns at once.
+
+    A sheet that came out folded or torn, more than one in a hundred of its partners more than two spacings apart, is
+    begun anew from other random places before a step of the task is due, at most twice, and the best is kept
+    (:mod:`.attempts`). Statistics of the signals stay, so that this costs less than the first start.
 
     No number of steps is set beforehand: it follows from the error. Layers look for new candidates, and coarse levels
     are placed anew (``model.regroup()``, if the model has it), on every change of phase and every ``regroup_every``
@@ -128,16 +133,17 @@ class WiringSchedule:
         self.phase, self.count, self.seconds = _PHASES[0], 0, 0.0
         self._optimizer = torch.optim.Adam([table], lr=self.lr)
         self._generator = torch.Generator().manual_seed(seed)
-        self._falling = Falling()
+        self._falling, self._attempts = Falling(), Attempts()
 
     @property
     def rate(self) -> float:
         """Rate of the next lesson; 0 once the wiring is frozen."""
         if self.phase == "weights":
             return 0.0
+        count = self.count - self._attempts.begun
         if not self._falling.ended:
-            return self.lr * min(1.0, (self.count + 1) / _WARM)
-        return self.lr * (1 + math.cos(math.pi * (self.count - self._falling.ended) / self._falling.ended)) / 2
+            return self.lr * min(1.0, (count + 1) / _WARM)
+        return self.lr * (1 + math.cos(math.pi * (count - self._falling.ended) / self._falling.ended)) / 2
 
     def step(self, x: Tensor) -> bool:
         """One lesson on activations ``x [B, N]`` or ``[B, N, C]`` of the nodes.
@@ -161,7 +167,7 @@ class WiringSchedule:
         self._optimizer.step()
         table.grad = held
         self.count += 1
-        self._falling.watch(float(self.hebbian.error), self.count)
+        self._falling.watch(float(self.hebbian.error), self.count - self._attempts.begun)
         self._turn()
         self.seconds += time.perf_counter() - start
         return self.phase == "weights" or (self.phase == "both" and self.count % self.lessons == 0)
@@ -190,11 +196,13 @@ class WiringSchedule:
     def _turn(self) -> None:
         """The next phase, when its time has come; renew what hangs by the places."""
         before = self.phase
-        if self._falling.ended and self.count >= 2 * self._falling.ended:
+        if self._falling.ended and self.count - self._attempts.begun >= 2 * self._falling.ended:
             self.phase = "weights"
         elif self._falling.ended and self.rate <= _FINE * self.lr:
             self.phase = "both"
         if before == "places" != self.phase:
+            if self._again():
+                return
             self._lay_out()
         if self.phase != before or (self.phase == "both" and self.count % self.regroup_every == 0):
             self._renew()
@@ -213,6 +221,17 @@ class WiringSchedule:
                 UserWarning,
                 stacklevel=4,
             )
+
+    def _again(self) -> bool:
+        """Whether places had to be drawn anew."""
+        hebbian = self.hebbian
+        again = self._attempts.again(hebbian.embedding, hebbian.wiring, hebbian.coupling.length, self.count)
+        if again:
+            self.phase, self._falling = "places", Falling()
+            self._optimizer.state.clear()
+            for running in (hebbian.error, hebbian.astray):
+                running.fill_(torch.inf)
+        return again
 
     @torch.no_grad()
     def _lay_out(self) -> None:
@@ -258,6 +277,7 @@ class WiringSchedule:
             "optimizer": self._optimizer.state_dict(),
             "generator": self._generator.get_state(),
             "falling": self._falling.state(),
+            "attempts": self._attempts.state(),
             **counts,
         }
 
@@ -270,7 +290,7 @@ class WiringSchedule:
         self._generator.set_state(state["generator"].cpu())
         for name in _COUNTS:
             setattr(self, name, state[name])
-        self._falling = Falling(**state["falling"])
+        self._falling, self._attempts = Falling(**state["falling"]), Attempts(**state["attempts"])
         self._freeze()
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from scge_pyg.graph import knn
 from scge_pyg.models import NodeMLP, StridedClassifier, fit_classifier
 from scge_pyg.models.autoencoders import SCGEAutoEncoder, fit_autoencoder
 from scge_pyg.nn import WiringSchedule
+from scge_pyg.nn.trained import attempts
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +154,24 @@ def test_it_goes_on_to_the_same_bits(walk, make, pause):
     resumed = run(30, copy.deepcopy(run(pause).state_dict()))
     assert torch.equal(resumed.hebbian.embedding.weight, whole.hebbian.embedding.weight)
     assert repr(resumed) == repr(whole)
+
+
+@pytest.mark.parametrize("pause", [150, 420, 700])
+def test_with_three_starts_it_goes_on_to_the_same_bits(walk, monkeypatch, pause):
+    monkeypatch.setattr(attempts, "_FEW", -1.0)
+
+    def run(steps, state=None):
+        schedule = WiringSchedule(Scripted(), seed=3)
+        if state is not None:
+            schedule.load_state_dict(state)
+        for _ in range(steps):
+            schedule.step(walk[:2])
+        return schedule
+
+    whole, resumed = run(1400), run(1400 - pause, copy.deepcopy(run(pause).state_dict()))
+    assert whole.phase == resumed.phase == "weights"
+    assert whole._attempts.number == resumed._attempts.number == 2
+    assert torch.equal(resumed.hebbian.embedding.weight, whole.hebbian.embedding.weight)
 
 
 def test_a_finished_schedule_is_loaded_as_finished(walk):
