@@ -111,13 +111,8 @@ def fit_classifier(
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                value = loss.item()
-                if not math.isfinite(value):
-                    raise ValueError(
-                        f"fit_classifier: the loss is {value} at step {schedule.last_epoch} of {steps * epochs}; "
-                        f"look for NaN or infinite values in x, or lower lr={lr:g}"
-                    )
-                total += value
+                mend = f"look for NaN or infinite values in x, or lower lr={lr:g}"
+                total += finite_loss("fit_classifier", loss, schedule, mend)
                 bar.update()
     return FitResult(loss=total / steps, seconds=time.perf_counter() - start)
 
@@ -140,6 +135,16 @@ def accuracy(model: torch.nn.Module, x: Tensor | Mapping[str, Tensor], y: Tensor
     hits = sum(int((model(_rows(x, part)).argmax(1) == y[part]).sum()) for part in parts)
     model.train(training)
     return hits / len(y)
+
+
+def finite_loss(where: str, loss: Tensor, schedule: torch.optim.lr_scheduler.OneCycleLR, mend: str) -> float:
+    """The loss of the step that ``schedule`` has counted, which must be finite."""
+    value = loss.item()
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{where}: the loss is {value} at step {schedule.last_epoch} of {schedule.total_steps}; {mend}"
+        )
+    return value
 
 
 def _check_samples(where: str, x: Any, y: Any) -> None:

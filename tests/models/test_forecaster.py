@@ -4,7 +4,6 @@ import torch
 
 from scge_pyg import SharedGraph
 from scge_pyg.models import (
-    Forecaster,
     LinearForecaster,
     SCGEForecaster,
     SharedForecaster,
@@ -61,6 +60,11 @@ def _models(nodes=12):
     }
 
 
+def _clock(model, time):
+    """What a forecaster is told of the time: nothing without a period."""
+    return [] if model.period is None else [time]
+
+
 NAMES = ["shared", "clock", "scge", "taps", "own", "all"]
 
 
@@ -68,19 +72,14 @@ NAMES = ["shared", "clock", "scge", "taps", "own", "all"]
 def test_layouts_and_loop_over_windows(name):
     model = _models()[name]
     x, time = torch.randn(5, 12, 6), torch.tensor([0, 3, 23, 24, 47])
-    y = model(x, time)
+    y = model(x, *_clock(model, time))
     assert y.shape == (5, 12, 3)
-    torch.testing.assert_close(model(x.flatten(0, 1), time), y.flatten(0, 1))
-    torch.testing.assert_close(torch.cat([model(w, t[None]) for w, t in zip(x, time, strict=True)]), y.flatten(0, 1))
+    torch.testing.assert_close(model(x.flatten(0, 1), *_clock(model, time)), y.flatten(0, 1))
+    windows = [model(w, *_clock(model, t[None])) for w, t in zip(x, time, strict=True)]
+    torch.testing.assert_close(torch.cat(windows), y.flatten(0, 1))
     if model.period is None:
         assert_batch_equals_loop(model, x)
     assert (y - x[:, :, -1:]).abs().max() > 0.1
-
-
-@pytest.mark.parametrize("make", [Forecaster, SharedForecaster])
-def test_starts_as_persistence(make):
-    x = torch.randn(2, 5, 4)
-    torch.testing.assert_close(make(5, 4, 3)(x), x[:, :, -1:].expand(-1, -1, 3))
 
 
 def test_shared_network_equals_its_formula_node_by_node():
@@ -155,8 +154,8 @@ def test_permuting_the_nodes_permutes_the_forecasts(name):
             for key, parameter in target.items():
                 parameter.copy_(own[key])
         other.eval()
-    x, time = torch.randn(3, 12, 6), torch.arange(3)
-    torch.testing.assert_close(other(x[:, order], time), model(x, time)[:, order], atol=2e-5, rtol=1e-4)
+    x, time = torch.randn(3, 12, 6), _clock(model, torch.arange(3))
+    torch.testing.assert_close(other(x[:, order], *time), model(x, *time)[:, order], atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,7 +164,7 @@ def test_forecasts_know_nothing_of_what_comes_later(name):
     guess, came = forecasts(model, series, start=7)
     assert guess.shape == came.shape == (len(series) - 8, 12, 3)
     torch.testing.assert_close(came[5], series[11:14].T)
-    torch.testing.assert_close(guess[5], model(series[5:11].T, torch.tensor([10 + 7])))
+    torch.testing.assert_close(guess[5], model(series[5:11].T, *_clock(model, torch.tensor([10 + 7]))))
     later = series.clone()
     later[20:] += 100
     torch.testing.assert_close(forecasts(model, later, start=7)[0][: 20 - 5], guess[: 20 - 5])
@@ -245,48 +244,3 @@ def test_state_and_gradients():
     trained = _stirred(SCGEForecaster(6, 3, table, channels=8, k=4))
     trained(x).square().sum().backward()
     assert table.weight.grad is not None
-
-
-def test_representations():
-    assert str(Forecaster(5, 4, 3)) == "Forecaster(nodes=5, window=4, horizon=3)"
-    assert str(LinearForecaster(5, 4, 3, lags=2, across=True)) == (
-        "LinearForecaster(nodes=5, window=4, horizon=3, lags=2, across=True)"
-    )
-    shown = str(SCGEForecaster(6, 3, _line(), channels=8, k=4, period=24))
-    assert shown.splitlines()[1] == "  nodes=12, window=6, horizon=3, period=24"
-    assert "SCGEConv(8, 8, nodes=12, taps=1, k=4, content='gat', heads=4)" in shown
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: Forecaster(0, 4, 3), "num_nodes must be a positive integer, got 0"),
-        (lambda: Forecaster(5, 4, 3, period=0), "period must be a positive integer"),
-        (lambda: LinearForecaster(5, 4, 3, lags=6), "lags must be at most window=4, got 6"),
-        (lambda: SharedForecaster(5, 4, 3, channels=0), "channels must be"),
-        (lambda: SharedForecaster(5, 4, 3, identity=-1), "identity must be"),
-        (lambda: SharedForecaster(5, 4, 3, dropout=1.5), "dropout must be"),
-        (lambda: Forecaster(5, 4, 3)(torch.zeros(2, 5, 7)), r"x must be \[B, 5, 4\]"),
-        (
-            lambda: Forecaster(5, 4, 3)(torch.full((2, 5, 4), torch.nan)),
-            "NaN or infinite in 40 of 40 values; fill gaps",
-        ),
-        (lambda: Forecaster(5, 4, 3, period=9)(torch.zeros(2, 5, 4)), r"time must be .* \[2\], got none"),
-        (lambda: fit_forecaster(SharedForecaster(5, 4, 3), torch.zeros(30, 5)), "at least 38 steps"),
-        (lambda: fit_forecaster(SharedForecaster(5, 4, 3), torch.zeros(60, 4)), r"series must be \[T, 5\]"),
-        (lambda: fit_forecaster(Forecaster(5, 4, 3), torch.zeros(60, 5)), "no parameters"),
-        (lambda: forecasts(Forecaster(5, 4, 3), torch.full((9, 5), torch.inf)), "infinite in 45 of 45"),
-        (lambda: LinearForecaster(5, 4, 3).fit(torch.zeros(60, 5), 0.0), "ridge must be positive"),
-        (lambda: SCGEForecaster(6, 3, _line(), k=20), "k=20 neighbours"),
-        (lambda: SCGEForecaster(6, 3, _line(), heads=0), "heads must be"),
-        (lambda: SCGEForecaster(6, 3, _line(), summaries=-1), "summaries must be"),
-    ],
-)
-def test_bad_input(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-def test_series_must_be_a_tensor():
-    with pytest.raises(TypeError, match="series must be a tensor"):
-        forecasts(Forecaster(5, 4, 3), np.zeros((60, 5)))

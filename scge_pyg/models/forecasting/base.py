@@ -10,7 +10,9 @@ from torch import Tensor
 from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.layer.batching import as_batch, as_given
 
-__all__ = ["Forecaster", "checked_series", "checked_sizes"]
+__all__ = ["Forecaster", "check_dtype", "checked_series", "checked_sizes"]
+
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Forecaster(Tabled):
@@ -36,8 +38,8 @@ class Forecaster(Tabled):
         - **output:** the same layout with the H steps that follow
 
     Raises:
-        ValueError: If a size is not positive, a window is NaN or infinite somewhere or has other sizes, or a forecaster
-            with a clock gets no ``time``.
+        ValueError: If a size is not positive, a window is NaN or infinite somewhere or has other sizes or another type
+            than the parameters, or ``time`` is left out with a ``period``, given without one, or no integers ``[B]``.
 
     Example:
         >>> import torch
@@ -73,18 +75,24 @@ class Forecaster(Tabled):
         """
         name = type(self).__name__
         batch = as_batch(x, self.num_nodes, self.window, name)
+        check_dtype(name, "x", x, self)
         if not bool(torch.isfinite(batch).all()):
             raise ValueError(
                 f"{name}: x is NaN or infinite in {int((~torch.isfinite(batch)).sum())} of {batch.numel()} values; "
                 f"fill gaps first, for instance with the value before them"
             )
         phase = None
+        if self.period is None and time is not None:
+            raise ValueError(
+                f"{name}: time needs a period, which this model has not; leave it out or build with period="
+            )
         if self.period is not None:
-            if time is None or time.shape != batch.shape[:1]:
-                got = "none" if time is None else list(time.shape)
+            fits = isinstance(time, Tensor) and time.shape == batch.shape[:1] and time.dtype in _INTEGERS
+            if time is None or not fits:
+                got = f"{time.dtype} {list(time.shape)}" if isinstance(time, Tensor) else type(time).__name__
                 raise ValueError(
-                    f"{name}: with period={self.period}, time must be the number of the newest step of each window "
-                    f"[{batch.shape[0]}], got {got}"
+                    f"{name}: with period={self.period}, time must be the number of the newest step of each window, an "
+                    f"integer tensor [{batch.shape[0]}], got {'none' if time is None else got}"
                 )
             phase = (time % self.period).to(batch.dtype) / self.period
         z = (batch - self.mean) / self.scale
@@ -103,6 +111,17 @@ def harmonics(phase: Tensor, number: int) -> Tensor:
     r"""Sine and cosine of :math:`2 \pi k \cdot` phase for k up to ``number``, ``[B, 2 number]``."""
     angle = 2 * math.pi * phase.unsqueeze(1) * torch.arange(1, number + 1, device=phase.device)
     return torch.cat([angle.sin(), angle.cos()], 1)
+
+
+def check_dtype(where: str, name: str, value: Tensor, model: Forecaster) -> None:
+    """Refuse values in another type than the parameters', unless autocast converts them."""
+    wanted = model.mean.dtype
+    if value.dtype != wanted and not torch.is_autocast_enabled(value.device.type):
+        also = f", or model.to({value.dtype}) as model" if value.is_floating_point() else ""
+        raise ValueError(
+            f"{where}: {name} must be {wanted}, as the parameters of {type(model).__name__} are, got {value.dtype}; "
+            f"pass {name}.to({wanted}){also}"
+        )
 
 
 def checked_series(series: Tensor, num_nodes: int, least: int, where: str) -> Tensor:

@@ -47,6 +47,7 @@ class SCGEForecaster(SharedForecaster):
 
     Raises:
         ValueError: If a size is not positive, or the input doesn't fit (:class:`Forecaster`).
+        TypeError: If ``graph`` is something else.
 
     Example:
         >>> import torch
@@ -69,6 +70,11 @@ class SCGEForecaster(SharedForecaster):
         summaries: int = 8,
         **options: Any,
     ) -> None:
+        if not isinstance(graph, SharedGraph | NodeEmbedding):
+            raise TypeError(
+                f"SCGEForecaster: graph must be a SharedGraph or a NodeEmbedding, got {type(graph).__name__}; pass "
+                f"discover(x), or SharedGraph.from_edge_index(edge_index, num_nodes) for edges that are known"
+            )
         if isinstance(summaries, bool) or not isinstance(summaries, int) or summaries < 0:
             raise ValueError(f"SCGEForecaster: summaries must be an integer of at least 0, got {summaries!r}")
         k = 8 if k is None and isinstance(graph, NodeEmbedding) else k

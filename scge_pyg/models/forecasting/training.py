@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from scge_pyg.models.forecasting.base import Forecaster, checked_series
-from scge_pyg.models.recipe import FitResult
+from scge_pyg.graph.checks import positive_number, whole_number
+from scge_pyg.models.forecasting.base import Forecaster, check_dtype, checked_series
+from scge_pyg.models.recipe import FitResult, finite_loss
 
 __all__ = ["fit_forecaster", "forecasts"]
 
@@ -44,17 +45,27 @@ def fit_forecaster(
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
-        ValueError: If the series has other nodes, is NaN or infinite somewhere, or holds fewer windows than a batch, or
-            the model has no parameters.
+        ValueError: If the series has other nodes or another type than the parameters, is NaN or infinite somewhere, or
+            holds fewer windows than a batch, a number is out of range, the model has no parameters, or the loss is not
+            finite at some step.
+        TypeError: If the series isn't a tensor, or a number is none.
     """
+    epochs = whole_number("fit_forecaster", "epochs", epochs, 1)
+    batch_size = whole_number("fit_forecaster", "batch_size", batch_size, 1)
+    lr = positive_number("fit_forecaster", "lr", lr)
+    start = whole_number("fit_forecaster", "start", start, 0)
     window, horizon = model.window, model.horizon
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(f"fit_forecaster: {type(model).__name__} has no parameters to train")
-    checked_series(
-        series, model.num_nodes, window + horizon + batch_size - 1, f"fit_forecaster, batch_size={batch_size}"
-    )
-    model.set_scale(series)
+    checked_series(series, model.num_nodes, window + horizon, "fit_forecaster")
+    check_dtype("fit_forecaster", "series", series, model)
     cuts = series.unfold(0, window + horizon, 1)
+    if len(cuts) < batch_size:
+        raise ValueError(
+            f"fit_forecaster: series must hold at least batch_size={batch_size} windows of {window + horizon} steps, "
+            f"got {len(cuts)}; pass batch_size={len(cuts)} or less"
+        )
+    model.set_scale(series)
     steps = len(cuts) // batch_size
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
@@ -67,12 +78,13 @@ def fit_forecaster(
             order = torch.randperm(len(cuts), generator=generator)[: steps * batch_size]
             for chosen in order.to(series.device).split(batch_size):
                 x, y = cuts[chosen].split([window, horizon], 2)
-                loss = ((model(x, chosen + window - 1 + start) - y) / model.scale).square().mean()
+                time_of = None if model.period is None else chosen + window - 1 + start
+                loss = ((model(x, time_of) - y) / model.scale).square().mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                total += loss.item()
+                total += finite_loss("fit_forecaster", loss, schedule, f"lower lr={lr:g}")
                 bar.update()
     model.eval()
     return FitResult(loss=total / steps, seconds=time.perf_counter() - begin)
@@ -96,13 +108,16 @@ def forecasts(model: Forecaster, series: Tensor, *, start: int = 0, batch_size: 
         >>> guess[0].tolist(), came[0].tolist()
         ([[4.0, 4.0], [5.0, 5.0]], [[6.0, 8.0], [7.0, 9.0]])
     """
+    start = whole_number("forecasts", "start", start, 0)
+    batch_size = whole_number("forecasts", "batch_size", batch_size, 1)
     length = model.window + model.horizon
     cuts = checked_series(series, model.num_nodes, length, "forecasts").unfold(0, length, 1)
+    check_dtype("forecasts", "series", series, model)
     x, came = cuts.split([model.window, model.horizon], 2)
     time_of = torch.arange(len(x), device=series.device) + model.window - 1 + start
     training = model.training
     model.eval()
     pairs = zip(x.split(batch_size), time_of.split(batch_size), strict=True)
-    guess = torch.cat([model(part, when) for part, when in pairs])
+    guess = torch.cat([model(part, None if model.period is None else when) for part, when in pairs])
     model.train(training)
     return guess, came
