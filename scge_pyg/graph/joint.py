@@ -43,6 +43,8 @@ def joint(
         >>> data.to_homogeneous().num_nodes, data.to_homogeneous().num_edges
         (10, 24)
     """
+    if not isinstance(graphs, Mapping):
+        raise TypeError(f"joint: graphs must be a mapping from names to graphs, got {type(graphs).__name__}")
     if not graphs:
         raise ValueError("joint: graphs is empty; give the graph of each modality by name")
     for name, graph in graphs.items():

@@ -73,6 +73,14 @@ class FusedClassifier(Tabled):
         heads: int = 4,
     ) -> None:
         super().__init__()
+        for argument, given in (("in_channels", in_channels), ("graphs", graphs)):
+            if not isinstance(given, Mapping):
+                raise TypeError(
+                    f"FusedClassifier: {argument} must be a mapping by modality, {{'image': ..., 'sound': ...}}, "
+                    f"got {type(given).__name__}"
+                )
+        if strange := [name for name, graph in graphs.items() if not isinstance(graph, SharedGraph)]:
+            raise TypeError(f"FusedClassifier: graphs[{strange[0]!r}] must be a SharedGraph; use discover(x)")
         if len(graphs) < 2 or set(in_channels) != set(graphs):
             raise ValueError(
                 "FusedClassifier: graphs and in_channels must name the same two or more modalities, got "

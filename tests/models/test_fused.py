@@ -156,6 +156,17 @@ def test_a_modality_with_holes_is_refused(value):
         network()(x)
 
 
+def test_arguments_are_by_modality():
+    with pytest.raises(TypeError, match=r"in_channels must be a mapping by modality.*got int"):
+        FusedClassifier(1, 3, GRAPHS)
+    with pytest.raises(TypeError, match=r"graphs must be a mapping by modality.*got list"):
+        FusedClassifier(CHANNELS, 3, list(GRAPHS.values()))
+    with pytest.raises(TypeError, match=r"graphs\['sound'\] must be a SharedGraph"):
+        FusedClassifier(CHANNELS, 3, {**GRAPHS, "sound": torch.zeros(16, 1)})
+    with pytest.raises(TypeError, match="joint: graphs must be a mapping from names to graphs, got SharedGraph"):
+        joint(GRAPHS["image"])
+
+
 def test_errors_say_what_to_do():
     model, x = network(), samples()
     with pytest.raises(ValueError, match=r"some of the modalities \['image', 'sound'\], got \['text'\]"):
