@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.fused import FusedClassifier
 from scge_pyg.nn import WiringSchedule
 
-__all__ = ["FitResult", "accuracy", "fit_classifier", "standardized"]
+__all__ = ["FitResult", "accuracy", "fit_classifier", "one_cycle", "standardized"]
 
 
 @dataclass
@@ -94,7 +94,47 @@ def fit_classifier(
         )
     if wiring is not None and isinstance(x, Mapping):
         raise ValueError("fit_classifier: wiring learns the places of one modality; give its x as a tensor")
-    steps = len(y) // batch_size
+
+    def loss_of(chosen: Tensor) -> Tensor:
+        if wiring is not None and isinstance(x, Tensor):
+            wiring.advance(x)
+        return _loss(model, _rows(x, chosen), y[chosen])
+
+    return one_cycle(
+        "fit_classifier",
+        model,
+        len(y),
+        loss_of,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        seed=seed,
+        progress=progress,
+        mend="look for NaN or infinite values in x, or ",
+    )
+
+
+def one_cycle(
+    where: str,
+    model: torch.nn.Module,
+    count: int,
+    loss_of: Callable[[Tensor], Tensor],
+    *,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    seed: int,
+    progress: str | None,
+    mend: str = "",
+) -> FitResult:
+    """AdamW on a one-cycle learning rate, by the loss of random batches of indices; the last, smaller one is left out.
+
+    Raises:
+        ValueError: If the loss is not finite at some step.
+    """
+    steps = count // batch_size
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps * epochs)
@@ -103,16 +143,19 @@ def fit_classifier(
     with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
         for _ in range(epochs):
             total = 0.0
-            for chosen in torch.randperm(len(y), generator=generator)[: steps * batch_size].split(batch_size):
-                if wiring is not None and isinstance(x, Tensor):
-                    wiring.advance(x)
-                loss = _loss(model, _rows(x, chosen), y[chosen])
+            for chosen in torch.randperm(count, generator=generator)[: steps * batch_size].split(batch_size):
+                loss = loss_of(chosen)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-                mend = f"look for NaN or infinite values in x, or lower lr={lr:g}"
-                total += finite_loss("fit_classifier", loss, schedule, mend)
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"{where}: the loss is {value} at step {schedule.last_epoch} of {steps * epochs}; "
+                        f"{mend}lower lr={lr:g}"
+                    )
+                total += value
                 bar.update()
     return FitResult(loss=total / steps, seconds=time.perf_counter() - start)
 
@@ -135,16 +178,6 @@ def accuracy(model: torch.nn.Module, x: Tensor | Mapping[str, Tensor], y: Tensor
     hits = sum(int((model(_rows(x, part)).argmax(1) == y[part]).sum()) for part in parts)
     model.train(training)
     return hits / len(y)
-
-
-def finite_loss(where: str, loss: Tensor, schedule: torch.optim.lr_scheduler.OneCycleLR, mend: str) -> float:
-    """The loss of the step that ``schedule`` has counted, which must be finite."""
-    value = loss.item()
-    if not math.isfinite(value):
-        raise ValueError(
-            f"{where}: the loss is {value} at step {schedule.last_epoch} of {schedule.total_steps}; {mend}"
-        )
-    return value
 
 
 def _check_samples(where: str, x: Any, y: Any) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.forecasting.base import Forecaster, check_dtype, checked_series
-from scge_pyg.models.recipe import FitResult, finite_loss
+from scge_pyg.models.recipe import FitResult, one_cycle
 
 __all__ = ["fit_forecaster", "forecasts"]
 
@@ -66,28 +63,27 @@ def fit_forecaster(
             f"got {len(cuts)}; pass batch_size={len(cuts)} or less"
         )
     model.set_scale(series)
-    steps = len(cuts) // batch_size
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps * epochs)
-    model.train()
-    begin, total = time.perf_counter(), 0.0
-    with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
-        for _ in range(epochs):
-            total = 0.0
-            order = torch.randperm(len(cuts), generator=generator)[: steps * batch_size]
-            for chosen in order.to(series.device).split(batch_size):
-                x, y = cuts[chosen].split([window, horizon], 2)
-                time_of = None if model.period is None else chosen + window - 1 + start
-                loss = ((model(x, time_of) - y) / model.scale).square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += finite_loss("fit_forecaster", loss, schedule, f"lower lr={lr:g}")
-                bar.update()
+
+    def loss_of(chosen: Tensor) -> Tensor:
+        chosen = chosen.to(series.device)
+        x, y = cuts[chosen].split([window, horizon], 2)
+        time_of = None if model.period is None else chosen + window - 1 + start
+        return ((model(x, time_of) - y) / model.scale).square().mean()
+
+    result = one_cycle(
+        "fit_forecaster",
+        model,
+        len(cuts),
+        loss_of,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        seed=seed,
+        progress=progress,
+    )
     model.eval()
-    return FitResult(loss=total / steps, seconds=time.perf_counter() - begin)
+    return result
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ def test_a_twisted_sheet_stretches_the_partners_along_the_twist():
     assert stretched(place, partner, length) == pytest.approx(apart / len(pairs))
     assert apart == 2 * 10  # across the twist all but the two columns in the middle
     assert stretched(place, partner, 20 * length) == 0
+    assert stretched(1.9 * pos, partner, 0.1 * length) == 0  # near partners are not far apart within two spacings
 
 
 def test_the_best_of_three_is_kept():

@@ -174,6 +174,22 @@ def test_with_three_starts_it_goes_on_to_the_same_bits(walk, monkeypatch, pause)
     assert torch.equal(resumed.hebbian.embedding.weight, whole.hebbian.embedding.weight)
 
 
+def test_a_new_start_is_one(walk, monkeypatch):
+    """Rate, error and moments of the optimiser are those of a schedule that has just begun."""
+    monkeypatch.setattr(attempts, "_FEW", -1.0)
+    schedule, fresh = WiringSchedule(Scripted(lambda n: 1.0), seed=3), WiringSchedule(Scripted(), seed=3)
+    while not schedule._attempts.number:
+        schedule.step(walk[:2])
+    first = schedule.count
+    assert schedule.phase == "places"
+    assert schedule.rate == fresh.rate
+    assert torch.isinf(schedule.hebbian.error)
+    assert not schedule._optimizer.state
+    while schedule._attempts.number < 2:
+        schedule.step(walk[:2])
+    assert schedule.count == 2 * first  # as long as the first one
+
+
 def test_a_finished_schedule_is_loaded_as_finished(walk):
     schedule = WiringSchedule(Scripted())
     while schedule.phase != "weights":
