@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from scge_pyg.graph.checks import whole_number
 __all__ = ["ActionTraces", "SensorCell"]
 
 
-class SensorCell(torch.nn.Module):
+class SensorCell(torch.nn.Module, ABC):
     """The interface: a sensor's features and next memory from its value, what all sensors hear, and its memory.
 
     Attributes:
@@ -25,6 +27,7 @@ class SensorCell(torch.nn.Module):
     num_actions: int | None = None
     num_told: int = 0
 
+    @abstractmethod
     def forward(self, x: Tensor, told: Tensor, said: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Features ``[B, N, C]`` and the next memory ``[B, D, N]``.
 
@@ -34,7 +37,6 @@ class SensorCell(torch.nn.Module):
             said: What the policy gathered at the last step ``[B, S]``.
             memory: Of each sensor ``[B, D, N]``, zeros at first.
         """
-        raise NotImplementedError
 
 
 class ActionTraces(SensorCell):

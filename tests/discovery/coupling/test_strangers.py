@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.stats import hypergeom, kurtosis
 
-from scge_pyg.discovery.coupling.similar import beyond_noise, connected_rows
+from scge_pyg.discovery.coupling.similar import _as_if_whole, beyond_noise, connected_rows
 from scge_pyg.discovery.coupling.strangers import proof, tailedness, without_strangers
 from scge_pyg.discovery.signals.prepare import prepare
 from scge_pyg.discovery.signals.samples import read
@@ -186,3 +186,15 @@ def test_gaps_join_no_strangers():
         x[rng.random(x.shape) < 0.3] = np.nan
         rows = connected_rows(prepare(read(x, missing_value=None, seed=0)))
         assert [len(part) for part in rows[:2]] == [64, 30]
+
+
+def test_a_correlation_proves_as_much_as_the_samples_that_both_have():
+    """Fisher's deviations of a pair, from the samples it shares, are those of the correlation that stands for it."""
+    rng = np.random.default_rng(0)
+    observed = rng.random((3, 4000)) < np.array([[0.9], [0.5], [0.3]])
+    row, col, strength = np.array([0, 0, 1]), np.array([1, 2, 2]), np.array([0.1, 0.4, 0.8])
+    signals = SimpleNamespace(observed=observed, effective=1000.0)
+    shared = [(observed[i] & observed[j]).mean() for i, j in zip(row, col, strict=True)]
+    expected = np.arctanh(strength) * np.sqrt(1000.0 * np.array(shared) - 3)
+    found = np.arctanh(_as_if_whole(strength, row, col, signals)) * np.sqrt(997.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
