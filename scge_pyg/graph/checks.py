@@ -18,6 +18,7 @@ __all__ = [
     "check_edge_values",
     "check_geometry",
     "check_per_node",
+    "check_same_names",
     "checked_confidence",
     "checked_edges",
     "checked_live",
@@ -178,3 +179,19 @@ def whole_number(where: str, name: str, value: int, low: int, high: int | None =
     if number < low or (high is not None and number > high):
         raise ValueError(f"{where}: {name} must be {wanted}, got {number}")
     return number
+
+
+def check_same_names(
+    where: str, argument: str, names: Sequence[str] | None, graph: str, known: Sequence[str] | None
+) -> None:
+    """Refuse samples whose nodes have other names than those of a graph, or the same in another order."""
+    if names is None or known is None or list(names) == list(known):
+        return
+    if sorted(names) == sorted(known):
+        raise ValueError(
+            f"{where}: {argument} has its nodes in another order than {graph}; pass {argument}[list({graph}.names)]"
+        )
+    strange = sorted({*names} - {*known}) or [names[-1]]
+    raise ValueError(
+        f"{where}: {argument} has a node {strange[0]!r} that {graph} has not; discover the graph from the same nodes"
+    )

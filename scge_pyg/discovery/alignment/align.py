@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.discovery.alignment.candidates import Candidate, candidates
+from scge_pyg.graph.checks import check_same_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["Alignment", "align"]
@@ -137,12 +138,8 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
 
 
 def _samples(x: Any, graph: SharedGraph, name: str) -> Tensor:
-    columns = [str(one) for one in getattr(x, "columns", ())]
-    if columns and graph.names is not None and columns != list(graph.names):
-        raise ValueError(
-            f"align: {name} has columns {', '.join(columns[:3])}, ..., its graph nodes "
-            f"{', '.join(graph.names[:3])}, ...; pass {name}[list(graph.names)], in the order of the graph"
-        )
+    names = [str(one) for one in getattr(x, "columns", ())] or None
+    check_same_names("align", name, names, name.replace("x_", "graph_"), graph.names)
     if x.is_complex() if isinstance(x, Tensor) else np.iscomplexobj(x):
         raise ValueError(f"align: {name} must be real, got complex values; pass their magnitude")
     values = x.detach().cpu() if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x, dtype=float))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.layouts.recording import speaking_for
 from scge_pyg.discovery.signals.reading import blocks
+from scge_pyg.graph.checks import check_same_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
 __all__ = ["Blocks", "Series", "in_blocks", "most_lags", "read_series"]
@@ -74,7 +75,7 @@ def read_series(x: Any, graph: SharedGraph | None) -> Series:
             f"channels pass one at a time, x[:, :, 0]"
         )
     if graph is not None:
-        _check_names(names, graph)
+        check_same_names(_WHERE, "x", names, "graph", graph.names)
         names = names or graph.names
     values = values.squeeze(2)
     missing = values.isnan().any(0)
@@ -131,12 +132,3 @@ def in_blocks(series: Series, lags: int) -> Blocks:
 
 def _named(names: tuple[str, ...] | None, node: int) -> str:
     return f"node {node}" if names is None else f"node {names[node]!r}"
-
-
-def _check_names(names: tuple[str, ...] | None, graph: SharedGraph) -> None:
-    if names is None or graph.names is None or names == graph.names:
-        return
-    if sorted(names) == sorted(graph.names):
-        raise ValueError(f"{_WHERE}: x has its nodes in another order than graph; pass x[list(graph.names)]")
-    strange = next(name for name in names if name not in set(graph.names))
-    raise ValueError(f"{_WHERE}: x has a node {strange!r} that graph has not; discover the graph from the same nodes")

@@ -126,6 +126,12 @@ def test_what_closes_and_what_fills_space(kind):
     torch.testing.assert_close(found.axes, turn, atol=1e-3, rtol=0)
 
 
+def test_a_closed_curve_may_begin_at_any_of_its_nodes():
+    pos = SharedGraph.from_grid((40,)).pos.squeeze(1) * (2 * torch.pi / 40)
+    graph = SharedGraph(torch.stack([pos.cos(), pos.sin()], 1), torch.zeros(2, 0, dtype=torch.long), dim=1)
+    assert len({tuple(way.partner.tolist()) for way in ways_of(graph, graph)}) == 2 * 40
+
+
 def test_a_ring_is_moved_along_itself():
     skew = torch.tensor([0.9, 0.7, 0, 0.4, 0, 0, 0, 0, 0, 0, 0.2, 0], dtype=torch.float64)
     x = field(torch.arange(12.0).unsqueeze(1), skew, 0, samples=8000)
@@ -219,9 +225,11 @@ def test_names_and_ways_are_told():
     named = SharedGraph(graph.pos, graph.edge_index, lattice=graph.lattice, names=tuple(frame.columns))
     assert align(named, graph, frame, x).partner.tolist() == align(graph, graph, x, x).partner.tolist()
     with pytest.raises(
-        ValueError, match=r"x_a has columns pixel 41, .* its graph nodes pixel 0.*x_a\[list\(graph.names\)\]"
+        ValueError, match=r"x_a has its nodes in another order than graph_a; pass x_a\[list\(graph_a.names"
     ):
         align(named, graph, frame[frame.columns[::-1]], x)
+    with pytest.raises(ValueError, match="x_a has a node 'new' that graph_a has not"):
+        align(named, graph, frame.rename(columns={"pixel 3": "new"}), x)
     with pytest.raises(ValueError, match="x_b must be real"):
         align(graph, graph, x, x.to(torch.complex64))
     ring_ = SharedGraph.from_grid((30,), periodic=(True,))
