@@ -25,6 +25,9 @@ class NodeCalibration(torch.nn.Module):
     Delays may be fractions, between two steps the signal is interpolated, so that gradients reach them. The steps at
     both ends that some sensor doesn't reach are cut off.
 
+    Missing values are NaN: what is read off one, with a weight other than 0, is NaN, nothing else is, and no gradient
+    is. An infinite value is taken for a missing one here; :meth:`from_graph` refuses it, as :func:`discover` does.
+
     Cost: :math:`O(T N C)`.
 
     Args:
@@ -80,15 +83,35 @@ class NodeCalibration(torch.nn.Module):
         Args:
             graph: ``discover(x)``.
             x: Samples ``[T, N]`` or ``[T, N, C]``; NaN is missing.
+
+        Raises:
+            TypeError: If ``graph`` is no :class:`SharedGraph`.
+            ValueError: If ``x`` has another shape or infinite values, or a node that is live in the graph has no value
+                or never varies.
         """
+        if not isinstance(graph, SharedGraph):
+            raise TypeError(
+                f"NodeCalibration.from_graph: graph must be a SharedGraph, got {type(graph).__name__}; use discover(x)"
+            )
         values = np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x, dtype=float)
         if values.ndim not in (2, 3) or values.shape[1] != graph.num_nodes or not len(values):
             raise ValueError(
                 f"NodeCalibration.from_graph: x must be [T, {graph.num_nodes}] or [T, {graph.num_nodes}, C], got "
                 f"{list(values.shape)}"
             )
+        if infinite := int(np.isinf(values).sum()):
+            raise ValueError(
+                f"NodeCalibration.from_graph: x has infinite values in {infinite} of {values.size} places; if they are "
+                f"missing, make them NaN, numpy.where(numpy.isinf(x), numpy.nan, x)"
+            )
         live, part = graph.live.numpy(force=True), graph.component.numpy(force=True)
         rows = np.moveaxis(values, 1, 0).reshape(graph.num_nodes, -1)[live]
+        if not (seen := ~np.isnan(rows).all(1)).all():
+            node = int(np.flatnonzero(live)[~seen][0])
+            raise ValueError(
+                f"NodeCalibration.from_graph: node {node} is live in graph, but all of its values in x are missing; "
+                f"pass the samples that the graph was discovered from"
+            )
         gain, offset, delay = np.ones(graph.num_nodes), np.zeros(graph.num_nodes), _delays(graph)
         gain[live], offset[live] = np.nanstd(rows, axis=1), np.nanmean(rows, axis=1)
         if not (gain[live] > 0).all():
@@ -120,10 +143,14 @@ class NodeCalibration(torch.nn.Module):
         whole = delay.detach().floor().clamp(max=max(0, self.max_delay - 1))
         first = torch.arange(steps, device=x.device).unsqueeze(1) + (self.max_delay + whole).long()
         node = torch.arange(self.num_nodes, device=x.device)
-        value = x[first, node]
+        there = x.isfinite()
+        known = torch.where(there, x, 0.0)
+        value, lost = known[first, node], ~there[first, node]
         if self.max_delay:
-            value = value + (delay - whole).view(shape) * (x[first + 1, node] - value)
-        return (self.sign / self.gain).view(shape) * (value - self.offset.view(shape))
+            share = (delay - whole).view(shape)
+            value = value + share * (known[first + 1, node] - value)
+            lost = lost & (share != 1) | ~there[first + 1, node] & (share != 0)
+        return ((self.sign / self.gain).view(shape) * (value - self.offset.view(shape))).masked_fill(lost, torch.nan)
 
     def extra_repr(self) -> str:
         return f"num_nodes={self.num_nodes}, max_delay={self.max_delay}"

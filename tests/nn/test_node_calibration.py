@@ -88,6 +88,42 @@ def test_gains_and_delays_are_relative_to_the_median_of_their_part():
     torch.testing.assert_close(found.gain.detach(), torch.tensor([0.5, 1, 2, 0.5, 1, 2]), rtol=1e-4, atol=0)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("channels", [(), (2,)])
+def test_what_is_missing_is_missing_where_it_is_read_and_nowhere_else(value, channels):
+    """Against a loop over the samples that are there; what is read with the weight 0 is not read."""
+    found = NodeCalibration(5, max_delay=2).double()
+    delay = torch.tensor([0.0, 0.25, -1.0, 2.0, -1.5], dtype=torch.float64)  # 2 is read with the share 1
+    x = torch.randn(12, 5, *channels, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    x[[0, 5, 5, 6, 8, 11, 4, 7], [0, 0, 1, 2, 3, 3, 4, 4]] = value
+    with torch.no_grad():
+        found.delay.copy_(delay)
+        found.log_gain.copy_(torch.linspace(-1, 1, 5))
+    y = found(x)
+    for step, node in torch.cartesian_prod(torch.arange(8), torch.arange(5)).tolist():
+        at = step + 2 + float(delay[node])
+        low = int(np.floor(at))
+        terms = [(low, 1 - (at - low)), (low + 1, at - low)]
+        read = [(weight, x[time, node]) for time, weight in terms if weight]
+        expected = sum(weight * one for weight, one in read) / found.gain[node]
+        expected = torch.where(expected.isfinite(), expected, torch.nan)
+        torch.testing.assert_close(y[step, node], expected, equal_nan=True)
+    assert 0 < int(y.isnan().sum()) < y.numel() / 3
+    y[~y.isnan()].square().mean().backward()
+    assert all(one.grad.isfinite().all() for one in found.parameters())
+    assert found.delay.grad[1] != 0
+
+
+def test_missing_values_are_left_out_of_gains_and_offsets():
+    x = torch.randn(300, 3, generator=torch.Generator().manual_seed(3)) * torch.tensor([1.0, 2, 5]) + 3
+    holes = torch.rand(300, 3, generator=torch.Generator().manual_seed(4)) < 0.2
+    graph = SharedGraph.from_grid((3,))
+    found = NodeCalibration.from_graph(graph, x.masked_fill(holes, torch.nan))
+    deviation = [float(x[~holes[:, i], i].std(correction=0)) for i in range(3)]
+    torch.testing.assert_close(found.gain.detach(), torch.tensor(deviation) / np.median(deviation))
+    torch.testing.assert_close(found.offset.detach(), torch.stack([x[~holes[:, i], i].mean() for i in range(3)]))
+
+
 def test_a_delay_beyond_the_largest_stays_there():
     found = NodeCalibration(2, max_delay=1)
     x = torch.arange(9.0).unsqueeze(1).expand(9, 2)
@@ -123,3 +159,9 @@ def test_what_cannot_be_built():
         NodeCalibration.from_graph(graph, torch.rand(5, 4))
     with pytest.raises(ValueError, match="node 1 is live in graph, but constant in x"):
         NodeCalibration.from_graph(graph, torch.tensor([[1.0, 2, 3], [2, 2, 5]]))
+    with pytest.raises(ValueError, match="node 2 is live in graph, but all of its values in x are missing; pass"):
+        NodeCalibration.from_graph(graph, torch.tensor([[1.0, 2, torch.nan], [2, 3, torch.nan]]))
+    with pytest.raises(ValueError, match="x has infinite values in 1 of 6 places; if they are missing, make them NaN"):
+        NodeCalibration.from_graph(graph, torch.tensor([[1.0, 2, 3], [2, torch.inf, 5]]))
+    with pytest.raises(TypeError, match="graph must be a SharedGraph, got Tensor; use discover"):
+        NodeCalibration.from_graph(torch.eye(3), torch.rand(5, 3))
