@@ -1,6 +1,8 @@
 """Which part may import which, and what works without the extras."""
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +23,12 @@ ALLOWED = {
     "models": {"graph", "discovery", "nn"},
     "plot": {"graph", "metrics", "analysis"},
     "testing": {"graph", "nn"},
+    "importing": set(),
     "train": set(),
     "cli": set(),
 }
 EVERYTHING = set(ALLOWED)
+ALLOWED = {part: parts | {"importing"} for part, parts in ALLOWED.items()}
 ALLOWED["train"] = ALLOWED["cli"] = EVERYTHING
 EXTRAS = (
     *("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap"),
@@ -99,6 +103,41 @@ def test_every_module_names_what_it_offers(path):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             defined |= {getattr(target, "id", None) for target in targets}
     assert set(listed[0]) <= defined
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if "lazily(__name__)" in path.read_text()], ids=str)
+def test_lazy_packages_give_what_they_list(path):
+    hidden = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.If) and node.orelse]
+    assert ["lazily" in ast.unparse(node.orelse[0]) for node in hidden] == [True]  # or type checkers believe any name
+    package = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
+    assert package.__all__
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert not inspect.ismodule(value)
+        assert getattr(value, "__name__", name) == name
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing_of_the_kind'"):
+        package.nothing_of_the_kind  # noqa: B018
+
+
+def test_a_public_name_wins_over_its_module():
+    code = "import scge_pyg.discovery.discover; from scge_pyg.discovery import discover; print(discover.__name__)"
+    assert fresh(code) == "discover"
+    assert fresh("import scge_pyg; print(scge_pyg.nn.fixed.__name__)") == "scge_pyg.nn.fixed"
+
+
+def test_nothing_heavy_is_imported_before_a_name_is_used():
+    code = (
+        "import sys, scge_pyg, scge_pyg.graph, scge_pyg.nn; print(sorted({'torch', 'numpy', 'scipy'} & {*sys.modules}))"
+    )
+    assert fresh(code) == "[]"
+
+
+def fresh(code):
+    """What a fresh interpreter prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.strip()
 
 
 def run_without_extras(code):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.datasets.raw_node_dataset import RawNodeDataset
-from scge_pyg.transforms.extras import import_extra
+from scge_pyg.importing import import_extra
 
 __all__ = ["CIFAR10Nodes"]
 

@@ -8,7 +8,7 @@ import torch
 from torch_geometric.data import Data
 
 from scge_pyg.datasets.node_dataset import NodeDataset
-from scge_pyg.transforms.extras import import_extra
+from scge_pyg.importing import import_extra
 
 __all__ = ["DigitsNodes"]
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from scge_pyg.datasets.node_dataset import NodeDataset
+from scge_pyg.importing import import_extra
 from scge_pyg.transforms import ImageToNodes
-from scge_pyg.transforms.extras import import_extra
 
 __all__ = ["PhotoPatches"]
 

@@ -1,23 +1,14 @@
-"""Which library an object comes from, without importing it, and the import of what is needed."""
+"""Which library an object comes from, without importing it."""
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["import_extra", "is_of", "suffix"]
+__all__ = ["is_of", "suffix"]
 
 _TEXTS = (".csv", ".tsv", ".txt", ".mtx")  # that may be under gzip
-
-
-def import_extra(module: str, extra: str, purpose: str) -> Any:
-    """Import a package that isn't a core dependency, or say which extra brings it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs the extra '{extra}': pip install 'scge-pyg[{extra}]'") from error
 
 
 def is_of(source: Any, package: str, *names: str) -> bool:

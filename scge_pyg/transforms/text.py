@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.transforms import BaseTransform
 
-from scge_pyg.transforms.extras import import_extra
+from scge_pyg.importing import import_extra
 from scge_pyg.transforms.pieces import checked_count
 
 __all__ = ["TextToNodes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scge_pyg.io.libraries import import_extra
+from scge_pyg.importing import import_extra
 
 __all__ = ["turns_by_transport"]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from scge_pyg.importing import import_extra
 from scge_pyg.io.layouts.layout import Layout
-from scge_pyg.io.libraries import import_extra, is_of, suffix
+from scge_pyg.io.libraries import is_of, suffix
 from scge_pyg.io.signals import Signals
 
 __all__ = ["NAME", "SUFFIXES", "matches", "read"]

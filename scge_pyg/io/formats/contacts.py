@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from scge_pyg.io.libraries import import_extra, suffix
+from scge_pyg.importing import import_extra
+from scge_pyg.io.libraries import suffix
 from scge_pyg.io.signals import Signals
 
 __all__ = ["NAME", "SUFFIXES", "matches", "read"]

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from scge_pyg.importing import import_extra
 from scge_pyg.io.edf_header import channels_of_one_rate
 from scge_pyg.io.layouts.layout import Layout
-from scge_pyg.io.libraries import import_extra, is_of, suffix
+from scge_pyg.io.libraries import is_of, suffix
 from scge_pyg.io.signals import Signals, listed
 
 __all__ = ["NAME", "SUFFIXES", "matches", "read"]

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scge_pyg.importing import import_extra
 from scge_pyg.io.fields import filled, flattened
-from scge_pyg.io.libraries import import_extra, suffix
+from scge_pyg.io.libraries import suffix
 from scge_pyg.io.signals import Signals
 
 __all__ = ["NAME", "SUFFIXES", "matches", "read"]
