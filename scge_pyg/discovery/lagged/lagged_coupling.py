@@ -37,6 +37,7 @@ class LaggedCoupling:
         lag: Steps after which the source tells most ``[E]`` int64.
         coefficient: Of the source's past, 1 to ``lags`` steps ago, in the units of ``x`` ``[E, lags]``.
         ridge: On the standardised signals.
+        names: Names of the nodes, those of ``x`` or of the graph; None where neither has some.
     """
 
     edge_index: Tensor
@@ -47,6 +48,7 @@ class LaggedCoupling:
     lag: Tensor
     coefficient: Tensor
     ridge: float
+    names: tuple[str, ...] | None = None
 
     def directed(self) -> tuple[Tensor, Tensor]:
         """Edges from leader to follower ``[2, E']`` and their weights ``[E']``; what can't be told is left out."""
@@ -85,7 +87,9 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
 
     What isn't joined isn't looked at, and isn't taken off either: a source that reaches one end of an edge earlier than
     the other, and is no neighbour of the later end, looks like a lead. That samples are in time order can't be seen
-    from them and is up to the caller: shuffled ones have no directed edges.
+    from them and is up to the caller: shuffled ones have no directed edges. An index of times or rising numbers, of
+    pandas or xarray, is believed: rows out of order are refused, and no past reaches over a step of more than 1.5
+    median ones.
 
     Cost: :math:`O(T \sum_i D_i^2 + B \sum_i D_i^3)` for B blocks, :math:`D_i` = L (1 + neighbours); no N x N matrix.
     Without a graph :math:`O(N^2 T)` for each of 16 lags.
@@ -104,7 +108,8 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
     Raises:
         TypeError: If ``x`` is nothing of the kind or ``graph`` is no SharedGraph.
         ValueError: If ``x`` has other nodes or names than the graph, several channels, missing or infinite values, a
-            constant node that is live in the graph, fewer than 80 steps a lag, or more than 2,048 nodes and no graph.
+            constant node that is live in the graph, fewer than 80 steps a lag, an index that is out of order, or more
+            than 2,048 nodes and no graph.
 
     Example:
         >>> import torch
@@ -130,7 +135,7 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
         lags = whole_number("lagged_coupling", "lags", lags, 1)
     series = read_series(x, graph)
     if graph is None:
-        pairs, longest = lagged_partners(series.score)
+        pairs, longest = lagged_partners(series.score, series.recording)
     else:
         pairs, longest = graph.edge_index.cpu(), int(graph.lag.abs().max()) if graph.lag.numel() else 0
     nodes = len(series.deviation)
@@ -158,6 +163,7 @@ def lagged_coupling(x: Any, graph: SharedGraph | None = None, *, lags: int | Non
         lag=1 + coefficient.abs().argmax(1).to(device),
         coefficient=(coefficient * (deviation[1] / deviation[0])[:, None]).float().to(device),
         ridge=ridge,
+        names=series.names,
     )
 
 

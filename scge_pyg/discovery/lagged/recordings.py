@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.lagged.times import after_gaps
 from scge_pyg.discovery.layouts.recording import speaking_for
 from scge_pyg.discovery.signals.reading import blocks
 from scge_pyg.graph.checks import check_same_names
@@ -25,12 +28,14 @@ class Series(NamedTuple):
     Attributes:
         score: ``[T, N]`` float32 of mean 0 and variance 1 over time, 0 where constant; recordings one after the other.
         deviation: Standard deviation of each node as it came, ``[N]``.
-        recording: Number of the recording of each step, ``[T]`` ascending.
+        recording: Number of the recording of each step, or of the piece of one between gaps, ``[T]`` ascending.
+        names: Names of the nodes, of ``x`` or of the graph.
     """
 
     score: Tensor
     deviation: Tensor
     recording: Tensor
+    names: tuple[str, ...] | None
 
 
 class Blocks(NamedTuple):
@@ -55,17 +60,15 @@ class Blocks(NamedTuple):
 
 
 def read_series(x: Any, graph: SharedGraph | None) -> Series:
-    """Read ``x`` as :func:`discover` does, each batch as a recording by itself.
+    """Read ``x`` as :func:`discover` does, each batch as a recording by itself, cut where its index has gaps.
 
     Raises:
         TypeError: If ``x`` is nothing of the kind.
-        ValueError: If it has several channels, other nodes or names than the graph, missing values, or a constant node
-            that is live in the graph.
+        ValueError: If its index is out of order, it has several channels, other nodes or names than the graph, missing
+            values, or a constant node that is live in the graph.
     """
     with speaking_for(_WHERE):
-        batches = list(blocks(x))
-    values = torch.cat([batch.values for batch in batches])
-    names = batches[0].names
+        values, recording, names = _in_pieces(x)
     steps, nodes, channels = values.shape
     if channels != 1 or (graph is not None and nodes != graph.num_nodes):
         wanted = "N" if graph is None else graph.num_nodes
@@ -96,8 +99,37 @@ def read_series(x: Any, graph: SharedGraph | None) -> Series:
             node = int(constant.nonzero()[0])
             raise ValueError(f"{_WHERE}: {_named(names, node)} is live in graph, but constant in x")
     score /= deviation.clamp_min(torch.finfo(torch.float64).tiny)
-    length = torch.tensor([len(batch.values) for batch in batches])
-    return Series(score.float(), deviation, torch.arange(len(length)).repeat_interleave(length))
+    return Series(score.float(), deviation, recording, names)
+
+
+def _in_pieces(x: Any) -> tuple[Tensor, Tensor, tuple[str, ...] | None]:
+    """Values ``[T, N, C]``, the number of the piece that each step belongs to ``[T]``, and names of the nodes.
+
+    A piece is a batch of ``x``, or what lies between two gaps of its index.
+    """
+    gaps: list[np.ndarray | None] = []  # of each batch
+
+    def noticed(items: Iterable[Any]) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            first = item[0] if isinstance(item, list | tuple) and item else item
+            gaps.append(after_gaps(first, f"batch {number} of x"))
+            yield item
+
+    several = isinstance(x, list | tuple | Iterator)
+    if not several:
+        gaps.append(after_gaps(x, "x"))
+    values, batch, names = [], [], None
+    for number, block in enumerate(blocks(noticed(x) if several else x)):
+        values.append(block.values)
+        batch.append(len(gaps) - 1 if several or gaps[0] is not None else number)
+        names = names or block.names
+    length = torch.tensor([len(block) for block in values])
+    own = torch.tensor(batch).repeat_interleave(length)
+    gap = own.diff(prepend=own[:1]) > 0
+    for number, found in enumerate(gaps):
+        if found is not None:
+            gap[own == number] |= torch.from_numpy(found)
+    return torch.cat(values), gap.cumsum(0), names
 
 
 def most_lags(series: Series) -> int:
@@ -123,9 +155,11 @@ def in_blocks(series: Series, lags: int) -> Blocks:
     found = Blocks(series.score, block, new.cumsum(0), count)
     used = torch.bincount(block[found.steps(lags, reverse=False)], minlength=count)
     if int(used.min()) < _BLOCK:
+        pieces = int(series.recording[-1]) + 1
         raise ValueError(
-            f"{_WHERE}: the {int(series.recording[-1]) + 1} recordings of x are too short for {lags} lags: each of "
-            f"{count} blocks needs {_BLOCK} steps with a whole past; pass longer ones or fewer lags"
+            f"{_WHERE}: the {pieces} recordings of x, or pieces between gaps of its index, are too short for {lags} "
+            f"lags: each of {count} blocks needs {_BLOCK} steps with a whole past; pass longer ones, fewer lags, or "
+            f"x.reset_index(drop=True) where rows follow one another in spite of their index"
         )
     return found
 

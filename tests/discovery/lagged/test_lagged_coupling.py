@@ -4,12 +4,15 @@ import numpy as np
 import pandas
 import pytest
 import torch
+import xarray
 from scipy.stats import t as student
 from torch_geometric.nn import GCNConv
 
 from scge_pyg import SharedGraph, discover
 from scge_pyg.discovery import lagged_coupling
 from scge_pyg.discovery.lagged import regression
+from scge_pyg.discovery.lagged.candidates import lagged_partners
+from scge_pyg.discovery.lagged.times import after_gaps
 
 
 def chain(nodes, steps, seed, delay=2, own=0.5, follow=0.5, noise=0.5):
@@ -74,6 +77,77 @@ def test_weights_are_those_of_a_loop_over_edges_and_blocks(groups, monkeypatch):
     net = net - net[:, turned]
     statistic = net.mean(0) / (net.std(0, ddof=1) / math.sqrt(len(net)))
     np.testing.assert_allclose(found.p_value, 2 * student.sf(abs(statistic), len(net) - 1), rtol=1e-3, atol=1e-7)
+
+
+def rows(steps, index, seed=0):
+    return pandas.DataFrame(chain(4, steps, seed), index=index, columns=list("abcd"))
+
+
+def same(one, other):
+    return all(
+        torch.equal(getattr(one, key), getattr(other, key))
+        for key in ("edge_index", "edge_weight", "error", "leads", "p_value", "coefficient")
+    )
+
+
+@pytest.mark.parametrize("kind", ["times", "with a zone", "milliseconds", "numbers", "xarray", "in a list"])
+def test_gaps_of_an_index_cut_a_recording(kind):
+    """Against the pieces by themselves, and the loop over what has a whole past."""
+    tick = np.r_[0:110, 115:290, 291:420]
+    index = {
+        "times": pandas.Timestamp("2026-03-28") + pandas.to_timedelta(tick * 5, unit="min"),
+        "with a zone": pandas.DatetimeIndex(
+            np.datetime64("2026-03-28", "ns") + tick * np.timedelta64(5, "m"), tz="UTC"
+        ),
+        "milliseconds": pandas.to_timedelta(tick, unit="ms"),
+        "numbers": 0.25 * tick,
+    }.get(kind, tick)
+    x = rows(len(tick), index)
+    pieces = [x.iloc[:110].to_numpy(), x.iloc[110:285].to_numpy(), x.iloc[285:].to_numpy()]
+    taken = x
+    if kind == "xarray":
+        taken = xarray.DataArray(x.to_numpy(), {"time": index, "node": list("abcd")}, ("time", "node"))
+    if kind == "in a list":
+        taken = (one for one in (pieces[0], x.iloc[110:]))
+    found = lagged_coupling(taken, line(4), lags=3)
+    assert found.names == tuple("abcd")
+    expected = by_loops(pieces, line(4), 3, found.ridge, reverse=False)
+    np.testing.assert_allclose(found.edge_weight, expected.mean(0).clip(0), atol=1e-6)
+    assert same(found, lagged_coupling(pieces, line(4), lags=3))
+    assert not same(found, lagged_coupling(x.to_numpy(), line(4), lags=3))
+
+
+def test_steps_that_only_look_uneven_are_no_gaps():
+    x = chain(4, 400, 0)
+    whole = lagged_coupling(x, line(4))
+    days = pandas.bdate_range("2024-01-01", periods=400)
+    months = pandas.date_range("1990-01-01", periods=400, freq="MS")
+    jitter = np.arange(400) + np.random.default_rng(0).uniform(-0.2, 0.2, 400)
+    twice, words = np.r_[0:200, 0:200], [f"row {number % 7}" for number in range(400)]
+    for index in (days, months, months.to_period(), jitter, twice, words, np.arange(400)):
+        assert same(whole, lagged_coupling(pandas.DataFrame(x, index=index), line(4)))
+    hours = pandas.date_range("2024-01-01", periods=400, freq="bh")
+    nights = np.r_[False, np.diff(hours.day) != 0]
+    assert (after_gaps(pandas.DataFrame(x, index=hours), "x") == nights).all()
+
+
+def test_no_lag_reaches_over_a_gap_in_search_of_partners():
+    """The first three steps of a recording repeat, in another node, the last three of the one before."""
+    recordings = np.random.default_rng(0).standard_normal((200, 10, 3))
+    recordings[1:, :3, 1] = recordings[:-1, -3:, 0]
+    score = torch.from_numpy(np.concatenate(recordings)).float()
+    score = (score - score.mean(0)) / score.std(0)
+    apart = torch.arange(200).repeat_interleave(10)
+    assert [0, 1] in lagged_partners(score, torch.zeros(2000, dtype=torch.long))[0].T.tolist()
+    assert [0, 1] not in lagged_partners(score, apart)[0].T.tolist()
+
+
+def test_results_name_their_nodes():
+    x = chain(3, 400, 0)
+    assert lagged_coupling(x, line(3)).names is None
+    assert lagged_coupling(x, named()).names == ("a", "b", "c")
+    assert lagged_coupling(frame(["u", "v", "w"]), line(3)).names == ("u", "v", "w")
+    assert lagged_coupling([x, frame(["u", "v", "w"])]).names == ("u", "v", "w")
 
 
 def test_coefficients_and_gains_are_those_of_the_process():
@@ -249,9 +323,36 @@ def constant():
     return x
 
 
+def at(index):
+    return frame(["a", "b", "c"]).set_axis(index)
+
+
+def hours(**moved):
+    index = pandas.date_range("2026-11-30", periods=400, freq="h").to_series().reset_index(drop=True)
+    for place, hour in moved.items():
+        index[int(place[1:])] = index[0] + pandas.Timedelta(hours=hour) if hour is not None else pandas.NaT
+    return pandas.DatetimeIndex(index)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
+        (
+            bad(x=at(hours(_7=3))),
+            ValueError,
+            r"^lagged_coupling: rows of x must be in time order, .* 2026-11-30 03:00:00 in row 7 after 2026-11-30 06.*"
+            r"x.sort_index\(\).*x.reset_index\(drop=True\) if rows follow",
+        ),
+        (bad(x=at(hours(_7=6))), ValueError, "in row 7 after .*let no time come twice"),
+        (bad(x=at(hours(_9=None))), ValueError, "lacks the time of row 9; fill it in"),
+        (bad(x=at(np.arange(400)[::-1])), ValueError, "has 398 in row 1 after 399; sort it"),
+        (bad(x=[frame(list("abc")), at(hours(_7=3))]), ValueError, "rows of batch 1 of x must be in time order"),
+        (
+            bad(x=xarray.DataArray(np.eye(9, 3), {"time": np.arange(9)[::-1]}, ("time", "node"))),
+            ValueError,
+            r"sort it, x.sortby\('time'\), .*x.drop_vars\('time'\)",
+        ),
+        (bad(x=at(10 * np.arange(400) // 7)), ValueError, "too short for 4 lags"),
         (bad(graph=torch.zeros(2, 4)), TypeError, "graph must be a SharedGraph or None, got Tensor; pass discover"),
         (bad(x=[1.0, 2.0]), TypeError, "^lagged_coupling: "),
         (bad(x=np.zeros((400, 4))), ValueError, r"x must be \[T, 3\].*got \[400, 4\]"),
@@ -266,7 +367,11 @@ def constant():
         (bad(x=constant()), ValueError, "node 2 is live in graph, but constant in x"),
         (bad(x=frame(["a", "c", "b"]), graph=named()), ValueError, "in another order than graph; pass x"),
         (bad(x=frame(["a", "b", "d"]), graph=named()), ValueError, "a node 'd' that graph has not"),
-        (bad(x=recordings()), ValueError, "the 80 recordings of x are too short for 4 lags"),
+        (
+            bad(x=recordings()),
+            ValueError,
+            "the 80 recordings of x, or pieces .* too short for 4 lags.*fewer lags, or x.reset_index",
+        ),
         (bad(x=np.zeros((1, 2049)), graph=None), ValueError, "without a graph, x must have 2 to 2048 nodes, got 2049"),
         (bad(lags=0), ValueError, "lags must be an integer of at least 1, got 0"),
         (bad(lags=2.5), TypeError, "lags must be an integer of at least 1, got 2.5"),
