@@ -91,7 +91,41 @@ def test_dead_nodes_bring_no_nan():
         ({"graphs": {}}, ValueError, "graphs is empty"),
         ({"graphs": {"a": torch.eye(3)}}, TypeError, r"graphs\['a'\] must be a SharedGraph, got Tensor"),
         ({"x": {"image": torch.zeros(12, 1)}}, ValueError, r"name the modalities of graphs.*got \['image'\]"),
-        ({"x": {"image": torch.zeros(11, 1), "sound": torch.zeros(5)}}, ValueError, r"x must be \[12, C\]"),
+        (
+            {"x": {"image": torch.zeros(11, 1), "sound": torch.zeros(5)}},
+            ValueError,
+            r"x\['image'\] must be \[12, C\] or \[12\].*got \[11, 1\]",
+        ),
+        ({"graphs": {1: GRAPHS["image"]}}, TypeError, r"names in graphs must be strings, got 1 \(int\)"),
+        ({"x": sample(0)["image"]}, TypeError, "x must be a mapping from the names of graphs.* got Tensor"),
+        ({"x": list(sample(0).values())}, TypeError, "x must be a mapping .* got list"),
+        ({"x": {"image": torch.zeros(12), 1: torch.zeros(5)}}, ValueError, r"got \['1', 'image'\]; give NaN"),
+        ({"x": {**sample(0), "image": None}}, TypeError, r"x\['image'\] must be a tensor \[12, C\].*got NoneType"),
+        ({"x": {**sample(0), "image": [1, 2]}}, TypeError, r"x\['image'\].*got list; convert it with torch.as_tensor"),
+        ({"x": {**sample(0), "sound": torch.zeros(3, 5, 2)}}, ValueError, r"x\['sound'\].*got \[3, 5, 2\]; of a batch"),
+        ({"across": ACROSS["image", "sound"]}, TypeError, "across must be a mapping from two names.* got tuple; pass"),
+        ({"across": ACROSS["image", "sound"][0]}, TypeError, "across must be a mapping .* got Tensor"),
+        ({"across": {"image": ACROSS["image", "sound"]}}, ValueError, "must name two modalities.*got 'image'"),
+        ({"across": {("image", "near", "sound"): 0}}, ValueError, r"must name two modalities.*'near'"),
+        (
+            {"across": {("image", "sound"): None}},
+            TypeError,
+            r"across\['image', 'sound'\] must be two tensors.*NoneType",
+        ),
+        ({"across": {("image", "sound"): (torch.zeros(2, 1).long(),)}}, TypeError, r"two tensors.*got \['Tensor'\]"),
+        ({"across": {("image", "sound"): (torch.zeros(2, 1).long(), None)}}, TypeError, r"'NoneType'\]; convert"),
+        ({"across": {("image", "sound"): ([[0], [0]], [1.0])}}, TypeError, r"got \['list', 'list'\]"),
+        (
+            {"across": {("image", "sound"): (torch.zeros(2, 1), torch.ones(1))}},
+            TypeError,
+            "integers, got torch.float32",
+        ),
+        (
+            {"across": {("image", "sound"): (torch.zeros(2, 1).long(), torch.full((1,), torch.nan))}},
+            ValueError,
+            "has 1 weights that are not finite",
+        ),
+        ({"across": {("image", "sound"): (torch.full((2, 1), -1), torch.ones(1))}}, ValueError, "leaves the node sets"),
         ({"across": {("image", "text"): ACROSS["image", "sound"]}}, ValueError, "must name two modalities"),
         ({"across": {("image", "image"): ACROSS["image", "sound"]}}, ValueError, "must name two modalities"),
         ({"across": {("sound", "image"): ACROSS["image", "sound"]}}, ValueError, "leaves the node sets.* 5 and 12"),
@@ -108,5 +142,5 @@ def test_dead_nodes_bring_no_nan():
     ],
 )
 def test_bad_input_names_what_is_wrong(options, error, match):
-    with pytest.raises(error, match=match):
+    with pytest.raises(error, match=f"^joint: .*{match}"):
         joint(**{"graphs": GRAPHS, **options})
