@@ -11,7 +11,9 @@ from torch.nn.functional import cross_entropy
 from torch_geometric.nn.module_dict import ModuleDict
 
 from scge_pyg.graph import SharedGraph
+from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.classifiers import SCGEClassifier
+from scge_pyg.models.fused_input import check_classes, check_finite, check_modalities, checked_channels
 from scge_pyg.nn.fixed.tables import Tabled
 from scge_pyg.nn.layer.batching import as_batch
 
@@ -49,7 +51,9 @@ class FusedClassifier(Tabled):
         - **output:** logits :math:`(B, \text{classes})`
 
     Raises:
-        ValueError: If names disagree, there are fewer than two modalities, or ``heads`` doesn't divide the channels.
+        TypeError: If ``in_channels``, ``graphs`` or ``x`` is no mapping, or holds something else than said above.
+        ValueError: If names disagree, there are fewer than two modalities, a number is out of range, ``heads`` doesn't
+            divide the channels, or a modality that is there has NaN or infinite values.
 
     Example:
         >>> import torch
@@ -73,21 +77,15 @@ class FusedClassifier(Tabled):
         heads: int = 4,
     ) -> None:
         super().__init__()
-        for argument, given in (("in_channels", in_channels), ("graphs", graphs)):
-            if not isinstance(given, Mapping):
-                raise TypeError(
-                    f"FusedClassifier: {argument} must be a mapping by modality, {{'image': ..., 'sound': ...}}, "
-                    f"got {type(given).__name__}"
-                )
-        if strange := [name for name, graph in graphs.items() if not isinstance(graph, SharedGraph)]:
-            raise TypeError(f"FusedClassifier: graphs[{strange[0]!r}] must be a SharedGraph; use discover(x)")
-        if len(graphs) < 2 or set(in_channels) != set(graphs):
-            raise ValueError(
-                "FusedClassifier: graphs and in_channels must name the same two or more modalities, got "
-                f"{sorted(graphs)} and {sorted(in_channels)}"
-            )
-        width = channels[-1]
-        if heads < 1 or width % heads:
+        check_modalities(in_channels, graphs)
+        in_channels = {
+            name: whole_number("FusedClassifier", f"in_channels[{name!r}]", size, 1)
+            for name, size in in_channels.items()
+        }
+        self.num_classes = whole_number("FusedClassifier", "num_classes", num_classes, 1)
+        channels = checked_channels(channels)
+        width, heads = channels[-1], whole_number("FusedClassifier", "heads", heads, 1)
+        if width % heads:
             raise ValueError(f"FusedClassifier: heads must divide the last of channels, {width}, got {heads}")
         self.names, self.heads = tuple(graphs), heads
         self.towers = ModuleDict(
@@ -111,8 +109,14 @@ class FusedClassifier(Tabled):
         return self._logits(parts + self._heard(parts, there)[0], there).sum(1)
 
     def loss(self, x: Mapping[str, Tensor], y: Tensor) -> Tensor:
-        """Cross entropy of all modalities together, and of each alone over the samples that have it, added up."""
+        """Cross entropy of all modalities together, and of each alone over the samples that have it, added up.
+
+        Args:
+            x: As for :meth:`forward`.
+            y: Classes ``[B]`` int64.
+        """
         parts, there = self._parts(x)
+        check_classes(y, len(there), self.num_classes)
         total = cross_entropy(self._logits(parts + self._heard(parts, there)[0], there).sum(1), y)
         for alone, own in zip(self._logits(parts, there).unbind(1), there.unbind(1), strict=True):
             if bool(own.any()):
@@ -126,6 +130,7 @@ class FusedClassifier(Tabled):
         The weight of an edge is the mean attention over heads, samples and both directions; kept is what is among the
         ``k`` strongest of either end.
         """
+        k = whole_number("FusedClassifier.across", "k", k, 1)
         alpha = self._heard(*self._parts(x))[1].mean((0, 1))
         strength = (alpha + alpha.T) / 2
         blocks = [self.modality == number for number in range(len(self.names))]
@@ -141,9 +146,15 @@ class FusedClassifier(Tabled):
 
     def _parts(self, x: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Features of all coarse nodes ``[B, M, D]``, zero where there are none, and what a sample has ``[B, K]``."""
-        if not isinstance(x, Mapping) or not x or not set(x) <= set(self.names):
-            came = sorted(x) if isinstance(x, Mapping) else type(x).__name__
-            raise ValueError(f"FusedClassifier: x must hold some of the modalities {sorted(self.names)}, got {came}")
+        if not isinstance(x, Mapping):
+            raise TypeError(
+                f"FusedClassifier: x must be a mapping from some of the modalities {sorted(self.names)} to tensors, "
+                f"got {type(x).__name__}"
+            )
+        if not x or not set(x) <= set(self.names):
+            raise ValueError(
+                f"FusedClassifier: x must hold some of the modalities {sorted(self.names)}, got {sorted(map(str, x))}"
+            )
         given = {
             name: as_batch(part, self.towers[name].num_nodes, self.towers[name].in_channels, f"FusedClassifier: {name}")
             for name, part in x.items()
@@ -158,7 +169,7 @@ class FusedClassifier(Tabled):
             own = torch.zeros(len(first), dtype=torch.bool, device=first.device)
             if name in given:
                 own = ~given[name].isnan().flatten(1).all(1)
-                _check_finite(given[name], own, name)
+                check_finite(given[name], own, name)
                 if bool(own.all()):
                     features = self.towers[name].body(given[name])
                 elif bool(own.any()):
@@ -192,14 +203,3 @@ class FusedClassifier(Tabled):
             for name, part in zip(self.names, parts.split(self.sizes, 1), strict=True)
         ]
         return torch.stack(said, 1) * there.unsqueeze(2)
-
-
-def _check_finite(x: Tensor, there: Tensor, name: str) -> None:
-    broken = ~x.isfinite().flatten(1).all(1) & there
-    if bool(broken.any()):
-        sample = int(broken.nonzero()[0])
-        nodes = int((~x[sample].isfinite()).any(-1).sum())
-        raise ValueError(
-            f"FusedClassifier: {name} of sample {sample} has NaN or infinite values at {nodes} of {x.shape[1]} nodes; "
-            f"fill them, or make the whole modality NaN where a sample lacks it"
-        )

@@ -167,11 +167,80 @@ def test_arguments_are_by_modality():
         joint(GRAPHS["image"])
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "match"),
+    [
+        ({"in_channels": None}, TypeError, "in_channels must be a mapping by modality.*got NoneType"),
+        ({"in_channels": {"image": 0, "sound": 1}}, ValueError, r"in_channels\['image'\] must be .* at least 1, got 0"),
+        ({"in_channels": {"image": "2", "sound": 1}}, TypeError, r"in_channels\['image'\] must be an integer.*'2'"),
+        ({"in_channels": {"image": 2, 3: 1}}, ValueError, r"got \['image', 'sound'\] and \['3', 'image'\]"),
+        ({"in_channels": {1: 2, 2: 1}, "graphs": {1: GRAPHS["image"], 2: GRAPHS["sound"]}}, TypeError, "got 1 .int."),
+        (
+            {"in_channels": {"": 2, "b": 1}, "graphs": {"": GRAPHS["image"], "b": GRAPHS["sound"]}},
+            ValueError,
+            "'' can't name a modality.*rename it",
+        ),
+        (
+            {"in_channels": {"training": 2, "b": 1}, "graphs": {"training": GRAPHS["image"], "b": GRAPHS["sound"]}},
+            ValueError,
+            "'training' can't name a modality",
+        ),
+        ({"graphs": {**GRAPHS, "sound": None}}, TypeError, r"graphs\['sound'\] must be a SharedGraph, got NoneType"),
+        ({"num_classes": 0}, ValueError, "num_classes must be an integer of at least 1, got 0"),
+        ({"num_classes": "3"}, TypeError, "num_classes must be an integer"),
+        ({"channels": ()}, TypeError, r"channels must be a sequence of one integer a level.*got \(\)"),
+        ({"channels": 8}, TypeError, "channels must be a sequence .*got 8"),
+        ({"channels": "ab"}, TypeError, "channels must be a sequence .*got 'ab'"),
+        ({"channels": (4, -8)}, ValueError, "channels must be an integer of at least 1, got -8"),
+        ({"heads": 0}, ValueError, "heads must be an integer of at least 1, got 0"),
+        ({"heads": 2.0}, TypeError, "heads must be an integer of at least 1, got 2.0"),
+    ],
+)
+def test_bad_constructors(changes, error, match):
+    arguments = {"in_channels": CHANNELS, "num_classes": 3, "graphs": GRAPHS, "channels": (4, 8), "heads": 2, **changes}
+    with pytest.raises(error, match=f"^FusedClassifier: .*{match}"):
+        FusedClassifier(**arguments)
+
+
+MODEL, HEARD = network().eval(), samples()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: MODEL(None), TypeError, "x must be a mapping from some of .* got NoneType"),
+        (lambda: MODEL({}), ValueError, r"x must hold some of the modalities .* got \[\]"),
+        (lambda: MODEL({**HEARD, 1: 2}), ValueError, r"got \['1', 'image', 'sound'\]"),
+        (
+            lambda: MODEL({**HEARD, "image": None}),
+            TypeError,
+            "image: x must be a tensor of node features, got NoneType",
+        ),
+        (lambda: MODEL({**HEARD, "image": HEARD["image"][:, :63]}), ValueError, r"image: x must be \[B, 64, 2\]"),
+        (
+            lambda: MODEL({**HEARD, "image": HEARD["image"][None]}),
+            ValueError,
+            r"image: x must be .*got \[1, 5, 64, 2\]",
+        ),
+        (lambda: MODEL.loss(HEARD, None), TypeError, r"loss: y must be an int64 tensor of classes \[5\], got NoneType"),
+        (lambda: MODEL.loss(HEARD, torch.zeros(5)), TypeError, "loss: y must be an int64 tensor.*got torch.float32"),
+        (lambda: MODEL.loss(HEARD, torch.zeros(4).long()), ValueError, r"loss: y must be \[5\].*got \[4\]"),
+        (lambda: MODEL.loss(HEARD, torch.zeros(5, 1).long()), ValueError, r"loss: y must be \[5\].*got \[5, 1\]"),
+        (lambda: MODEL.loss(HEARD, torch.arange(5)), ValueError, r"loss: y must lie in 0\.\.2, got 0 to 4"),
+        (lambda: MODEL.across(HEARD, k=0), ValueError, "across: k must be an integer of at least 1, got 0"),
+        (lambda: MODEL.across(HEARD, k="a"), TypeError, "across: k must be an integer of at least 1, got 'a'"),
+    ],
+)
+def test_bad_samples(call, error, match):
+    with pytest.raises(error, match=rf"^FusedClassifier[.:].*{match}"):
+        call()
+
+
 def test_errors_say_what_to_do():
     model, x = network(), samples()
     with pytest.raises(ValueError, match=r"some of the modalities \['image', 'sound'\], got \['text'\]"):
         model({"text": x["image"]})
-    with pytest.raises(ValueError, match="got Tensor"):
+    with pytest.raises(TypeError, match=r"x must be a mapping from some of the modalities .* got Tensor"):
         model(x["image"])
     with pytest.raises(ValueError, match=r"image: x must be \[B, 64, 2\]"):
         model({"image": x["sound"]})
