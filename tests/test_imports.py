@@ -39,7 +39,7 @@ EXTRAS = (
 def part_of(path):
     """The part a module belongs to; None for the package's own ``__init__``."""
     first = path.relative_to(ROOT / "scge_pyg").parts[0]
-    return None if first == "__init__.py" else first.removesuffix(".py")
+    return None if first in ("__init__.py", "__main__.py") else first.removesuffix(".py")
 
 
 def own_imports(tree):

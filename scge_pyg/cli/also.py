@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.graph import SharedGraph
 
-__all__ = ["ALSO", "add_options", "write_also"]
-
-ALSO = ("adjacency.csv", "adjacency.npy", "adjacency.npz", "electrodes.tsv")
+__all__ = ["write_also"]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--also`` and ``--scale``."""
-    parser.add_argument(
-        "--also",
-        action="append",
-        choices=ALSO,
-        default=[],
-        metavar="FILE",
-        help=f"write this as well: {', '.join(ALSO[:-1])} or {ALSO[-1]} (may be repeated)",
-    )
-    parser.add_argument("--scale", type=float, metavar="MM", help="millimetres between neighbours in electrodes.tsv")
-
-
-def write_also(folder: Path, graph: SharedGraph, args: argparse.Namespace) -> None:
+def write_also(folder: Path, graph: SharedGraph, args: Namespace) -> None:
     """Write what was asked for beside the graph.
 
     Raises:

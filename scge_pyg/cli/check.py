@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.errors import UsageError, need
+from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings
 from scge_pyg.cli.measurements import Measurements
@@ -19,61 +19,14 @@ from scge_pyg.discovery import check_layout
 from scge_pyg.discovery.layouts.layout_check import LayoutCheck
 from scge_pyg.io import read_layout
 
-__all__ = ["add_parser", "run"]
+__all__ = ["run"]
 
 _MOST_ROWS = 64
 _FOR_FIELDS = "raw", "channels", "rate"
-_EXAMPLES = """\
-examples:
-  scge check recording.npy --layout probe.json             contacts are wired as the probe says
-  scge check recording.dat --raw int16 --channels 64 --layout probe.prb
-  scge check eeg.csv --layout cap.locs -o layout.png      channels are matched by name
-  scge check readings.csv --layout places.csv --json      places.csv: name, x, y or name, x, y, z
-
-It says in words what is swapped, turned, shifted, mirrored, doubled, inverted or dead, then shows each channel: gain
-of predicting it from the others at its claimed place and at the best other one, in nats a sample, and p-value.
-
-exit status: 0 the layout fits, 1 a channel is suspect, 2 bad arguments or input
-"""
 
 
-def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add ``check`` to the subcommands."""
-    parser = commands.add_parser(
-        "check",
-        parents=[common],
-        help="is my channel map right?",
-        description="Say from a recording whether its channels are where a layout claims, and where they are if not.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("input", type=Path, metavar="DATA", help="samples, in any format that scge discover reads")
-    parser.add_argument(
-        "--layout",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="claimed places: .csv, .tsv, .json (probeinterface), .prb, .locs, .elc or .sfp",
-    )
-    parser.add_argument("-o", "--output", type=Path, metavar="PICTURE", help="picture to write, with arrows (.png ...)")
-    parser.add_argument("--overwrite", action="store_true", help="replace PICTURE")
-    parser.add_argument("--key", help="name of one of several arrays")
-    parser.add_argument("--raw", metavar="TYPE", help="bare numbers of this type, such as int16, channel fastest")
-    parser.add_argument("--channels", type=int, metavar="N", help="number of channels of --raw")
-    parser.add_argument("--rate", type=float, metavar="HZ", help="samples a second of --raw or .h5")
-    parser.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether a .csv begins with names")
-    parser.add_argument("--columns", metavar="A,B,C", help="channels, by name or number from 0; ranges such as 3-10")
-    parser.add_argument("--drop", metavar="A,B", help="columns to leave out")
-    parser.add_argument("--time-column", metavar="A", help="column of times, which is no channel")
-    parser.add_argument("--missing-value", type=float, metavar="V", help="the number that stands for a missing value")
-    parser.add_argument("--replicates", type=int, default=199, help="recordings drawn for p-values (default: 199)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Read, check, say; 1 if a channel is suspect."""
-    _check_picture(args.output, args.overwrite)
     messages: list[str] = []
     pick = Pick(args.columns, args.drop, args.time_column)
     with collected_warnings(messages, shown=args.verbosity >= 0):
@@ -98,18 +51,6 @@ def run(args: argparse.Namespace) -> int:
     elif args.verbosity >= 0:
         print(f"{check.describe()}\n\n{_table(check)}")
     return 0 if check.ok else 1
-
-
-def _check_picture(path: Path | None, overwrite: bool) -> None:
-    if path is None:
-        return
-    need("matplotlib", extra="plot", purpose="-o")
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"-o names a picture, .png, .pdf or .svg; got {path}")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; choose another name with -o or add --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} can't be written: {path.absolute().parent} is no folder")
 
 
 def _places(data: Measurements, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:

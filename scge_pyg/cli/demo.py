@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
+from argparse import Namespace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,42 +19,10 @@ from scge_pyg.cli.report import describe, score
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
 
-__all__ = ["add_parser", "run"]
-
-_EXAMPLES = """\
-examples:
-  scge demo                    everything, under a minute on two cores
-  scge demo --quick -o quick   smaller patches and one seed, under half a minute
-  scge demo --json -q          numbers only
-
-The pixels of photo patches, of handwritten digits at random places of a canvas, and of the same digits always in the
-same place, are shuffled by one unknown permutation. `discover` finds their geometry from the training samples alone.
-Then five classifiers are trained, each at the rate that suits it best: logistic regression, an MLP and a CNN that get
-the shuffled pixels, an SCGE network that gets the shuffled pixels and the discovered graph, and a CNN that is told the
-true grid. The last task is one where geometry isn't needed: in 64 pixels that are always the same, a dense network sees
-all there is.
-"""
+__all__ = ["run"]
 
 
-def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add ``demo`` to the subcommands."""
-    parser = commands.add_parser(
-        "demo",
-        parents=[common],
-        help="shuffled images, their geometry, and networks trained on it",
-        description="The main job on real images: find the geometry of shuffled pixels and train a network on it.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", default=Path("demo"), help="folder to write (default: demo)"
-    )
-    parser.add_argument("--quick", action="store_true", help="smaller patches, one seed")
-    parser.add_argument("--seed", type=int, default=0, help="seed of patches and permutations (default: 0)")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> None:
+def run(args: Namespace) -> None:
     """Discover, train, draw, and print the table."""
     need("sklearn.datasets", "PIL.Image", extra="demo", purpose="scge demo")
     need("matplotlib", extra="plot", purpose="scge demo")
@@ -96,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
         print(_told(summary, args.output))
 
 
-def _found(task: Task, args: argparse.Namespace) -> tuple[SharedGraph, float]:
+def _found(task: Task, args: Namespace) -> tuple[SharedGraph, float]:
     start = time.perf_counter()
     graph = discover(task.x_train, progress=wants_progress(args.verbosity))
     return graph, time.perf_counter() - start

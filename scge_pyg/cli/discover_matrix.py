@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import time
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ _FOR_SAMPLES = (
 )
 
 
-def run_matrix(args: argparse.Namespace) -> None:
+def run_matrix(args: Namespace) -> None:
     """Read the matrix, discover, write."""
     kind = "affinity" if args.affinity is not None else "counts"
     path: Path = getattr(args, kind)
@@ -81,12 +81,10 @@ def run_matrix(args: argparse.Namespace) -> None:
         print(_told(summary, args.output))
 
 
-def _check_options(args: argparse.Namespace, kind: str) -> None:
+def _check_options(args: Namespace, kind: str) -> None:
     given = [name for name in _FOR_SAMPLES if getattr(args, name) not in (None, False)]
     if given:
         raise UsageError(f"--{given[0].replace('_', '-')} is for samples; it has no meaning with --{kind}")
-    if args.balance and kind != "affinity":
-        raise UsageError("--balance belongs to --affinity")
 
 
 def _read(path: Path, kind: str, key: str | None) -> Signals:

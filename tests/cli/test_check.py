@@ -121,7 +121,7 @@ def test_channels_without_a_place_are_named(run, data, layout):
     ("arguments", "message"),
     [
         (["--layout", "missing.csv"], "missing.csv"),
-        (["--layout", "layout.xyz"], "unknown suffix"),
+        (["--layout", "{other}"], "unknown suffix"),
         (["--layout", "{layout}", "--replicates", "5"], "replicates must be an integer of at least 99"),
         (["--layout", "{layout}", "-o", "picture.gif"], "-o names a picture"),
         (["--layout", "{layout}", "-o", "nowhere/picture.png"], "is no folder"),
@@ -129,7 +129,9 @@ def test_channels_without_a_place_are_named(run, data, layout):
     ],
 )
 def test_bad_input_exits_with_2_and_one_line(run, data, layout, arguments, message):
-    code, out, err = run(data(), *(argument.format(layout=layout) for argument in arguments))
+    other = layout.with_suffix(".xyz")
+    other.touch()
+    code, out, err = run(data(), *(argument.format(layout=layout, other=other) for argument in arguments))
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1

@@ -67,7 +67,11 @@ def test_sparse_counts_get_names_from_a_file(tmp_path, run):
 def test_names_that_do_not_fit_are_one_line(tmp_path, run):
     np.save(tmp_path / "a.npy", COUNTS)
     (tmp_path / "names.txt").write_text("a\nb\n")
-    for names, message in (("names.txt", "names must be 40, one a node, got 2"), ("none.txt", "no readable text file")):
+    for names, message in (
+        ("names.txt", "names must be 40, one a node, got 2"),
+        (".", "no readable text file"),
+        ("none.txt", "does not exist"),
+    ):
         code, _, err = run("--counts", tmp_path / "a.npy", "--names", tmp_path / names)
         assert (code, err.count("\n")) == (2, 1)
         assert message in err

@@ -545,7 +545,7 @@ def test_no_pictures_without_the_extra(tmp_path, run, seen, monkeypatch):
 
 def test_as_a_process(tmp_path):
     np.save(tmp_path / "x.npy", smooth_images(300, 6).numpy())
-    command = [sys.executable, "-m", "scge_pyg.cli", "discover", str(tmp_path / "x.npy"), "--image", "--no-plot"]
+    command = [sys.executable, "-m", "scge_pyg", "discover", str(tmp_path / "x.npy"), "--image", "--no-plot"]
     done = subprocess.run(
         [*command, "-o", str(tmp_path / "out"), "--json"], capture_output=True, text=True, check=False
     )

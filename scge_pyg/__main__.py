@@ -1,4 +1,4 @@
-"""``python -m scge_pyg.cli`` is ``scge``."""
+"""``python -m scge_pyg`` is ``scge``."""
 
 import sys
 

@@ -1,0 +1,88 @@
+"""The parser of the command: quick to answer, typed, and helpful about what it doesn't know."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from scge_pyg.cli import main
+from scge_pyg.cli.arguments import check, demo, discover
+from scge_pyg.cli.command import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_command_has_arguments_and_work(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, purpose in COMMANDS.items():
+        assert f"{name} " in text
+        assert purpose in text
+        assert main([name, "--help"]) == 0
+        assert f"usage: scge {name}" in capsys.readouterr().out
+    assert main([]) == 2
+    assert "usage: scge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "discover --help", "discover missing.csv -o out", "check a.npy --layout b.csv"]
+)
+def test_what_needs_no_data_imports_nothing_heavy(words):
+    code = (
+        "import sys; from scge_pyg.cli import main; main(sys.argv[1:]); "
+        "print({'torch', 'torch_geometric', 'scipy', 'numba'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, *words.split()]
+    assert subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["discovr"], "there is no command 'discovr'; did you mean discover?"),
+        (["discover", "x.npy", "-o", "out", "--ouput", "y"], "did you mean --output?"),
+        (["discover", "x.npy", "-o", "out", "--dim", "two"], "Got value: two"),
+        (["discover", "x.npy", "-o", "out", "--also", "adjacency.cvs"], "did you mean adjacency.csv?"),
+        (["discover", "x.npy", "-o", "out", "--wind", "3"], "did you mean --window?"),
+        (["discover", "--config", "none.yaml", "-o", "out"], "none.yaml"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_with_2(words, message, capsys):
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("scge: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_options_come_from_a_file_and_the_command_line_wins(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.normal(size=(400, 12)).cumsum(1))
+    options = {"input": str(tmp_path / "x.npy"), "seed": 7, "also": ["adjacency.csv"], "no_plot": True, "json": True}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(options))
+    assert main(["discover", "--config", str(tmp_path / "a.yaml"), "-o", str(tmp_path / "out"), "--seed", "8"]) == 0
+    summary = yaml.safe_load(capsys.readouterr().out)
+    assert (summary["seed"], "adjacency.csv" in summary["files"]) == (8, True)
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump({**options, "sede": 7}))
+    assert main(["discover", "--config", str(tmp_path / "b.yaml"), "-o", str(tmp_path / "other")]) == 2
+    assert "Option 'sede' is not accepted; did you mean seed?" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_text_stays_text(tmp_path):
+    args = discover.parser().parse_args(["010", "-o", "1e3", "--key", "007", "--columns", "1,2", "--drop", "null"])
+    assert (args.input, args.output, args.key, args.columns, args.drop) == ("010", "1e3", "007", "1,2", "null")
+    (tmp_path / "a.yaml").write_text("input: '010'\noutput: '1e3'\nkey: '007'\n")
+    args = discover.parser().parse_args(["--config", str(tmp_path / "a.yaml")])
+    assert (args.input, args.output, args.key) == ("010", "1e3", "007")
+
+
+@pytest.mark.parametrize("module", [discover, check, demo])
+def test_every_option_has_a_type_and_a_help(module):
+    for action in module.parser()._actions:
+        assert action.help
+        takes_text = action.nargs != 0 and action.dest not in ("help", "config", "print_config", "header")
+        assert not takes_text or action.type is not None or hasattr(action, "_typehint"), action.dest
