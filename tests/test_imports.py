@@ -165,7 +165,7 @@ import torch
 import scge_pyg
 
 for module in pkgutil.walk_packages(scge_pyg.__path__, "scge_pyg.", onerror=lambda name: None):
-    if not module.name.startswith("scge_pyg.plot") and not module.name.endswith("__main__"):
+    if not module.name.startswith(("scge_pyg.plot", "scge_pyg.train")) and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 
 from torch_geometric.data import Data
@@ -212,6 +212,7 @@ def test_the_core_works_without_extras():
             "approx",
         ),
         ("import scge_pyg.plot", "plot"),
+        ("import scge_pyg.train", "train"),
         (
             "import pathlib, tempfile; from scge_pyg.io import read; "
             "path = pathlib.Path(tempfile.mkdtemp()) / 'a.vhdr'; path.touch(); read(path)",

@@ -1,0 +1,29 @@
+"""Shared by the tests of training: a quiet trainer, and what Lightning 2.6 warns of torch 2.13."""
+
+import pytest
+from lightning.pytorch import Trainer
+
+
+def pytest_collection_modifyitems(items):
+    known = (
+        "ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning",
+        "ignore:.*does not have many workers",
+        "ignore:Checkpoint directory",
+    )
+    for item in items:
+        if "tests/train" in str(item.path):
+            for text in known:
+                item.add_marker(pytest.mark.filterwarnings(text))
+
+
+@pytest.fixture
+def quiet_trainer():
+    """Maker of trainers on one CPU that write nothing."""
+
+    def make(epochs=2, **options):
+        silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        return Trainer(
+            max_epochs=epochs, accelerator="cpu", enable_model_summary=False, num_sanity_val_steps=0, **silent | options
+        )
+
+    return make
