@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings
 from scge_pyg.cli.measurements import Measurements
+from scge_pyg.cli.output import written_file
 from scge_pyg.discovery import check_layout
 from scge_pyg.discovery.layouts.layout_check import LayoutCheck
 from scge_pyg.io import read_layout
@@ -144,9 +144,5 @@ def _draw(path: Path, check: LayoutCheck, places: np.ndarray) -> None:
 
     title = check.describe().splitlines()[0]
     figure = plot_layout(places, check.best_place, check.suspicion, labels=check.names, title=title)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
+    with written_file(path) as partial:
         figure.savefig(partial, dpi=150)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

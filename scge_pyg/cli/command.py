@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "discover": "find the geometry of measurements",
     "check": "is my channel map right?",
+    "show": "what a graph file holds, and its picture",
     "demo": "shuffled images, their geometry, and networks trained on it",
 }
 """What each command is for; arguments in ``cli/arguments/NAME.py``, the work in ``cli/NAME.py``."""

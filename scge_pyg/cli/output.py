@@ -1,4 +1,4 @@
-"""An output folder that appears whole or not at all."""
+"""An output folder or file that appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scge_pyg.cli.errors import UsageError
 
-__all__ = ["check_target", "written_whole"]
+__all__ = ["check_target", "written_file", "written_whole"]
 
 
 def check_target(target: Path, *, overwrite: bool, ours: Collection[str]) -> None:
@@ -50,6 +50,17 @@ def written_whole(target: Path) -> Iterator[Path]:
         for folder in missing:
             folder.rmdir()
         raise
+
+
+@contextmanager
+def written_file(target: Path) -> Iterator[Path]:
+    """A temporary name beside ``target``, with its suffix, that takes its place when the block ends."""
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    try:
+        yield partial
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _open_to_others(folder: Path) -> None:

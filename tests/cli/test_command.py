@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
+from scge_pyg import SharedGraph
 from scge_pyg.cli import main
-from scge_pyg.cli.arguments import check, demo, discover
+from scge_pyg.cli.arguments import check, demo, discover, show
 from scge_pyg.cli.command import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -80,9 +82,30 @@ def test_text_stays_text(tmp_path):
     assert (args.input, args.output, args.key) == ("010", "1e3", "007")
 
 
-@pytest.mark.parametrize("module", [discover, check, demo])
+@pytest.mark.parametrize("module", [discover, check, demo, show])
 def test_every_option_has_a_type_and_a_help(module):
     for action in module.parser()._actions:
         assert action.help
         takes_text = action.nargs != 0 and action.dest not in ("help", "config", "print_config", "header")
         assert not takes_text or action.type is not None or hasattr(action, "_typehint"), action.dest
+
+
+def test_show_says_what_the_file_holds(tmp_path, capsys):
+    grid, chain = torch.tensor([[0, 1, 2, 4], [1, 2, 3, 5]]), 7
+    SharedGraph.from_edge_index(grid, chain).save(tmp_path / "g.safetensors")
+    assert main(["show", str(tmp_path / "g.safetensors")]) == 0
+    out = capsys.readouterr().out
+    assert "7 nodes (7 live), 4 edges, 2 parts, 1 alone" in out
+    assert "part 0: 4 nodes" in out
+    assert "part 1: 2 nodes" in out
+    picture = tmp_path / "map.svg"
+    assert main(["show", str(tmp_path / "g.safetensors"), "-o", str(picture), "--json"]) == 0
+    summary = yaml.safe_load(capsys.readouterr().out)
+    assert [part["nodes"] for part in summary["parts"]] == [4, 2]
+    assert picture.read_text().startswith("<?xml")
+    assert main(["show", str(tmp_path / "g.safetensors"), "-o", str(picture)]) == 2
+    assert "exists" in capsys.readouterr().err
+    (tmp_path / "half.safetensors").write_bytes((tmp_path / "g.safetensors").read_bytes()[:-3])
+    assert main(["show", str(tmp_path / "half.safetensors")]) == 2
+    assert "not a readable safetensors file" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.safetensors", "half.safetensors", "map.svg"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import BooleanOptionalAction, Namespace
 
-from scge_pyg.cli.arguments.parser import Parser, as_paths
-from scge_pyg.cli.errors import UsageError, need
+from scge_pyg.cli.arguments.parser import Parser, as_paths, check_picture
+from scge_pyg.cli.errors import UsageError
 
 __all__ = ["check", "parser"]
 
@@ -63,13 +63,4 @@ def check(args: Namespace) -> None:
     if args.input is None:
         raise UsageError("check: DATA is needed; see scge check --help")
     as_paths(args, "input", "layout", "output")
-    path = args.output
-    if path is None:
-        return
-    need("matplotlib", extra="plot", purpose="-o")
-    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"-o names a picture, .png, .pdf or .svg; got {path}")
-    if path.exists() and not args.overwrite:
-        raise UsageError(f"{path} exists; choose another name with -o or add --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} can't be written: {path.absolute().parent} is no folder")
+    check_picture(args.output, overwrite=args.overwrite)

@@ -8,9 +8,9 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.cli.errors import UsageError, need
 
-__all__ = ["Parser", "as_paths"]
+__all__ = ["Parser", "as_paths", "check_picture"]
 
 
 class _Formatter(DefaultHelpFormatter):
@@ -70,3 +70,16 @@ def as_paths(args: Namespace, *names: str) -> None:
         setattr(args, name, Path(text))
         if name != "output" and "::" not in text and not Path(text).exists():
             raise UsageError(f"{text} does not exist")
+
+
+def check_picture(path: Path | None, *, overwrite: bool) -> None:
+    """Refuse a picture that can't be written."""
+    if path is None:
+        return
+    need("matplotlib", extra="plot", purpose="-o")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"-o names a picture, .png, .pdf or .svg; got {path}")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; choose another name with -o or add --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path} can't be written: {path.absolute().parent} is no folder")
