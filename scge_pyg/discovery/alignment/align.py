@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.discovery.alignment.candidates import Candidate, candidates
+from scge_pyg.discovery.alignment.closed_curves import tie
 from scge_pyg.graph.checks import check_same_names
 from scge_pyg.graph.shared_graph import SharedGraph
 
@@ -61,9 +62,10 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
 
     A geometry is known up to its symmetries. What tells these apart are statistics of each node and of neighbours that
     no gain and no offset changes: skewness, kurtosis, and the correlation along each edge. Candidates are all
-    symmetries of the grid, both directions of a chain, turns of a ring or a plane map, and for maps of three and more
-    columns (a sphere, a volume) those turns that optimal transport proposes (:mod:`.transport`; extra ``align``, at
-    most 4,096 nodes). Taken is the one with the highest mean correlation between the statistics of a and those of b.
+    symmetries of the grid, both directions of a chain, turns of a ring (and of a chain whose ends the recordings tie,
+    which is then bent to one) or a plane map, and for maps of three and more columns (a sphere, a volume) those turns
+    that optimal transport proposes (:mod:`.transport`; extra ``align``, at most 4,096 nodes). Taken is the one with the
+    highest mean correlation between the statistics of a and those of b.
     Samples are cut into 16 blocks on each side: what the best one does not beat by three standard errors of a jackknife
     over the blocks is listed as open, as left and right of photographs often are.
 
@@ -82,7 +84,8 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
             fewer than 64 or not finite.
 
     Warns:
-        UserWarning: If no way agrees with the recordings beyond chance.
+        UserWarning: If no way agrees with the recordings beyond chance, or the two ends of a chain that is no lattice
+            go together in them, as where a gap in a ring was taken for its ends.
 
     Example:
         >>> import torch
@@ -96,7 +99,11 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
         if not isinstance(graph, SharedGraph):
             raise TypeError(f"align: {name} must be a SharedGraph, got {type(graph).__name__}; use discover(x)")
     samples_a, samples_b = _samples(x_a, graph_a, "x_a"), _samples(x_b, graph_b, "x_b")
-    ways = candidates(graph_a, graph_b, *(_shapes(_blocks(x)).mean(0) for x in (samples_a, samples_b)))
+    blocks_a, blocks_b = _blocks(samples_a), _blocks(samples_b)
+    gaps = _gap(graph_a, blocks_a), _gap(graph_b, blocks_b)
+    shape_a, shape_b = (_shapes(one).mean(0) for one in (blocks_a, blocks_b))
+    ways = candidates(graph_a, graph_b, shape_a, shape_b, gaps)
+    _warn_of_gaps(graph_a, graph_b, gaps)
     edges = graph_a.edge_index[:, graph_a.edge_index[0] < graph_a.edge_index[1]].cpu()
     pairs, of_way = _mapped(edges, ways, graph_b.num_nodes)
     a, b = _statistics(samples_a, edges), _statistics(samples_b, pairs)
@@ -134,6 +141,30 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
         tuple(ways[way].axes for way in others),
         tuple(ways[way].partner for way in others),
         tuple(float(mean[way]) for way in others),
+    )
+
+
+def _gap(graph: SharedGraph, blocks: Tensor) -> float | None:
+    """How far the ends of a chain are from each other if the recordings tie them."""
+    is_chain = graph.dim == graph.pos.shape[1] == 1 and graph.lattice is None
+    return tie(graph, blocks) if is_chain else None
+
+
+def _warn_of_gaps(graph_a: SharedGraph, graph_b: SharedGraph, gaps: tuple[float | None, float | None]) -> None:
+    names = [name for name, gap in zip(("graph_a", "graph_b"), gaps, strict=True) if gap is not None]
+    if not names:
+        return
+    closed = all(graph.pos.shape[1] == 2 or gap for graph, gap in zip((graph_a, graph_b), gaps, strict=True))
+    done = (
+        "they are laid on as closed curves, any node on any"
+        if closed
+        else "the other one is open, so that chains are laid on each other; if it closes as well, partners are wrong"
+    )
+    warnings.warn(
+        f"align: the two ends of {' and of '.join(names)} go together in the recordings, as on a closed curve with a "
+        f"gap; {done}",
+        UserWarning,
+        stacklevel=3,
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from scge_pyg.discovery.alignment.closed_curves import around, circle
 from scge_pyg.discovery.alignment.transport import turns_by_transport
 from scge_pyg.graph import Lattice, SharedGraph, knn
 
@@ -17,6 +18,7 @@ __all__ = ["Candidate", "candidates"]
 _TURNS = 24  # angles at which maps are tried, for each of the two sides up
 _FITS = 10  # of turn and shift to the nearest, as in iterative closest points (Besl and McKay, 1992)
 _CLOSED_FITS = 3  # for closed curves, of which there are as many starts as nodes
+_MATCHED = 0.75  # share of the most partners that a way around a closed curve must have: of a few, any agree
 _CLOSEST = 12  # of them are kept: those on which most places meet
 
 
@@ -27,10 +29,18 @@ class Candidate(NamedTuple):
     axes: Tensor
 
 
-def candidates(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor) -> list[Candidate]:
+def candidates(
+    a: SharedGraph,
+    b: SharedGraph,
+    shape_a: Tensor,
+    shape_b: Tensor,
+    gaps: tuple[float | None, float | None] = (None, None),
+) -> list[Candidate]:
     """Partners under each symmetry: those of the grid for lattices, or turns of chains, rings, planes and other maps.
 
     A side of a lattice that is shorter than that of the other lies anywhere inside it; periodic ones are turned on.
+    Closed curves are turned on a circle, and where they have as many nodes as each other also laid node by node; a
+    chain whose ends are told to be ``gaps`` apart is one.
     Maps of three and more columns are turned as statistics of their nodes ``[N, f]`` advise (:mod:`.transport`).
 
     Raises:
@@ -51,6 +61,8 @@ def candidates(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor)
                 f"fit in no way; cut a periodic one open, or give maps alone (SharedGraph.from_pos)"
             )
         return found
+    if a.dim == 1 and all(graph.pos.shape[1] == 2 or gap for graph, gap in zip((a, b), gaps, strict=True)):
+        return _of_closed(a, b, gaps)
     if a.pos.shape[1] != b.pos.shape[1]:
         raise ValueError(
             f"align: maps must have as many columns as each other, got {a.pos.shape[1]} and {b.pos.shape[1]} for "
@@ -99,19 +111,44 @@ def _described(lattice: Lattice) -> str:
     return " x ".join(map(str, lattice.shape)) + (f", periodic along {' and '.join(closed)}" if closed else "")
 
 
+def _of_closed(a: SharedGraph, b: SharedGraph, gaps: tuple[float | None, float | None]) -> list[Candidate]:
+    """Turns of circles, and of as many nodes also all ways around in their order."""
+    length = float(max(a.live.sum(), b.live.sum()))
+    own, other = (circle(graph, gap, length) for graph, gap in zip((a, b), gaps, strict=True))
+    found = _fitted(a, b, own, other, _turns(2, max(_TURNS, len(other))), _CLOSED_FITS)[0]
+    if len(own) == len(other):
+        live_a, live_b = (graph.live.cpu().nonzero().squeeze(1) for graph in (a, b))
+        for nearest in around(own, other):
+            left, _, right = torch.linalg.svd(other[nearest].T @ own)
+            found.append(Candidate(torch.full((a.num_nodes,), -1).scatter(0, live_a, live_b[nearest]), left @ right))
+    partners = torch.tensor([int((way.partner >= 0).sum()) for way in found])
+    most = [way for way, count in zip(found, partners, strict=True) if count >= _MATCHED * partners.max()]
+    return list({tuple(way.partner.tolist()): way for way in reversed(most)}.values())
+
+
 def _of_maps(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor) -> list[Candidate]:
     """Turns of the centred maps on which the places meet best, each node with the nearest of the other."""
     own, other = (_in_spacings(graph.pos[graph.live]) for graph in (a, b))
-    columns, closed = own.shape[1], own.shape[1] == a.dim + 1 == 2
+    columns = own.shape[1]
     if columns > 2:
         starts = turns_by_transport(own, other, shape_a[a.live], shape_b[b.live])
     else:
-        starts = _turns(columns, max(_TURNS, len(other)) if closed else _TURNS)
+        starts = _turns(columns, _TURNS)
+    found, apart = _fitted(a, b, own, other, starts, _FITS)
+    best = torch.tensor(apart).argsort(stable=True).tolist()
+    alike = {tuple(found[i].partner.tolist()): i for i in reversed(best)}  # many turns end at the same
+    return [found[i] for i in sorted(alike.values(), key=best.index)][:_CLOSEST]
+
+
+def _fitted(
+    a: SharedGraph, b: SharedGraph, own: Tensor, other: Tensor, starts: list[Tensor], fits: int
+) -> tuple[list[Candidate], list[float]]:
+    """From each start the turn and shift at which places meet, and the median distance at which they do."""
     index = b.live.nonzero().squeeze(1)
     found, apart = [], []
     for start in starts:
         axes, shift = start.to(own), other.mean(0) - own.mean(0) @ start.T.to(own)
-        for _ in range(_CLOSED_FITS if closed else _FITS):
+        for _ in range(fits):
             distance, nearest = knn(own @ axes.T + shift, other, 1)
             met = other[nearest.squeeze(1)]
             left, _, right = torch.linalg.svd((met - met.mean(0)).T @ (own - own.mean(0)))
@@ -122,9 +159,7 @@ def _of_maps(a: SharedGraph, b: SharedGraph, shape_a: Tensor, shape_b: Tensor) -
         partner[a.live] = torch.where(mutual & (distance.squeeze(1) < 1), index[nearest.squeeze(1)], -1)
         found.append(Candidate(partner, axes))
         apart.append(float(distance.median()))
-    best = torch.tensor(apart).argsort(stable=True).tolist()
-    alike = {tuple(found[i].partner.tolist()): i for i in reversed(best)}  # many turns end at the same
-    return [found[i] for i in sorted(alike.values(), key=best.index)][: len(found) if closed else _CLOSEST]
+    return found, apart
 
 
 def _in_spacings(pos: Tensor) -> Tensor:

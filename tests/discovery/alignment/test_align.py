@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from scge_pyg import SharedGraph, align, discover
+from scge_pyg.discovery.alignment.align import _blocks
 from scge_pyg.discovery.alignment.candidates import candidates
+from scge_pyg.discovery.alignment.closed_curves import circle, tie
 from scge_pyg.graph import Lattice
 
 SHAPE = (6, 7)
@@ -139,6 +141,117 @@ def test_a_ring_is_moved_along_itself():
     found = align(graph, graph, x[:4000], x[4000:].roll(5, 1).flip(1))
     assert torch.equal(found.partner, torch.arange(12).roll(5).flip(0).argsort())
     assert found.open == ()
+
+
+def gapped(seed, closed=True, gap=3.0, nodes=40):
+    """Places ``[N]`` around a circle or along a line with two wide gaps, its length, and what draws recordings."""
+    draw = generator(seed)
+    step = 0.5 + torch.rand(nodes, generator=draw).double()
+    step[[9, 24]] = gap
+    place, length = step.cumsum(0) - step[0], float(step.sum())
+    apart = (place[:, None] - place).abs()
+    apart = torch.minimum(apart, length - apart) if closed else apart
+    root = torch.linalg.cholesky((-apart / 2).exp() + 0.02 * torch.eye(nodes))
+    amount, phase = torch.rand(2, 3, 1, generator=draw).double()
+    angle = 2 * torch.pi * (torch.tensor([[1.0], [2], [3]]) * place / length + phase)
+    skew = 0.9 * torch.sigmoid(2 * (amount * angle.sin()).sum(0))
+
+    def record(samples):
+        x = torch.randn(samples, nodes, generator=draw, dtype=torch.float64) @ root.T
+        return (skew * x).exp() + (1 - skew) * x
+
+    return place, length, record
+
+
+def in_a_row(place):
+    order = place.argsort()
+    return torch.cat([torch.stack([order[:-1], order[1:]]), torch.stack([order[1:], order[:-1]])], 1)
+
+
+def chain_of(place):
+    return SharedGraph(place[:, None].float(), in_a_row(place), dim=1)
+
+
+def sketch(place, length, seed):
+    """A map of a closed curve as discovery gives one: stretched here, squeezed there, an ellipse off the middle."""
+    angle = 2 * torch.pi * place / length
+    angle = angle + 0.15 * (angle + seed).sin()
+    pos = torch.stack([5 + 8 * angle.cos(), 6 * angle.sin()], 1)
+    return SharedGraph(pos.float(), in_a_row(place), dim=1)
+
+
+def share_near(partner, order, place, length):
+    """Share of the nodes of a whose partner lies within three spacings of their place, around the circle."""
+    off = (place[order[partner]] - place).abs()
+    return float(((torch.minimum(off, length - off) < 3) & (partner >= 0)).double().mean())
+
+
+def count_taken(found, place, length):
+    """How many alignments are right; of the others, what is right must be listed as open."""
+    taken = 0
+    for one, order in found:
+        ways = [share_near(partner, order, place, length) > 0.75 for partner in (one.partner, *one.partners)]
+        assert any(ways)
+        taken += ways[0]
+    return taken
+
+
+def test_a_ring_that_two_gaps_made_two_chains_of_is_laid_on_as_a_ring():
+    """Cut at one gap in a and at the other in b: as chains, neither direction is right."""
+    taken = 0
+    for seed in range(9300, 9304):
+        place, length, record = gapped(seed)
+        order = torch.randperm(40, generator=generator(seed))
+        x_a, x_b = record(1500), record(1500)[:, order]
+        a, b = chain_of((place - place[9]) % length), chain_of(((place - place[24]) % length)[order])
+        names, a = ("graph_a and of graph_b", a) if seed % 2 else ("graph_b", sketch(place, length, seed))
+        with pytest.warns(UserWarning, match=rf"ends of {names} go together .*laid on as closed curves"):
+            taken += count_taken([(align(a, b, x_a, x_b), order)], place, length)
+    assert taken >= 3
+
+
+def test_warped_maps_of_a_ring_are_laid_on_each_other():
+    taken = 0
+    for seed in range(9310, 9314):
+        place, length, record = gapped(seed)
+        order = torch.randperm(40, generator=generator(seed))
+        maps = sketch(place, length, 0), sketch(place[order], length, 2)
+        taken += count_taken([(align(*maps, record(1500), record(1500)[:, order]), order)], place, length)
+    assert taken >= 3
+
+
+@pytest.mark.parametrize("seed", range(9320, 9324))
+@pytest.mark.filterwarnings("error")
+def test_ends_of_an_open_chain_are_not_tied(seed):
+    place, _, record = gapped(seed, closed=False)
+    order = torch.randperm(40, generator=generator(seed))
+    found = align(chain_of(place), chain_of(place[order]), record(1000), record(1000)[:, order])
+    assert torch.equal(order[found.partner], torch.arange(40))
+
+
+def test_one_closed_end_is_told():
+    place, _, record = gapped(9300)
+    other, _, record_b = gapped(9300, closed=False)
+    with pytest.warns(UserWarning, match="ends of graph_a go together .*the other one is open.*partners are wrong"):
+        align(chain_of(place), chain_of(other), record(3000), record_b(3000))
+
+
+@pytest.mark.parametrize("seed", range(9330, 9333))
+def test_the_gap_between_tied_ends_is_measured(seed):
+    place, length, record = gapped(seed, gap=2.0)
+    cut = (place - place[9]) % length
+    assert tie(chain_of(cut), _blocks(record(20_000))) == pytest.approx(2.0, abs=0.5)
+
+
+def test_places_on_a_circle_keep_their_angles():
+    place, length, _ = gapped(9340)
+    angle = 2 * torch.pi * place / length
+    expected = 40 / (2 * torch.pi) * torch.stack([angle.cos(), angle.sin()], 1)
+    pos = torch.stack([3 + 7 * angle.cos(), 7 * angle.sin() - 2], 1).float()
+    found = circle(SharedGraph(pos, torch.zeros(2, 0, dtype=torch.long), dim=1), None, 40)
+    torch.testing.assert_close(found, expected.float(), atol=1e-4, rtol=0)
+    bent = circle(chain_of(place), float(length - place.max()), 40)
+    torch.testing.assert_close(bent, expected.float(), atol=1e-4, rtol=0)
 
 
 def test_all_ways_of_what_has_no_beginning_are_listed():
