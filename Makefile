@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 SCATTER := $(VENV)/torch-scatter
 EXTRAS := .venv-extras
 
-.PHONY: demo test lint bench test-scatter test-extras
+.PHONY: demo docs test lint bench test-scatter test-extras
 
 demo: $(VENV)/.dev
 	$(BIN)/scge demo
@@ -45,6 +45,11 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/fusion.py --quick
 	$(BIN)/python benchmarks/control.py --quick
 
+# the site in docs/_build/html: every page, the API, and all tutorials run in their quick form, some five minutes the first time
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 # torch-scatter lives in a folder of its own, so that `make test` goes on running without it
 test-scatter: $(SCATTER)/.built
 	PYTHONPATH=$(SCATTER) $(BIN)/python -c "import torch_geometric.typing as t; assert t.WITH_TORCH_SCATTER"
@@ -63,6 +68,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP) -e '.[bench]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(PIP) -e '.[docs]'
 	touch $@
 
 $(SCATTER)/.built: constraints.txt | $(VENV)/.dev

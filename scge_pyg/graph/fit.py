@@ -78,7 +78,7 @@ class Fit:
 
     @property
     def unit(self) -> str:
-        """What gains are of: ``"node"`` of samples, ``"count"`` of counts and contacts, ``"pair"`` of similarities."""
+        """What a gain is of, ``"node"`` of samples, ``"count"`` of counts and contacts, ``"pair"`` of similarities."""
         kind = self.coupling.split(",")[0]
         return {"counts": "count", "contacts": "count", "similarities": "pair"}.get(kind, "node")
 

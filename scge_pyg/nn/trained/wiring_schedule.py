@@ -149,7 +149,7 @@ class WiringSchedule:
         """One lesson on activations ``x [B, N]`` or ``[B, N, C]`` of the nodes.
 
         Returns:
-            Whether a step of the task is due: never in ``"places"``, after every ``lessons`` lessons in ``"both"``,
+            Whether a step of the task is due, never in ``"places"``, after every ``lessons`` lessons in ``"both"``,
             always in ``"weights"``, where ``x`` is not looked at.
         """
         if self.phase == "weights":
