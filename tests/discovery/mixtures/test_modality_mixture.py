@@ -106,6 +106,7 @@ def test_samples_of_different_length(fitted):
         torch.randn(8000, 30, generator=generator(100)),
         torch.randn(3000, 10, generator=generator(101)).cumsum(1),
         torch.randn(400, 5, generator=generator(102)),
+        torch.randn(800, 300, generator=generator(103)),
     ],
 )
 def test_nothing_is_found_in_noise_and_in_few_nodes(x):
