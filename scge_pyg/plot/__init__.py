@@ -11,6 +11,7 @@ from scge_pyg.importing import lazily
 
 if TYPE_CHECKING:
     from scge_pyg.plot.colors import true_position_colors
+    from scge_pyg.plot.curves import plot_curves
     from scge_pyg.plot.graphs import plot_graph
     from scge_pyg.plot.layouts import plot_layout
     from scge_pyg.plot.results import plot_accuracies, plot_overview
@@ -20,6 +21,7 @@ else:
 
 __all__ = [
     "plot_accuracies",
+    "plot_curves",
     "plot_graph",
     "plot_layout",
     "plot_overview",

@@ -84,10 +84,11 @@ class BatchOrder(Sampler[list[int]]):
         self.epoch, self.batch = epoch, batch
 
     def __iter__(self) -> Iterator[list[int]]:
-        first, self.batch = self.batch, 0
+        first, self.batch = self.batch, 0  # at the first batch: a loader with workers makes two iterators and uses one
         steps = self.permutation(self.epoch)[: len(self) * self.batch_size * self.ranks]
         mine = steps.view(len(self), self.ranks, self.batch_size)[first:, self.rank]
-        return (batch.tolist() for batch in mine)
+        for batch in mine:
+            yield batch.tolist()
 
     def state(self, epoch: int, batch: int) -> dict[str, int]:
         """What :meth:`load` goes on from: where, and in which order."""

@@ -36,8 +36,8 @@ class ClassificationModule(NodeModule):
     Example:
         >>> from scge_pyg.models import NodeMLP
         >>> module = ClassificationModule(NodeMLP(1, 2, 9, hidden=(8,)).eval())
-        >>> module.predict_step((torch.randn(3, 9, 1), torch.arange(3)), 0).sum(1)
-        tensor([1., 1., 1.], grad_fn=<SumBackward1>)
+        >>> module.predict_step((torch.randn(3, 9, 1), torch.arange(3)), 0).shape
+        torch.Size([3, 2])
     """
 
     def __init__(

@@ -1,0 +1,80 @@
+"""`DiscoverGraph`: the geometry of the training samples, before the first epoch and before there is a model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from scge_pyg.discovery import discover
+from scge_pyg.graph import SharedGraph
+from scge_pyg.train.node_module import NodeModule
+from scge_pyg.train.nodes_data import NodesDataModule
+
+__all__ = ["DiscoverGraph"]
+
+
+class DiscoverGraph(Callback):
+    """Runs :func:`scge_pyg.discover` on the training samples, as they are, and hands the graph to the module.
+
+    It acts in ``setup``; the module builds its model after that. Where the module has a graph already, as from a
+    checkpoint, or the file is there, nothing is discovered. Of several processes the first one discovers, and the
+    others read its file.
+
+    Args:
+        file: Where the graph is written, and read if it is there. Default: nowhere.
+        dim: Dimension of the map, 1 to 4. Default: judged.
+        snap: Look for a lattice.
+        seed: Of all randomness of discovery.
+
+    Raises:
+        TypeError: If the module or the data aren't of this package.
+
+    Example:
+        >>> DiscoverGraph("run/graph.safetensors")
+        DiscoverGraph(file='run/graph.safetensors', dim=None, snap=True, seed=0)
+    """
+
+    def __init__(
+        self, file: str | os.PathLike[str] | None = None, *, dim: int | None = None, snap: bool = True, seed: int = 0
+    ) -> None:
+        self.file = None if file is None else Path(file)
+        self.dim, self.snap, self.seed = dim, snap, seed
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the graph, unless it is known."""
+        if not isinstance(pl_module, NodeModule):
+            raise TypeError(f"DiscoverGraph: the module must be a NodeModule, got {type(pl_module).__name__}")
+        if pl_module.graph is not None:
+            if self.file is not None and trainer.is_global_zero and not self.file.exists():
+                self._save(pl_module.graph)
+            return
+        if self.file is not None and self.file.exists():
+            pl_module.graph = SharedGraph.load(self.file)
+            return
+        data = getattr(trainer, "datamodule", None)
+        if not isinstance(data, NodesDataModule):
+            raise TypeError(
+                f"DiscoverGraph: there must be a NodesDataModule to discover from, got {type(data).__name__}; pass "
+                f"datamodule=, or graph= to the module"
+            )
+        samples = data.discovery_samples
+        if self.file is None or trainer.is_global_zero:
+            pl_module.graph = discover(
+                samples, names=data.names, dim=self.dim, snap=self.snap, seed=self.seed, progress=False
+            )
+            if self.file is not None:
+                self._save(pl_module.graph)
+        if self.file is not None and trainer.world_size > 1:
+            trainer.strategy.barrier("DiscoverGraph")
+            pl_module.graph = SharedGraph.load(self.file)
+
+    def _save(self, graph: SharedGraph) -> None:
+        assert self.file is not None
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        graph.save(self.file)
+
+    def __repr__(self) -> str:
+        file = None if self.file is None else str(self.file)
+        return f"DiscoverGraph(file={file!r}, dim={self.dim}, snap={self.snap}, seed={self.seed})"
