@@ -69,7 +69,7 @@ def align(graph_a: SharedGraph, graph_b: SharedGraph, x_a: Any, x_b: Any) -> Ali
     Samples are cut into 16 blocks on each side: what the best one does not beat by three standard errors of a jackknife
     over the blocks is listed as open, as left and right of photographs often are.
 
-    Cost: :math:`O(S (N + R E))` for R candidates and E edges; a ring has :math:`R = 2 N`.
+    Cost: :math:`O(S (N + R E))` for R candidates and E edges; a ring has :math:`R \le 4 N`.
 
     Args:
         graph_a: A geometry, ``discover(x_a)``.
