@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scge_pyg.discovery.lagged import LaggedCoupling, lagged_coupling
     from scge_pyg.discovery.mixtures import ModalityMixture
     from scge_pyg.discovery.signals.moments import Moments
+    from scge_pyg.discovery.signals.numbered import Numbered
 else:
     __getattr__, __dir__ = lazily(__name__)
 
@@ -22,6 +23,7 @@ __all__ = [
     "LaggedCoupling",
     "ModalityMixture",
     "Moments",
+    "Numbered",
     "align",
     "check_layout",
     "couple",

@@ -76,7 +76,8 @@ def discover(
 
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such
-            batches, of tuples whose first item is one, or of PyG Batches. ``NaN`` and masked values are missing. Also
+            batches, of tuples whose first item is one, or of PyG Batches; in any order, if they are
+            :class:`~scge_pyg.discovery.Numbered`. ``NaN`` and masked values are missing. Also
             recordings of mne and SpikeInterface, arrays of xarray, an AnnData (its variables are nodes), and what
             :func:`scge_pyg.io.read` gives, which takes options; bad channels and land are nodes that are not live.
         affinity: Symmetric ``[N, N]``, dense or sparse (scipy, torch), instead of ``x``.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
-
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["KeptBlocks"]
+from scge_pyg.discovery.signals.hashed_blocks import HashedBlocks, mix, mixed
 
-_LENGTH = 256  # samples in a block
+__all__ = ["LENGTH", "KeptBlocks", "block_of", "range_of"]
+
+LENGTH = 256  # samples in a block
+_FREE = np.uint64(2**64 - 1)
+_MOVED = 2**22  # values that are moved at once
 
 
 class KeptBlocks:
@@ -23,10 +26,10 @@ class KeptBlocks:
         B = \lfloor \text{budget} / (4 N C) \rfloor
 
     samples together: everything where :math:`S \le R`. What was dropped once is never needed again, so one pass is
-    enough, and the result is the same for any split of the stream into batches and for any order of merging. Nodes may
-    join on the way; samples before lack them.
+    enough, and the result is the same for any split of the stream into batches, in any order, and for any order of
+    merging. Nodes may join on the way; samples before lack them.
 
-    Cost: :math:`O(S N C)` time and :math:`O(R N C)` memory.
+    Cost: :math:`O(S N C)` time and :math:`O(R N C)` memory, each kept value once.
 
     Args:
         budget: Bytes of float32 values that may be kept.
@@ -42,6 +45,9 @@ class KeptBlocks:
         >>> values, number = kept.samples()
         >>> kept.count, len(number) <= 600, torch.equal(values, x[number])
         (1000, True, True)
+        >>> odd, even = (KeptBlocks(budget=4 * 4 * 600).update(x[k::2], torch.arange(k, 1000, 2)) for k in (1, 0))
+        >>> torch.equal(odd.merge(even).samples()[0], values)
+        True
     """
 
     def __init__(self, *, budget: int = 2**29, few: int = 0, most: int = 2**63, seed: int = 0, start: int = 0) -> None:
@@ -51,41 +57,47 @@ class KeptBlocks:
         self.seed = seed
         self.count = 0
         self._next = start
-        self._salt = _mix(seed)
-        self._pieces: dict[int, list[tuple[int, Tensor]]] = {}
-        self._largest: list[tuple[int, int]] = []  # heap of (-hash, block)
-        self._bar = 2**64  # smallest hash that was dropped
-        self._held = 0
+        self._salt = mix(seed)
+        self._blocks = HashedBlocks()
         self._low = torch.empty(0, 0)
         self._high = torch.empty(0, 0)
+        # a table with a row for each kept sample; free ones have the largest hash
+        self._values = torch.empty(0, 0, 0)
+        self._number = np.empty(0, dtype=np.int64)
+        self._hash = np.empty(0, dtype=np.uint64)
+        self._used = 0
+        self._lent = False
 
     @property
     def capacity(self) -> int:
         """Samples R that may be kept, given the nodes seen so far."""
         within = self.budget // (4 * max(1, self._low.numel()))
-        return max(_LENGTH, min(self.most, max(within, min(self.few, 2 * within))))
+        return max(LENGTH, min(self.most, max(within, min(self.few, 2 * within))))
 
     @property
     def live(self) -> Tensor:
         """Which nodes took at least two different values over all samples seen, ``[N]``."""
         return (self._high > self._low).any(1)
 
-    def update(self, values: Tensor) -> KeptBlocks:
-        """Add the next samples ``[S, N, C]`` of the stream, ``NaN`` where missing; returns ``self``."""
+    def update(self, values: Tensor, number: Tensor | None = None) -> KeptBlocks:
+        """Add samples ``[S, N, C]`` of the stream, ``NaN`` where missing; returns ``self``.
+
+        Args:
+            values: The samples.
+            number: Their numbers in the stream ``[S]`` int64, in any order. Default: those that follow.
+        """
         if values.dim() != 3:
             raise ValueError(f"KeptBlocks.update: values must be [S, N, C], got {list(values.shape)}")
+        if number is None:
+            number = torch.arange(self._next, self._next + len(values))
+            self._next += len(values)
         if values.shape[0] == 0:
-            self._widen(values.new_full(values.shape[1:], torch.inf), values.new_full(values.shape[1:], -torch.inf))
+            self._widen(*range_of(values))
+            self._reserve(0, values)
             return self
-        missing = values.isnan()
-        self._widen(values.masked_fill(missing, torch.inf).amin(0), values.masked_fill(missing, -torch.inf).amax(0))
-        self.count += values.shape[0]
-        while values.shape[0]:
-            block, inside = divmod(self._next, _LENGTH)
-            piece, values = values[: _LENGTH - inside], values[_LENGTH - inside :]
-            if self._hash(block) < self._bar:
-                self._add(block, self._next, piece.clone())
-            self._next += piece.shape[0]
+        self._widen(*range_of(values))
+        self.count += len(values)
+        self._take(values, number.numpy())
         return self
 
     def merge(self, other: KeptBlocks) -> KeptBlocks:
@@ -98,21 +110,30 @@ class KeptBlocks:
         self._widen(other._low, other._high)
         self.count += other.count
         self._next = max(self._next, other._next)
-        self._bar = min(self._bar, other._bar)
-        self._shrink()
-        for block, pieces in other._pieces.items():
-            for start, piece in pieces:
-                if self._hash(block) < self._bar:
-                    self._add(block, start, piece)
+        rows = np.flatnonzero(other._hash < self._blocks.drop_from(other._blocks.dropped))
+        twice = np.intersect1d(self._number[self._hash < self._blocks.dropped], other._number[rows])
+        if len(twice):
+            raise ValueError(f"KeptBlocks.merge: both hold sample {twice[0]} of the stream")
+        self._take(other._values[torch.from_numpy(rows)], other._number[rows])
         return self
 
     def samples(self) -> tuple[Tensor, Tensor]:
-        """The kept samples ``[R, N, C]`` in order of arrival and their numbers in the stream ``[R]``."""
-        num_nodes = self._low.shape[0]
-        pieces = sorted((pair for found in self._pieces.values() for pair in found), key=lambda pair: pair[0])
-        values = [self._low.new_empty(0, *self._low.shape)] + [_padded(piece, num_nodes, 1) for _, piece in pieces]
-        number = [torch.arange(0)] + [torch.arange(start, start + piece.shape[0]) for start, piece in pieces]
-        return torch.cat(values), torch.cat(number)
+        """The kept samples ``[R, N, C]`` by rising number, and their numbers in the stream ``[R]``.
+
+        Raises:
+            ValueError: If a sample was added twice.
+        """
+        self._sort()
+        number = self._number[: self._blocks.held]
+        twice = np.flatnonzero(number[1:] == number[:-1])
+        if len(twice):
+            raise ValueError(
+                f"discover: sample {number[twice[0]]} was handed over twice; each number belongs to one sample of one "
+                f"worker (a DistributedSampler repeats samples so that all workers get as many: drop_last=True, or "
+                f"range(rank, len(x), workers))"
+            )
+        self._lent = True
+        return self._values[: len(number), : len(self._low)], torch.from_numpy(number.copy())
 
     def _widen(self, low: Tensor, high: Tensor) -> None:
         """Take in the range ``[N, C]`` of further samples, of which there may be none (``inf`` and ``-inf``)."""
@@ -122,50 +143,85 @@ class KeptBlocks:
             if low.shape[1] != self._low.shape[1]:
                 raise ValueError(f"KeptBlocks: samples must have {self._low.shape[1]} channels, got {low.shape[1]}")
             num_nodes = max(low.shape[0], self._low.shape[0])
-            low, high = _padded(low, num_nodes, 0, torch.inf), _padded(high, num_nodes, 0, -torch.inf)
-            self._low = torch.minimum(_padded(self._low, num_nodes, 0, torch.inf), low)
-            self._high = torch.maximum(_padded(self._high, num_nodes, 0, -torch.inf), high)
-        self._shrink()
+            low, high = _padded(low, num_nodes, torch.inf), _padded(high, num_nodes, -torch.inf)
+            self._low = torch.minimum(_padded(self._low, num_nodes, torch.inf), low)
+            self._high = torch.maximum(_padded(self._high, num_nodes, -torch.inf), high)
+        self._blocks.shrink(self.capacity)
 
-    def _add(self, block: int, start: int, piece: Tensor) -> None:
-        if block not in self._pieces:
-            heapq.heappush(self._largest, (-self._hash(block), block))
-            self._pieces[block] = []
-        pieces = self._pieces[block]
-        for before, held in pieces:
-            if before < start + piece.shape[0] and start < before + held.shape[0]:
-                raise ValueError(f"KeptBlocks.merge: both hold sample {max(before, start)} of the stream")
-        pieces.append((start, piece))
-        self._held += piece.shape[0]
-        if len(pieces) > 1 and sum(held.shape[0] for _, held in pieces) == _LENGTH:
-            pieces.sort(key=lambda pair: pair[0])
-            num_nodes = max(held.shape[1] for _, held in pieces)
-            pieces[:] = [(pieces[0][0], torch.cat([_padded(held, num_nodes, 1) for _, held in pieces]))]
-        self._shrink()
+    def _take(self, values: Tensor, number: np.ndarray) -> None:
+        """Write those samples into the table whose blocks are kept, over those whose blocks no longer are."""
+        code = block_of(self._salt, number)
+        dropped = self._blocks.add(code[code < self._blocks.dropped], self.capacity)
+        new = np.flatnonzero(code < dropped)
+        self._reserve(self._blocks.held, values)
+        place = self._room(len(new), dropped)
+        self._hash[place], self._number[place] = code[new], number[new]
+        width = values.shape[1]
+        rows = values if len(new) == len(values) else values[torch.from_numpy(new)]
+        if len(place) and place[-1] - place[0] == len(place) - 1:
+            target = self._values[place[0] : place[-1] + 1]
+            target[:, :width], target[:, width:] = rows, torch.nan
+        else:
+            self._values[torch.from_numpy(place), :width] = rows.to(self._values.dtype)
+            self._values[torch.from_numpy(place), width:] = torch.nan
 
-    def _shrink(self) -> None:
-        while self._largest and (self._held > self.capacity or -self._largest[0][0] >= self._bar):
-            negative, block = heapq.heappop(self._largest)
-            self._bar = min(self._bar, -negative)
-            self._held -= sum(piece.shape[0] for _, piece in self._pieces.pop(block))
+    def _room(self, rows: int, dropped: np.uint64) -> np.ndarray:
+        """Places of so many rows: those never used, as long as there are some, then those of dropped blocks."""
+        if self._used + rows <= len(self._hash):
+            self._used += rows
+            return np.arange(self._used - rows, self._used)
+        self._used = len(self._hash)
+        return np.flatnonzero(self._hash >= dropped)[:rows]
 
-    def _hash(self, block: int) -> int:
-        return _mix(self._salt + block)
+    def _reserve(self, rows: int, values: Tensor) -> None:
+        """Make room for so many samples, as wide as all seen so far and as precise as these."""
+        old = self._values
+        num_nodes, dtype = len(self._low), torch.promote_types(old.dtype, values.dtype)
+        fits = old.shape[1] >= num_nodes and old.shape[2:] == self._low.shape[1:] and old.dtype == dtype
+        if fits and len(old) >= rows and not self._lent:
+            return
+        wide = num_nodes if old.shape[1] in (0, num_nodes) else max(num_nodes, old.shape[1] * 5 // 4)
+        rows = len(old) if len(old) >= rows else min(max(rows, 2 * len(old)), max(rows, self.capacity))
+        self._values = torch.empty((rows, wide, self._low.shape[1]), dtype=dtype)
+        if old.numel():
+            self._values[: len(old), : old.shape[1]] = old
+            self._values[: len(old), old.shape[1] :] = torch.nan
+        more = rows - len(old)
+        self._number = np.concatenate([self._number, np.full(more, -1)])
+        self._hash = np.concatenate([self._hash, np.full(more, _FREE)])
+        self._lent = False
+
+    def _sort(self) -> None:
+        """Bring the table in order, the free rows last, a few columns at a time."""
+        held = self._blocks.held
+        number = np.where(self._hash < self._blocks.dropped, self._number, np.iinfo(np.int64).max)
+        order = np.argsort(number, kind="stable")[:held]
+        if (order == np.arange(held)).all():
+            return
+        if self._lent:
+            self._values, self._lent = self._values.clone(), False
+        rows = torch.from_numpy(order)
+        for part in self._values.flatten(1).split(max(1, _MOVED // max(1, held)), dim=1):
+            part[:held] = part[rows]
+        self._number[:held], self._hash[:held] = self._number[order], self._hash[order]
+        self._hash[held:], self._used = _FREE, held
 
 
-def _mix(number: int) -> int:
-    """The step of SplitMix64 (Steele, Lea and Flood, 2014): a bijection of 64-bit integers."""
-    mask = 2**64 - 1
-    number = (number + 0x9E3779B97F4A7C15) & mask
-    number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & mask
-    number = ((number ^ number >> 27) * 0x94D049BB133111EB) & mask
-    return number ^ number >> 31
+def range_of(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of each node and channel of ``[S, N, C]``, ``inf`` and ``-inf`` where all miss."""
+    rows = values.numpy()
+    low, high = np.fmin.reduce(rows, 0, initial=np.inf), np.fmax.reduce(rows, 0, initial=-np.inf)
+    return torch.from_numpy(low), torch.from_numpy(high)
 
 
-def _padded(values: Tensor, num_nodes: int, axis: int, fill: float = torch.nan) -> Tensor:
-    """``values`` with further nodes along ``axis``."""
-    if values.shape[axis] == num_nodes:
+def block_of(salt: int, number: np.ndarray) -> np.ndarray:
+    """Hash of the block of each sample number ``[S]``, uint64."""
+    block, place = np.unique(number // LENGTH, return_inverse=True)
+    return mixed(block.astype(np.uint64) + np.uint64(salt))[place]
+
+
+def _padded(values: Tensor, num_nodes: int, fill: float) -> Tensor:
+    """A range ``[N, C]`` with further nodes."""
+    if len(values) == num_nodes:
         return values
-    shape = list(values.shape)
-    shape[axis] = num_nodes - shape[axis]
-    return torch.cat([values, values.new_full(shape, fill)], axis)
+    return torch.cat([values, values.new_full((num_nodes - len(values), values.shape[1]), fill)])

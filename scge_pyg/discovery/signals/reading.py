@@ -14,30 +14,33 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 from scge_pyg.discovery.signals.fields import from_field, is_of_a_field
 from scge_pyg.discovery.signals.graphs import from_graphs
+from scge_pyg.discovery.signals.numbered import Numbered
 from scge_pyg.discovery.signals.numbers import as_floating
 from scge_pyg.discovery.signals.source import Source
 from scge_pyg.discovery.signals.tables import from_array_like, from_table, is_array_like, is_table
 from scge_pyg.io.readers import format_of
 
-__all__ = ["Block", "blocks"]
+__all__ = ["Block", "blocks", "check_finite"]
 
 _BLOCK_BYTES = 2**27
 _ACCEPTED = "a tensor, an array, a table"
 
 
 class Block(NamedTuple):
-    """Values ``[S, N, C]``, ``NaN`` where missing, names of the nodes where they have some, and what was left out."""
+    """Values ``[S, N, C]``, ``NaN`` where missing, names of nodes, what was left out, and the samples' numbers."""
 
     values: Tensor
     names: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
+    number: Tensor | None = None
 
 
 def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
     """Blocks of samples from a tensor, an array, a table, or an iterable of batches.
 
     A batch is a tensor, an array or a table ``[S, N]`` or ``[S, N, C]``, a tuple or list whose first item is one, or
-    PyG ``Data`` or ``Batch``; with ``node_id`` later blocks may have more nodes than those before. Tables are those of
+    PyG ``Data`` or ``Batch``; with ``node_id`` later blocks may have more nodes than those before. All batches may be
+    :class:`~scge_pyg.discovery.signals.numbered.Numbered`, in any order. Tables are those of
     pandas and polars, arrays those of numpy (masked ones too), xarray and whatever converts itself by ``__array__``;
     :mod:`scge_pyg.io` knows further objects. The iterable is read once.
 
@@ -47,7 +50,7 @@ def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
 
     Raises:
         TypeError: If ``x``, one of its batches or a column is nothing of the kind, or ``missing_value`` no number.
-        ValueError: If ranks are wrong, batches disagree in N, C or names, or values are infinite.
+        ValueError: If ranks are wrong, batches disagree in N, C, names or in having numbers, or values are infinite.
 
     Example:
         >>> import torch
@@ -60,20 +63,30 @@ def blocks(x: Any, *, missing_value: float | None = None) -> Iterator[Block]:
     before: Source | None = None
     names: tuple[str, ...] | None = None
     count = 0
-    single = _is_batch(x) or sp.issparse(x)
-    for number, item in enumerate([x] if single else _items(x)):
-        where = "x" if single else f"batch {number} of x"
-        source = _source(item, where)
+    counted: bool | None = None
+    single = isinstance(x, Numbered) or _is_batch(x) or sp.issparse(x)
+    for place, item in enumerate([x] if single else _items(x)):
+        where = "x" if single else f"batch {place} of x"
+        own = item if isinstance(item, Numbered) else None
+        source = _source(item if own is None else own.values, where)
         _check_shape(source, before, where)
         _check_names(source.names, names, where)
-        before, names = source, source.names or names
+        if counted not in (None, own is None):
+            raise ValueError(
+                f"discover: either all batches must be Numbered or none, {where} differs from those before"
+            )
+        before, names, counted = source, source.names or names, own is None
+        number = None if own is None else own.numbers(source.shape[0])
         rows = max(1, _BLOCK_BYTES // (8 * max(1, math.prod(source.shape[1:]))))
         for first in range(0, max(1, source.shape[0]), rows):
             values = as_floating(source.rows(first, min(first + rows, source.shape[0])), missing_value)
             values = values.unsqueeze(-1) if values.dim() == 2 else values
-            _check_finite(values, count, source.names, where)
+            these = None if number is None else number[first : first + rows]
+            check_finite(
+                values, torch.arange(count, count + len(values)) if these is None else these, source.names, where
+            )
             count += values.shape[0]
-            yield Block(values, source.names, source.notes)
+            yield Block(values, source.names, source.notes, these)
     if before is None:
         raise ValueError("discover: x holds no batch; an iterator that was read before is empty the second time")
 
@@ -182,13 +195,14 @@ def _check_names(names: tuple[str, ...] | None, before: tuple[str, ...] | None, 
     )
 
 
-def _check_finite(values: Tensor, count: int, names: tuple[str, ...] | None, where: str) -> None:
+def check_finite(values: Tensor, number: Tensor, names: tuple[str, ...] | None, where: str) -> None:
+    """Refuse infinite ``values [S, N, C]`` of the samples ``number [S]``, naming nodes and samples."""
     infinite = values.isinf().any(-1)
     if not infinite.any():
         return
     nodes, samples = infinite.any(0).nonzero().squeeze(1).tolist(), infinite.any(1).nonzero().squeeze(1).tolist()
     named = ", ".join(str(node) if names is None else names[node] for node in nodes[:5])
-    numbered = ", ".join(str(count + sample) for sample in samples[:5])
+    numbered = ", ".join(str(int(number[sample])) for sample in samples[:5])
     raise ValueError(
         f"discover: {where} has infinite values at {len(nodes)} nodes ({named}{', ...' if len(nodes) > 5 else ''}) in "
         f"{len(samples)} samples ({numbered}{', ...' if len(samples) > 5 else ''}); if they are missing values, make "

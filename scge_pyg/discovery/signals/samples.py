@@ -22,7 +22,7 @@ class Samples:
     """A sample of the samples of a stream.
 
     Attributes:
-        values: The kept samples in order of arrival ``[S, N, C]``, float32 or float64 on the CPU, ``NaN`` where a
+        values: The kept samples by rising number ``[S, N, C]``, float32 or float64 on the CPU, ``NaN`` where a
             value is missing.
         number: Number of each kept sample in the stream ``[S]``; it jumps where blocks were left out.
         count: How many samples were seen.
@@ -44,7 +44,8 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
 
     All samples are kept up to 262,144 and up to 512 MiB of float32 values (where that holds less than 4,096 samples, up
     to these, or 1 GiB), beyond it blocks of 256 contiguous samples, see
-    :class:`~scge_pyg.discovery.signals.kept_blocks.KeptBlocks`; how ``x`` is split into batches does not matter.
+    :class:`~scge_pyg.discovery.signals.kept_blocks.KeptBlocks`; how ``x`` is split into batches does not
+    matter, nor their order if they are :class:`~scge_pyg.discovery.signals.numbered.Numbered`.
 
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``, or an iterable of such batches.
@@ -65,7 +66,7 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
     names = None
     notes: dict[str, None] = {}
     for block in blocks(x, missing_value=missing_value):
-        kept.update(block.values)
+        kept.update(block.values, block.number)
         names = block.names or names
         notes |= dict.fromkeys(block.notes)
     values, number = kept.samples()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scge_pyg.discovery.signals.kept_blocks import KeptBlocks, _mix
+from scge_pyg.discovery.signals.hashed_blocks import mix as _mix
+from scge_pyg.discovery.signals.kept_blocks import KeptBlocks
 
 
 def stream(count, num_nodes=3, channels=2, seed=0):
@@ -52,6 +53,49 @@ def test_any_split_keeps_the_same(sizes):
     values, number = kept.samples()
     assert number.tolist() == expected(3000, 1000, 5).tolist()
     assert torch.equal(values, x[number])
+
+
+@pytest.mark.parametrize("batch", [1, 97, 3000])
+@pytest.mark.parametrize("capacity", [700, 5000])
+def test_samples_by_number_in_any_order_keep_the_same(batch, capacity):
+    x, order = stream(3000), torch.randperm(3000, generator=torch.Generator().manual_seed(3))
+    kept = KeptBlocks(budget=4 * 6 * capacity, seed=1)
+    for some in order.split(batch):
+        kept.update(x[some], some)
+    values, number = kept.samples()
+    assert number.tolist() == expected(3000, capacity, 1).tolist()
+    assert torch.equal(values, x[number])
+
+
+@pytest.mark.parametrize("capacity", [700, 5000])
+def test_interleaved_parts_merge_to_the_same(capacity):
+    x = stream(3000)
+    parts = [KeptBlocks(budget=4 * 6 * capacity, seed=1) for _ in range(3)]
+    for rank, part in enumerate(parts):
+        for some in torch.arange(rank, 3000, 3).split(130):
+            part.update(x[some], some)
+    values, number = parts[2].merge(parts[0]).merge(parts[1]).samples()
+    assert number.tolist() == expected(3000, capacity, 1).tolist()
+    assert torch.equal(values, x[number])
+    with pytest.raises(ValueError, match=rf"both hold sample {expected(3000, capacity, 1)[0]} of"):
+        parts[2].merge(KeptBlocks(budget=4 * 6 * capacity, seed=1).update(x))
+
+
+def test_a_sample_that_came_twice_is_refused():
+    x = stream(300)
+    kept = KeptBlocks().update(x).update(x[:1], torch.tensor([17]))
+    with pytest.raises(ValueError, match=r"sample 17 was handed over twice; .* DistributedSampler"):
+        kept.samples()
+
+
+def test_what_was_handed_out_does_not_change():
+    x = stream(600)
+    kept = KeptBlocks(budget=4 * 6 * 1000).update(x[300:], torch.arange(300, 600))
+    values, _ = kept.samples()
+    before = values.clone()
+    kept.update(x[:300], torch.arange(300)).samples()
+    assert torch.equal(values, before)
+    assert torch.equal(kept.samples()[0], x)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
@@ -113,7 +157,7 @@ def test_memory_is_bounded():
     kept = KeptBlocks(budget=4 * 6 * 1000)
     for number in range(40):
         kept.update(stream(100, seed=number))
-        assert sum(piece.untyped_storage().nbytes() for found in kept._pieces.values() for _, piece in found) <= 24000
+        assert kept._values.untyped_storage().nbytes() <= 24000
 
 
 def test_later_nodes_widen_what_is_kept_and_lower_the_capacity():
