@@ -38,7 +38,8 @@ nitpicky = True
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
-autodoc_default_options = {"exclude-members": "extra_repr"}
+autodoc_default_options = {"exclude-members": "extra_repr, propagate, edge_updater"}  # PyG writes the last two
+autodoc_inherit_docstrings = False  # what others describe is on their pages
 autodoc_typehints = "none"  # types stand in the text of Args, with shapes
 autosummary_generate = False
 napoleon_numpy_docstring = False
@@ -59,6 +60,7 @@ html_theme = "furo"
 html_title = "scge_pyg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_theme_options = {"source_directory": "docs/", "source_branch": "main"}
 if repository is not None:
     html_theme_options["source_repository"] = repository
@@ -114,10 +116,18 @@ def source_of(node) -> str:
     return node.source if node is not None else ""
 
 
-def setup(app):
-    app.connect("missing-reference", resolve)
-    app.connect("source-read", links)
+def plain(app, what, name, thing, options, lines):
+    """A property's first line is a sentence, not a type before a colon as napoleon reads it."""
+    if what in ("attribute", "property") and lines and ": " in lines[0]:
+        lines[0] = f": {lines[0]}"
 
 
 def links(app, name, source):
+    """Links of pages that are also read in the repository."""
     source[0] = site_pages.on_site(source[0], name, repository)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", plain, priority=100)
+    app.connect("missing-reference", resolve)
+    app.connect("source-read", links)

@@ -34,6 +34,14 @@ def packages() -> list[str]:
     return [name for name in sorted([*names, *INNER]) if getattr(importlib.import_module(name), "__all__", ())]
 
 
+def entry(name: str, thing: Any) -> list[str]:
+    """The directive of one name; a class comes with what it has of our own classes, not of torch's or PyG's."""
+    if not inspect.isclass(thing):
+        return [f".. {'autofunction' if callable(thing) else 'autodata'}:: {name}", ""]
+    others = sorted({base.__name__ for base in thing.__mro__ if not base.__module__.startswith("scge_pyg")})
+    return [f".. autoclass:: {name}", "   :members:", f"   :inherited-members: {', '.join(others)}", ""]
+
+
 def api_page(package: str) -> str:
     """reStructuredText: what the package is, a table of its names, then each of them."""
     module = importlib.import_module(package)
@@ -41,9 +49,7 @@ def api_page(package: str) -> str:
     lines = [package, "=" * len(package), "", f".. automodule:: {package}", "", f".. currentmodule:: {package}", ""]
     lines += [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names), ""]
     for name in names:
-        thing = getattr(module, name)
-        kind = "autoclass" if inspect.isclass(thing) else "autofunction" if callable(thing) else "autodata"
-        lines += [f".. {kind}:: {name}", *(["   :members:", "   :show-inheritance:"] * (kind == "autoclass")), ""]
+        lines += entry(name, getattr(module, name))
     return "\n".join(lines)
 
 

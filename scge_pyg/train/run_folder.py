@@ -57,15 +57,15 @@ _ABSENT = object()
 class RunFolder:
     """The files of a run.
 
-    ===================  =============================================================
-    ``config.json``      what it was told; ``config.1.json`` and so on, what it was told before it was forced to another
-    ``versions.json``    seed, and versions of Python and the packages
+    =====================  ==========================================================================================
+    ``config.json``        what it was told; ``config.1.json`` ..., what before it was forced to another
+    ``versions.json``      seed, and versions of Python and the packages
     ``graph.safetensors``  the geometry that was found
-    ``checkpoints/``     the newest states (:class:`Checkpoints`)
-    ``metrics/``         one CSV for each start
-    ``pictures/``        map of the graph, curves
-    ``graphs/``          snapshots of trained places (:class:`GraphSnapshots`)
-    ===================  =============================================================
+    ``checkpoints/``       the newest states (:class:`Checkpoints`)
+    ``metrics/``           one CSV for each start
+    ``pictures/``          map of the graph, curves
+    ``graphs/``            snapshots of trained places (:class:`GraphSnapshots`)
+    =====================  ==========================================================================================
 
     Args:
         path: The folder; made when something is written.
