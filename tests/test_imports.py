@@ -32,7 +32,7 @@ ALLOWED = {part: parts | {"importing"} for part, parts in ALLOWED.items()}
 ALLOWED["train"] = ALLOWED["cli"] = EVERYTHING
 EXTRAS = (
     *("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap"),
-    *("mne", "h5py", "anndata", "spikeinterface", "probeinterface"),
+    *("plotly", "mne", "h5py", "anndata", "spikeinterface", "probeinterface"),
 )
 
 

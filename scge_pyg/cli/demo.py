@@ -15,7 +15,7 @@ from scge_pyg.cli.demo_training import MODELS, TOLD, accuracies, schedule
 from scge_pyg.cli.errors import need
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.output import check_target, written_whole
-from scge_pyg.cli.report import describe, score
+from scge_pyg.cli.summary import describe, score
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
 

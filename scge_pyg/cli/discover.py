@@ -22,7 +22,7 @@ from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
 from scge_pyg.cli.pictures import draw
-from scge_pyg.cli.report import describe, judged, log_seconds, score, told
+from scge_pyg.cli.summary import describe, judged, log_seconds, score, told
 from scge_pyg.discovery import discover
 from scge_pyg.transforms import ShuffleNodes
 

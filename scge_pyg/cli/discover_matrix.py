@@ -16,7 +16,7 @@ from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
 from scge_pyg.cli.pictures import draw
-from scge_pyg.cli.report import describe, judged, log_seconds, shown
+from scge_pyg.cli.summary import describe, judged, log_seconds, shown
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
 from scge_pyg.io import Signals

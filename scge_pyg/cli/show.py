@@ -9,7 +9,7 @@ from typing import Any
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.output import written_file
-from scge_pyg.cli.report import describe, judged, shown
+from scge_pyg.cli.summary import describe, judged, shown
 from scge_pyg.graph import SharedGraph
 
 __all__ = ["load_graph", "run"]

@@ -1,4 +1,4 @@
-"""Matplotlib figures of graphs, samples and results. Every function returns its figure and shows nothing."""
+"""Matplotlib figures of graphs, samples and results, which are returned and not shown, and the report as a page."""
 
 try:
     import matplotlib as _matplotlib  # noqa: F401
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scge_pyg.plot.curves import plot_curves
     from scge_pyg.plot.graphs import plot_graph
     from scge_pyg.plot.layouts import plot_layout
+    from scge_pyg.plot.report import write_report
     from scge_pyg.plot.results import plot_accuracies, plot_overview
     from scge_pyg.plot.samples import plot_samples, put_back
 else:
@@ -28,4 +29,5 @@ __all__ = [
     "plot_samples",
     "put_back",
     "true_position_colors",
+    "write_report",
 ]
