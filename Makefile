@@ -57,7 +57,8 @@ test-scatter: $(SCATTER)/.built
 
 # libraries of other fields, with the pandas that anndata needs, in an environment of their own
 test-extras: $(EXTRAS)/.built
-	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over tests/integration/test_control_benchmark.py
+	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over tests/integration/test_control_benchmark.py \
+		tests/integration/test_docs.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -83,5 +84,5 @@ $(EXTRAS)/.built: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(EXTRAS)
 	sed 's/^pandas==.*/pandas==2.3.3/' constraints.txt > $(EXTRAS)/constraints.txt
 	$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(EXTRAS)/constraints.txt \
-		-e '.[dev,readers]' cma cooler edfio eeglabio gymnasium h5netcdf pybv
+		-e '.[dev,readers]' cma cooler edfio eeglabio gymnasium h5netcdf pybv scanpy
 	touch $@
