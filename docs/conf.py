@@ -38,7 +38,9 @@ nitpicky = True
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
-autodoc_default_options = {"exclude-members": "extra_repr, propagate, edge_updater"}  # PyG writes the last two
+# for torch and PyG, not to be called
+machinery = ["edge_updater", "extra_repr", "get_extra_state", "propagate", "register_table", "set_extra_state"]
+autodoc_default_options = {"exclude-members": ", ".join(machinery)}
 autodoc_inherit_docstrings = False  # what others describe is on their pages
 autodoc_typehints = "none"  # types stand in the text of Args, with shapes
 autosummary_generate = False
@@ -54,7 +56,7 @@ nb_custom_formats = {".py": "site_pages.read_tutorial"}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(__file__).parent / "_build" / "executed" / state)
 nb_execution_raise_on_error = True
-nb_execution_timeout = 600
+nb_execution_timeout = 1800
 
 html_theme = "furo"
 html_title = "scge_pyg"
