@@ -8,6 +8,8 @@ import sys
 import traceback
 from argparse import ArgumentError
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import scge_pyg
 from scge_pyg.cli.errors import UsageError, nearest
@@ -19,9 +21,14 @@ COMMANDS = {
     "discover": "find the geometry of measurements",
     "check": "is my channel map right?",
     "show": "what a graph file holds, and its picture",
+    "fit": "train a network, or go on where it was stopped",
+    "validate": "metrics of the validation samples of a run",
+    "test": "metrics of the test samples of a run",
+    "predict": "answers of a run to the test samples",
     "demo": "shuffled images, their geometry, and networks trained on it",
 }
 """What each command is for; arguments in ``cli/arguments/NAME.py``, the work in ``cli/NAME.py``."""
+_MODULE_OF = dict.fromkeys(("fit", "validate", "test", "predict"), "training")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,27 +64,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(command: str, words: list[str]) -> int:
     if command not in COMMANDS:
         raise UsageError(f"there is no command {command!r}{nearest(command, COMMANDS)}; see scge --help")
-    arguments = importlib.import_module(f"scge_pyg.cli.arguments.{command}")
-    parser = arguments.parser()
+    for word, value in pairwise(words):
+        if word == "--config" and not Path(value).is_file():
+            raise UsageError(f"--config: {value} does not exist")
+    module = _MODULE_OF.get(command, command)
+    arguments = importlib.import_module(f"scge_pyg.cli.arguments.{module}")
+    parser = arguments.parser(command)
     try:
         args = parser.parse_args(words)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     except ArgumentError as error:
-        unknown = re.search(r"unrecognized arguments: ([^ =]+)|Option '(\S+)' is not accepted", str(error))
-        hint = nearest(unknown[1] or unknown[2], parser.known()) if unknown else ""
+        hint = nearest(_foreign(str(error)), parser.known())
         raise UsageError(f"{command}: {error}{hint}; see scge {command} --help") from error
-    args.verbosity = -1 if args.quiet else args.verbose
+    args.command, args.verbosity = command, -1 if args.quiet else args.verbose
     arguments.check(args)
 
     with logging_to_stderr(args.verbosity):
         try:
-            status: int | None = importlib.import_module(f"scge_pyg.cli.{command}").run(args)
+            status: int | None = importlib.import_module(f"scge_pyg.cli.{module}").run(args)
         except UsageError:
             if args.verbose > 1:
                 traceback.print_exc()
             raise
     return status or 0
+
+
+def _foreign(message: str) -> str:
+    """The option that jsonargparse does not know, or nothing."""
+    ways = (
+        r"unrecognized arguments: (?P<name>[^ =]+)",
+        r"Group '(?P<group>\S+)' does not accept option '(?P<name>\S+)'",
+        r"Option '(?P<name>\S+)' is not accepted",
+    )
+    for found in filter(None, (re.search(way, message) for way in ways)):
+        parts = found.groupdict()
+        return f"{parts['group']}.{parts['name']}" if "group" in parts else parts["name"]
+    return ""
 
 
 def _help() -> str:

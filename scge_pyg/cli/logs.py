@@ -7,10 +7,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["collected_warnings", "logging_to_stderr", "wants_progress"]
+__all__ = ["collected_warnings", "logging_to_stderr", "wants_progress", "warnings_as_they_come"]
 
 
 class _Handler(logging.Handler):
@@ -48,6 +49,21 @@ def collected_warnings(messages: list[str], *, shown: bool) -> Iterator[None]:
             if shown:
                 for text in texts:
                     tqdm.write(f"warning: {text}", file=sys.stderr)
+
+
+@contextmanager
+def warnings_as_they_come(*, shown: bool) -> Iterator[None]:
+    """Print each ``UserWarning`` on stderr at once, on one line, if ``shown``; other categories are for programmers."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if shown and category is UserWarning:
+            tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def wants_progress(verbosity: int) -> bool | None:

@@ -105,13 +105,13 @@ class Run:
             module: The task.
             data: Its samples.
             callbacks: Such as :class:`DiscoverGraph` with ``run.folder.graph_file``.
-            config: What the run was told, as plain values; compared with that of the run in the folder.
+            config: What the run was told, as plain values; compared with that of the run in the folder. Default: its
+                epochs alone.
 
         Returns:
             The last value of each metric.
         """
-        told = {"epochs": self.epochs, **(config or {})}
-        self.folder.begin(told, seed=self.seed, force=self.force)
+        self.folder.begin({"epochs": self.epochs} if config is None else config, seed=self.seed, force=self.force)
         newest = self.folder.newest()
         path = None if newest is None else newest[0]
         if newest is not None:

@@ -23,10 +23,10 @@ exit status: 0 the layout fits, 1 a channel is suspect, 2 bad arguments or input
 """
 
 
-def parser() -> Parser:
+def parser(command: str = "check") -> Parser:
     """All options."""
     parser = Parser(
-        "check",
+        command,
         "Say from a recording whether its channels are where a layout claims, and where they are if not.",
         _EXAMPLES,
     )

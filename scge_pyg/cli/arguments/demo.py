@@ -23,10 +23,10 @@ all there is.
 """
 
 
-def parser() -> Parser:
+def parser(command: str = "demo") -> Parser:
     """All options."""
     parser = Parser(
-        "demo",
+        command,
         "The main job on real images: find the geometry of shuffled pixels and train a network on it.",
         _EXAMPLES,
     )

@@ -43,9 +43,9 @@ exit status: 0 done, 2 bad arguments or input, 1 anything else
 """
 
 
-def parser() -> Parser:
+def parser(command: str = "discover") -> Parser:
     """All options."""
-    parser = Parser("discover", "Find the geometry of measurements whose nodes are in an unknown order.", _EXAMPLES)
+    parser = Parser(command, "Find the geometry of measurements whose nodes are in an unknown order.", _EXAMPLES)
     parser.add_input(
         "INPUT",
         "samples: .npy, .npz, .csv (also .gz), .parquet, a folder of images, .mat, .nc, .h5, .wav, .edf, .bdf, "

@@ -17,9 +17,9 @@ examples:
 """
 
 
-def parser() -> Parser:
+def parser(command: str = "show") -> Parser:
     """All options."""
-    parser = Parser("show", "Say what a graph file holds, and draw it.", _EXAMPLES)
+    parser = Parser(command, "Say what a graph file holds, and draw it.", _EXAMPLES)
     parser.add_input("GRAPH", "a graph that scge discover or SharedGraph.save wrote (.safetensors)")
     parser.add_argument("-o", "--output", type=str, metavar="PICTURE", help="picture to write (.png, .pdf, .svg)")
     parser.add_argument("--overwrite", action="store_true", help="replace PICTURE")

@@ -1,0 +1,138 @@
+"""``scge fit``, ``validate``, ``test`` and ``predict``: from a configuration to metrics, and on after a stop."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from scge_pyg.cli import main
+from scge_pyg.train import RunFolder
+
+pytest.importorskip("lightning")
+pytest.importorskip("torchmetrics")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """A configuration of smooth waves over 24 shuffled nodes in two classes, and its file."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(100)
+    walk = rng.normal(size=(400, 24)).cumsum(1)
+    y = (rng.random(400) < 0.5).astype(np.int64)
+    walk += 3 * y[:, None] * np.sin(np.arange(24) / 3)
+    np.save(folder / "x.npy", walk[:, rng.permutation(24)].astype(np.float32))
+    np.save(folder / "y.npy", y)
+    told = {
+        "model": {"name": "SCGEClassifier", "options": {"channels": [4]}},
+        "data": {"x": str(folder / "x.npy"), "y": str(folder / "y.npy"), "batch_size": 32},
+        "run": {"epochs": 4, "accelerator": "cpu"},
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(told))
+    return told, folder / "run.yaml"
+
+
+@pytest.fixture(scope="module")
+def fitted(config, tmp_path_factory):
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "waves"
+    assert main(["fit", "--config", str(config[1]), "--run.folder", str(folder), "-q"]) == 0
+    return folder
+
+
+def test_a_run_says_how_it_goes_and_leaves_all_that_was_told(config, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main(["fit", "--config", str(config[1]), "--run.folder", str(folder), "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["val_accuracy"] > 0.8
+    assert err.count("epoch ") == 4
+    assert "lattice=24" in err
+    told = RunFolder(folder).config()
+    assert told["model"]["options"] == {"channels": [4]}
+    assert (told["data"]["batch_size"], told["run"]) == (32, {"epochs": 4, "seed": 0})
+    assert {path.name for path in folder.iterdir()} >= {"config.json", "versions.json", "graph.safetensors", "metrics"}
+
+
+def test_a_finished_run_is_evaluated_from_its_folder_alone(fitted, tmp_path, capsys):
+    assert main(["test", str(fitted), "--json"]) == 0
+    tested = json.loads(capsys.readouterr().out)
+    assert main(["validate", str(fitted), "--json"]) == 0
+    assert {"val_loss", "val_accuracy"} <= set(json.loads(capsys.readouterr().out))
+    assert main(["predict", str(fitted), "-o", str(tmp_path / "p.npy"), "-q"]) == 0
+    predicted = np.load(tmp_path / "p.npy")
+    assert predicted.shape == (40, 2)
+    np.testing.assert_allclose(predicted.sum(1), 1, rtol=1e-5)
+    from scge_pyg.train import NodesDataModule
+
+    data = NodesDataModule(**RunFolder(fitted).config()["data"])
+    data.setup()
+    y = torch.cat([batch[1] for batch in data.test_dataloader()[0]])
+    assert tested["test_accuracy"] == pytest.approx(float((torch.from_numpy(predicted).argmax(1) == y).float().mean()))
+    assert main(["predict", str(fitted), "-o", str(tmp_path / "p.npy"), "-q"]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_fit_goes_on_where_it_was_stopped_and_refuses_another_configuration(config, tmp_path, capsys):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    fit = ["fit", "--config", str(config[1]), "-q", "--run.checkpoint_every", "3", "--run.folder"]
+    assert main([*fit, str(whole)]) == 0
+    assert main([*fit, str(halves)]) == 0
+    last = sorted((halves / "checkpoints").iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:-100])  # as a disk that filled up would leave it
+    assert main([word for word in [*fit, str(halves)] if word != "-q"]) == 0
+    assert last.name in capsys.readouterr().err
+    weights = [RunFolder(path).newest()[1]["state_dict"] for path in (whole, halves)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert main([*fit, str(whole), "--model.lr", "0.1", "--data.batch_size", "16"]) == 2
+    err = capsys.readouterr().err
+    assert "model.lr: null before, 0.1 now" in err
+    assert "data.batch_size: 32 before, 16 now" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "--data.batchsize", "3"], "did you mean --data.batch_size?"),
+        (["fit", "--config", "{foreign}", "--run.folder", "{run}"], "did you mean data.batch_size?"),
+        (["fit", "--data.batch_size", "many"], "Got value: many"),
+        (["fit", "--data.dataset", "DigitsNodes"], "run.folder"),
+        (["fit", "--run.folder", "{run}"], "either --data.x FILE or --data.dataset NAME"),
+        (["fit", "--run.folder", "{run}", "--data.x", "none.csv"], "none.csv does not exist"),
+        (["fit", "--run.folder", "{run}", "--data.dataset", "DigitNodes"], "DigitsNodes"),
+        (["fit", "--run.folder", "{run}", "--data.dataset", "DigitsNodes", "--model.name", "NodeMPL"], "NodeMLP"),
+        (
+            [
+                "fit",
+                "--run.folder",
+                "{run}",
+                "--data.x",
+                "{foreign}",
+                "--task",
+                "autoencoding",
+                "--model.weight_decay=1",
+            ],
+            "--model.weight_decay has no meaning for the task autoencoding",
+        ),
+        (["test", "{run}"], "no folder of a run"),
+        (["fit", "--config", "none.yaml"], "none.yaml does not exist"),
+    ],
+)
+def test_bad_arguments_exit_with_2_and_write_nothing(words, message, tmp_path, capsys):
+    (tmp_path / "foreign.yaml").write_text("data: {dataset: DigitsNodes, batchsize: 3}\n")
+    places = {"run": tmp_path / "run", "foreign": tmp_path / "foreign.yaml"}
+    assert main([word.format(**places) for word in words]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("scge: ")
+    assert message in err
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_options_of_a_model_stay_what_they_are():
+    from scge_pyg.cli.arguments.training import parser
+
+    args = parser("fit").parse_args(
+        ["--run.folder", "1", "--model.options", '{name: "007", channels: [1, 2], deep: true}']
+    )
+    assert args.model.options == {"name": "007", "channels": [1, 2], "deep": True}
