@@ -25,6 +25,7 @@ COMMANDS = {
     "validate": "metrics of the validation samples of a run",
     "test": "metrics of the test samples of a run",
     "predict": "answers of a run to the test samples",
+    "report": "one page about a graph or a run, to open in a browser",
     "demo": "shuffled images, their geometry, and networks trained on it",
 }
 """What each command is for; arguments in ``cli/arguments/NAME.py``, the work in ``cli/NAME.py``."""
