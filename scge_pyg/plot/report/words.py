@@ -7,7 +7,7 @@ from typing import Any
 
 from scge_pyg.graph import Fit, SharedGraph
 
-__all__ = ["facts_of_parts", "notes", "verdict"]
+__all__ = ["facts_of_parts", "figures", "notes", "verdict"]
 
 _MOST_NAMED = 12
 
@@ -75,27 +75,28 @@ def facts_of_parts(graph: SharedGraph) -> list[dict[str, Any]]:
         number = int(graph.component[lattice.placed].max()) if bool(lattice.placed.any()) else -1
         shapes[number] = " x ".join(map(str, lattice.shape))
     return [
-        {"nodes": size, "dim": dim, "lattice": shapes.get(number), **_figures(fit)}
+        {"nodes": size, "dim": dim, "lattice": shapes.get(number), **figures(fit)}
         for number, (size, dim, fit) in enumerate(zip(sizes, graph.part_dim, graph.part_fit, strict=False))
     ]
 
 
-def _figures(fit: Fit | None) -> dict[str, Any]:
+def figures(fit: Fit | None) -> dict[str, Any]:
+    """Plain values of a fit, None where a figure is not known."""
     if fit is None:
         return {"verdict": None}
     known = fit.ratio_known
     return {
         "verdict": fit.verdict,
         "unit": fit.unit,
-        **{name: finite(getattr(fit, name)) for name in ("gain", "ceiling", "chance")},
-        "ratio": finite(fit.ratio) if known else None,
-        "error": finite(fit.error) if known else None,
+        **{name: _finite(getattr(fit, name)) for name in ("gain", "ceiling", "chance")},
+        "ratio": _finite(fit.ratio) if known else None,
+        "error": _finite(fit.error) if known else None,
         "columns": fit.columns,
-        "gain_by_columns": [finite(gain) for gain in fit.gain_by_columns],
+        "gain_by_columns": [_finite(gain) for gain in fit.gain_by_columns],
     }
 
 
-def finite(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     """The number, or None for JSON, which knows no NaN."""
     return float(value) if math.isfinite(value) else None
 

@@ -14,7 +14,7 @@ from scge_pyg.plot.report.arrays import edge_arrays, node_arrays
 from scge_pyg.plot.report.page import page
 from scge_pyg.plot.report.run_folder import Run, read_run, summary_of
 from scge_pyg.plot.report.samples import sample_content
-from scge_pyg.plot.report.words import facts_of_parts, notes, verdict
+from scge_pyg.plot.report.words import facts_of_parts, figures, notes, verdict
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -105,6 +105,7 @@ def _content(run: Run, samples: Tensor | ArrayLike | None) -> dict[str, Any]:
         "verdict": verdict(graph),
         "notes": notes(graph),
         "parts": facts_of_parts(graph),
+        "fit": figures(graph.fit),
         "node": node_arrays(graph),
         "edge": edge_arrays(graph),
         "file": _graph_file(graph),

@@ -1,21 +1,21 @@
 // Gain by dimension, the table of last values, and the curves of metrics.
 function startGain() {
   const draw = () => {
-    const part = graph.parts.find((one) => one.verdict);
-    if (!part || !part.gain_by_columns.length) { byId("gain-figure").hidden = true; return; }
-    const columns = part.gain_by_columns.map((_, k) => k + 1);
-    const bars = { type: "bar", x: columns, y: part.gain_by_columns, marker: { color: columns.map((k) => (k === part.columns ? theme.color("accent") : theme.color("none"))) }, hovertemplate: "%{x} columns: %{y:.3f} nats<extra></extra>" };
+    const { fit } = graph;
+    if (!fit.verdict || !fit.gain_by_columns.length) { byId("gain-figure").hidden = true; return; }
+    const columns = fit.gain_by_columns.map((_, k) => k + 1);
+    const bars = { type: "bar", x: columns, y: fit.gain_by_columns, marker: { color: columns.map((k) => (k === fit.columns ? theme.color("accent") : theme.color("none"))) }, hovertemplate: "%{x} columns: %{y:.3f} nats<extra></extra>" };
     const level = (y, text, dash) => (y === null ? [] : [{ y, text, dash }]);
-    const levels = [...level(part.ceiling, "best partners without a map", "dash"), ...level(part.chance, "partners at random", "dot")];
+    const levels = [...level(fit.ceiling, "best partners without a map", "dash"), ...level(fit.chance, "partners at random", "dot")];
     const shapes = levels.map(({ y, dash }) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { dash, width: 1.5, color: theme.color("mark") } }));
     const annotations = levels.map(({ y, text }) => ({ xref: "paper", x: 1, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 11, color: theme.color("mark") }, bgcolor: theme.color("back"), opacity: 0.85 }));
-    const top = Math.max(...levels.map((one) => one.y), ...part.gain_by_columns.filter((gain) => gain !== null));
-    const low = Math.min(0, ...levels.map((one) => one.y), ...part.gain_by_columns.filter((gain) => gain !== null));
+    const top = Math.max(...levels.map((one) => one.y), ...fit.gain_by_columns.filter((gain) => gain !== null));
+    const low = Math.min(0, ...levels.map((one) => one.y), ...fit.gain_by_columns.filter((gain) => gain !== null));
     Plotly.react("gain", [bars], theme.layout({
       margin: { l: 50, r: 8, t: 8, b: 38 }, shapes, annotations, bargap: 0.35,
-      xaxis: theme.axis({ title: { text: "columns of the map" }, dtick: 1 }), yaxis: theme.axis({ title: { text: `nats a ${part.unit}` }, range: [low, low + 1.18 * (top - low || 1)] }),
+      xaxis: theme.axis({ title: { text: "columns of the map" }, dtick: 1 }), yaxis: theme.axis({ title: { text: `nats a ${fit.unit}` }, range: [low, low + 1.18 * (top - low || 1)] }),
     }), { ...BARS, displayModeBar: false });
-    byId("gain").setAttribute("aria-label", `Held-out gain by columns: ${part.gain_by_columns.map((gain, k) => `${k + 1}: ${shown(gain)}`).join(", ")}; ceiling ${shown(part.ceiling)}, chance ${shown(part.chance)}.`);
+    byId("gain").setAttribute("aria-label", `Held-out gain by columns: ${fit.gain_by_columns.map((gain, k) => `${k + 1}: ${shown(gain)}`).join(", ")}; ceiling ${shown(fit.ceiling)}, chance ${shown(fit.chance)}.`);
   };
   draw();
   theme.onChange(draw);

@@ -1,25 +1,25 @@
-// What the colour of a node can mean: one number a node, NaN where there is none.
+// What the colour of a node can mean: one number a node, NaN where there is none, made when it is chosen.
 function quantities() {
-  const live = (value) => Float32Array.from({ length: graph.nodes }, (_, i) => (node.live[i] ? value(i) : NaN));
-  const found = [{ key: "confidence", name: "confidence", values: node.confidence, range: [0, 1] }];
-  if (node.gain) found.push({ key: "gain", name: "held-out gain (nats)", values: node.gain });
+  const live = (value) => once(() => Float32Array.from({ length: graph.nodes }, (_, i) => (node.live[i] ? value(i) : NaN)));
+  const found = [{ key: "confidence", name: "confidence", values: () => node.confidence, range: [0, 1] }];
+  if (node.gain) found.push({ key: "gain", name: "held-out gain (nats)", values: () => node.gain });
   if (graph.parts.length > 1) found.push({ key: "part", name: "part", values: live((i) => node.part[i]), steps: true });
   if (new Set(graph.parts.map((part) => part.dim)).size > 1)
     found.push({ key: "dim", name: "dimension of the part", values: live((i) => (node.part[i] < graph.parts.length ? dimOf(i) : NaN)), steps: true });
   if (node.sign.some((sign, i) => node.live[i] && sign < 1))
     found.push({ key: "sign", name: "sign (-1: inverted)", values: live((i) => node.sign[i]), range: [-1, 1] });
-  found.push({ key: "degree", name: "number of neighbours", values: live((i) => around.first[i + 1] - around.first[i]) });
+  found.push({ key: "degree", name: "number of neighbours", values: live((i) => around().first[i + 1] - around().first[i]) });
   found.push({ key: "coupling", name: "mean coupling to neighbours", values: live(meanCoupling) });
-  if (samples)
-    for (let s = 0; s < samples.count; s++)
-      found.push({ key: `sample-${s}`, name: `sample ${s}`, values: Float32Array.from({ length: graph.nodes }, (_, i) => sampleValue(s, i)), range: [samples.low, samples.high] });
+  for (let s = 0; samples && s < samples.count; s++)
+    found.push({ key: `sample-${s}`, name: `sample ${s}`, values: live((i) => sampleValue(s, i)), range: [samples.low, samples.high] });
   return found;
 }
 
 function meanCoupling(i) {
+  const { first, pair } = around();
   let sum = 0;
-  for (let at = around.first[i]; at < around.first[i + 1]; at++) sum += edge.weight[around.pair[at]];
-  return sum / (around.first[i + 1] - around.first[i]);
+  for (let at = first[i]; at < first[i + 1]; at++) sum += edge.weight[pair[at]];
+  return sum / (first[i + 1] - first[i]);
 }
 
 // Mean over the channels of a sample at a node.

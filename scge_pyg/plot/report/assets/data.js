@@ -18,8 +18,14 @@ const node = graph ? allDecoded(graph.node) : null;
 const edge = graph ? allDecoded(graph.edge) : null;
 const samples = graph && graph.samples ? { ...graph.samples, values: decoded(graph.samples.values) } : null;
 
-// Neighbours of node i stand at places first[i] to first[i + 1] of near, the strongest first; pair is the edge of each.
-const around = graph ? neighbours(graph.nodes, edge) : null;
+function once(make) {
+  let made;
+  return () => (made === undefined ? (made = make()) : made);
+}
+
+// Neighbours of node i stand at places first[i] to first[i + 1] of near, the strongest first; pair is the edge of each,
+// and order has all edges, the strongest first. Made when something asks for it, which is after the map is drawn.
+const around = once(() => neighbours(graph.nodes, edge));
 
 function neighbours(count, { source, target, weight }) {
   const first = new Uint32Array(count + 1);
@@ -38,8 +44,9 @@ function neighbours(count, { source, target, weight }) {
 
 function neighboursOf(i) {
   const found = [];
-  for (let at = around.first[i]; at < around.first[i + 1]; at++) {
-    const other = around.near[at], e = around.pair[at];
+  const { first, near, pair } = around();
+  for (let at = first[i]; at < first[i + 1]; at++) {
+    const other = near[at], e = pair[at];
     const lag = edge.lag ? (other === edge.target[e] ? edge.lag[e] : -edge.lag[e]) : 0;
     found.push({ node: other, weight: edge.weight[e], lag });
   }

@@ -35,6 +35,7 @@ const map = (() => {
     const drawn = place.length === 1 ? [axesOf(place, values).y, place[0]] : place;
     return segments(scene.where, drawn, pairs);
   }
+  function pairsOf(i) { const { first, pair } = around(); return pair.slice(first[i], first[i + 1]); }
   function nodeTrace(axes, kept, marker, size) {
     const pick = (values) => Float32Array.from(kept, (k) => values[k]);
     const three = scene.place.length === 3;
@@ -71,8 +72,8 @@ const map = (() => {
 
   function draw() {
     if (!scene || scene.key !== `${state.part} ${state.view.key}`) arrange();
-    const { nodes, place } = scene;
-    const values = Float32Array.from(nodes, (i) => state.color.values[i]);
+    const { nodes, place } = scene, colorOf = state.color.values();
+    const values = Float32Array.from(nodes, (i) => colorOf[i]);
     const axes = axesOf(place, values), size = dotSize(), traces = [];
     nodesOfTrace = [];
     const line = (trace) => { traces.push(trace); nodesOfTrace.push(null); };
@@ -81,7 +82,7 @@ const map = (() => {
       line(lineTrace(scene.lines, theme.color(place.length === 3 ? "solid" : "edge"), 1));
     }
     const chosen = scene.where[state.selected] ?? -1;
-    if (chosen >= 0) line(lineTrace(linesBetween(place, values, around.pair.slice(around.first[state.selected], around.first[state.selected + 1])), theme.color("mark"), 2.5));
+    if (chosen >= 0) line(lineTrace(linesBetween(place, values, pairsOf(state.selected)), theme.color("mark"), 2.5));
     const keys = [...nodes.keys()];
     const unknown = keys.filter((k) => !Number.isFinite(values[k])), known = keys.filter((k) => Number.isFinite(values[k]));
     if (unknown.length) traces.push(nodeTrace(axes, unknown, { color: theme.color("none") }, size));

@@ -76,7 +76,7 @@ function showCouplings() {
   byId("edges-section").hidden = false;
   const count = Math.min(map ? 10 : 100, edge.source.length);
   const head = [{ name: "node", text: true }, { name: "node", text: true }, { name: "coupling" }, ...(edge.lag ? [{ name: "steps behind" }] : [])];
-  const rows = Array.from(around.order.slice(0, count), (e) => [link(edge.source[e]), link(edge.target[e]), shown(edge.weight[e]), ...(edge.lag ? [edge.lag[e]] : [])]);
+  const rows = Array.from(around().order.slice(0, count), (e) => [link(edge.source[e]), link(edge.target[e]), shown(edge.weight[e]), ...(edge.lag ? [edge.lag[e]] : [])]);
   byId("couplings").append(table(`The ${count} strongest of ${shown(edge.source.length)} pairs`, head, rows));
 }
 

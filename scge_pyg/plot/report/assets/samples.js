@@ -4,7 +4,8 @@ function startSamples() {
   byId("samples-section").hidden = false;
   const nodes = graph.columns ? nodesOf("all") : [];
   const { place } = nodes.length ? arranged(nodes, [...Array(Math.min(3, graph.columns)).keys()]) : { place: [] };
-  const told = [`The first ${samples.count} of ${samples.given.toLocaleString("en")} samples: in the order in which the nodes came, and each value at its node's place.`];
+  const placed = nodes.length ? ", and with each value at its node's place" : "";
+  const told = [`The first ${samples.count} of ${samples.given.toLocaleString("en")} samples, in the order in which the nodes came${placed}.`];
   if (!nodes.length) told.push("Without places there is no order to put them in.");
   else if (nodes.length < graph.nodes) told.push(`${graph.nodes - nodes.length} nodes without a place are left out of the second picture.`);
   if (place.length === 3) told.push("Three coordinates are looked at from aside; a button colours the map by a sample.");

@@ -22,6 +22,7 @@ function startAbout() {
 }
 
 async function started(what, start) {
+  await new Promise((next) => setTimeout(next)); // the map answers the pointer while the rest is made
   try { await start(); } catch (error) {
     byId("failed").hidden = false;
     byId("failed").append(`The section on ${what} failed: ${error.message}. `);
