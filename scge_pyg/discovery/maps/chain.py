@@ -53,18 +53,24 @@ def along_chain(pos: np.ndarray, dissimilarity: Dissimilarity) -> np.ndarray:
 def around_ring(pos: np.ndarray, dissimilarity: Dissimilarity) -> np.ndarray:
     """Coordinates ``[N, 2]`` on a circle, in the order of the angles of ``pos [N, 2]`` about its mean.
 
-    As :func:`along_chain`, with the girth as one more unknown: pairs across the cut are that much further.
+    As :func:`along_chain`, with the girth as one more unknown: pairs across the cut are that much further. A first map
+    that lies on a line goes around nothing and stays as it is.
     """
     x, y = (pos - pos.mean(0)).T
     place, girth = np.arctan2(y, x), 2 * np.pi
     for _ in range(_TURNS):
         place, girth = _spaced(place, girth, dissimilarity)
+        if not girth:
+            return pos
     angle = 2 * np.pi * place / girth
     return girth / (2 * np.pi) * np.stack([np.cos(angle), np.sin(angle)], 1)
 
 
 def _spaced(place: np.ndarray, girth: float, dissimilarity: Dissimilarity) -> tuple[np.ndarray, float]:
-    """Places ``[N]`` along the chain, the first node at 0, and the girth of the ring; 0 is for chains."""
+    """Places ``[N]`` along the chain, the first node at 0, and the girth of the ring; 0 is for chains.
+
+    Where most neighbours share a place there is nothing to go by: places stay, without a girth.
+    """
     num_nodes = len(place)
     order = np.argsort(place, kind="stable")
     reach = min(_AHEAD, (num_nodes - 1) // 2 if girth else num_nodes - 1)
@@ -75,7 +81,10 @@ def _spaced(place: np.ndarray, girth: float, dissimilarity: Dissimilarity) -> tu
     across, end = end >= num_nodes, end % num_nodes
     unlike = dissimilarity(order[np.stack([start, end])])
     length = np.interp(unlike, *length_curve(unlike, place[order[end]] - place[order[start]] + across * girth))
-    length = np.maximum(length, _SHORTEST * np.median(length))
+    typical = np.median(length)
+    if not typical > 0:
+        return place, 0.0
+    length = np.maximum(length, _SHORTEST * typical)
     row = np.arange(len(start))
     value = np.concatenate([1 / length, -1 / length, across / length])
     column = np.concatenate([end, start, np.full(len(start), num_nodes)])

@@ -71,3 +71,11 @@ def test_small_rings_close(num_nodes):
     unlike = 1 - np.exp(-cdist(points, points))
     found = around_ring(points * [1.0, 0.6], lambda p: unlike[p[0], p[1]])
     assert procrustes(points, found)[2] < 5e-3 < procrustes(points, points * [1.0, 0.6])[2]
+
+
+def test_a_first_map_on_a_line_goes_around_nothing():
+    """Angles about its mean are two, 0 and pi, and neighbours in their order have no length."""
+    points = ring(9203)
+    unlike = 1 - np.exp(-cdist(points, points) / 4)
+    flat = points * [1.0, 0.0]
+    np.testing.assert_array_equal(around_ring(flat, lambda p: unlike[p[0], p[1]]), flat)
