@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import uuid
 import warnings
 import zipfile
@@ -48,8 +49,13 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
         if damaged is not None:
             raise ValueError(f"{damaged} in it is damaged")
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"read_checkpoint: {path} can't be read: it holds more than tensors and plain values, which may run code"
+        ) from error
     except Exception as error:  # zipfile and torch raise what they like on a damaged file
-        raise ValueError(f"read_checkpoint: {path} can't be read ({type(error).__name__}: {error})") from error
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"read_checkpoint: {path} can't be read ({said})") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ValueError(f"read_checkpoint: {path} is no checkpoint of a training run; it holds no state_dict")
     return content

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import positive_number
-from scge_pyg.nn import NodeEmbedding, lower_to_conv
+from scge_pyg.nn import NodeEmbedding, lower_to_conv, transfer
 from scge_pyg.train.building import DataSizes, Option, build_model
 from scge_pyg.train.graph_state import GRAPH, graph_from_state, graph_state, same_graph
 
@@ -190,12 +190,17 @@ class NodeModule(LightningModule):
         saved = graph_from_state(checkpoint[GRAPH])
         if self.graph is None:
             self.graph = saved
-        elif not self.other_graph_allowed and not same_graph(saved, self.graph):
-            raise ValueError(
-                f"{type(self).__name__}: the checkpoint was trained on another graph, {saved}, than the one given, "
-                f"{self.graph}; leave graph out to take the saved one, or force it if the weights should go on with "
-                f"another"
-            )
+        elif not same_graph(saved, self.graph):
+            if not self.other_graph_allowed:
+                raise ValueError(
+                    f"{type(self).__name__}: the checkpoint was trained on another graph, {saved}, than the one given, "
+                    f"{self.graph}; leave graph out to take the saved one, or set other_graph_allowed to put the "
+                    f"weights on this one"
+                )
+            assert self.model is not None
+            state = {name[6:]: value for name, value in checkpoint["state_dict"].items() if name.startswith("model.")}
+            transfer(state, self.model)
+            checkpoint["state_dict"] = self.state_dict()
 
     def __repr__(self) -> str:
         what = type(self.model).__name__ if self.model is not None else repr(self._name)
