@@ -7,7 +7,7 @@ EXTRAS := .venv-extras
 
 .PHONY: demo docs test lint bench test-scatter test-extras
 
-demo: $(VENV)/.dev
+demo: $(VENV)/.demo
 	$(BIN)/scge demo
 
 test: $(VENV)/.dev
@@ -62,6 +62,10 @@ test-extras: $(EXTRAS)/.built
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[demo,plot]'
+	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[dev]'
