@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +12,15 @@ from tqdm.auto import tqdm
 
 from scge_pyg.discovery.advice import advice
 from scge_pyg.discovery.assemble import assemble
+from scge_pyg.discovery.clock import Clock
 from scge_pyg.discovery.counts.discover_affinity import discover_affinity
 from scge_pyg.discovery.counts.discover_counts import discover_counts
 from scge_pyg.discovery.coupling.similar import connected_rows
 from scge_pyg.discovery.parts.discover_part import discover_part
 from scge_pyg.discovery.parts.part import FEWEST, Part
 from scge_pyg.discovery.progress import showing
+from scge_pyg.discovery.sharing.sameness import digest, machine
+from scge_pyg.discovery.sharing.workers import sharing
 from scge_pyg.discovery.signals.delays import aligned_in_time, node_delays
 from scge_pyg.discovery.signals.hints import hint
 from scge_pyg.discovery.signals.own_floor import with_own_floor
@@ -48,6 +50,7 @@ def discover(
     missing_value: float | None = None,
     seed: int = 0,
     progress: bool | None = None,
+    group: Any = None,
 ) -> SharedGraph:
     r"""Find the geometry of a node set from samples alone, and say where there is none.
 
@@ -89,6 +92,10 @@ def discover(
         missing_value: A value that marks missing ones, such as -999. They are taken to be missing at random.
         seed: Seed of all randomness.
         progress: Show progress bars, with the time that long loops have to go. Default: where work takes long enough.
+        group: A ``torch.distributed`` process group, or ``True`` for all processes, whose workers call ``discover``
+            together, each with its own part of the samples: :class:`~scge_pyg.discovery.Numbered` batches, or one array
+            on each, the parts in order of ranks. They share the work, and each returns the graph of one worker that has
+            all samples, bit for bit, if they run on processors of one kind with as many threads. Needs gloo or MPI.
 
     Returns:
         The shared graph, float32, in the node order of ``x``.
@@ -96,8 +103,8 @@ def discover(
     Raises:
         TypeError: If not exactly one of ``x``, ``affinity`` and ``counts`` is given, or ``x`` is no tensor, array, data
             frame or iterable of batches.
-        ValueError: If values are infinite, shapes or names disagree, an argument is out of range, or fewer than 3 nodes
-            vary.
+        ValueError: If values are infinite, shapes or names disagree, an argument is out of range, fewer than 3 nodes
+            vary, or workers disagree; what is wrong on one worker is raised on all.
 
     Warns:
         UserWarning: If there is no geometry, no edge, or too few samples; or if ``x`` looks like something else.
@@ -111,52 +118,71 @@ def discover(
         >>> graph.dim, graph.lattice.shape
         (1, (40,))
     """
-    if dim is not None and (isinstance(dim, bool) or not hasattr(dim, "__index__") or not 1 <= dim <= 4):
-        raise ValueError(f"discover: dim must be an integer from 1 to 4, or None to estimate it, got {dim!r}")
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-        raise ValueError(f"discover: seed must be an integer of at least 0, got {seed!r}")
-    dim = None if dim is None else int(dim)
-    _check_source(x, affinity, counts, balance, missing_value)
-    if affinity is not None:
-        return discover_affinity(
-            affinity, balance=balance, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2
-        )
-    if counts is not None:
-        return discover_counts(counts, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2)
-    start = time.perf_counter()
-    hidden = _hide(progress, x)
-    with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
-        samples = read(x, missing_value=missing_value, seed=seed)
-        names = checked_names("discover", samples.names if names is None else names, len(samples.live))
-        hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples)]
-        signals = without_near_twins(prepare(samples))
-        number = signals.number
-        signals = aligned_in_time(signals, node_delays(signals))
-        seconds = {"signals": time.perf_counter() - start}
-        bar.update()
-        rows = _rows_of_parts(signals, dim)
-        seconds["parts"] = time.perf_counter() - start - seconds["signals"]
-        bar.update()
-        parts: list[tuple[np.ndarray, Part]] = []
-        for nodes in rows:
-            if len(nodes) == 1:
-                parts.append((nodes, _single()))
-                continue
-            whole = len(nodes) == signals.num_nodes
-            own = signals if whole else with_own_floor(signals.take(nodes), samples, number)
-            parts.append((nodes, discover_part(own, dim, snap, seed)))
-        if dim is None and FEWEST <= signals.num_nodes and (parts[0][1].choice is None or not parts[0][1].dim):
-            # beside nothing that was judged to be a geometry, a handful of nodes is none
-            parts = [(nodes, part.without_map() if part.choice is None else part) for nodes, part in parts]
-        bar.update()
-    graph = assemble(signals, parts, len(samples.live), names, len(samples.values), seconds)
-    _log(graph, signals)
-    for text in [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]:
+    with sharing(group) as workers:
+        with workers.agreeing() as facts:
+            _check_options(dim, seed)
+            _check_source(x, affinity, counts, balance, missing_value, group)
+            dim = None if dim is None else int(dim)
+            facts |= {"dim": dim, "snap": bool(snap), "seed": int(seed), "missing_value": repr(missing_value)}
+            facts |= {"names": None if names is None else list(map(str, names)), **machine(workers)}
+        if affinity is not None:
+            return discover_affinity(
+                affinity, balance=balance, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2
+            )
+        if counts is not None:
+            return discover_counts(counts, names=names, dim=dim, seed=seed, progress=progress, stacklevel=2)
+        hidden = _hide(progress, x) if workers.rank == 0 else progress is not True
+        with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
+            graph, texts = _from_samples(x, names, dim, snap, missing_value, seed, bar)
+        with workers.agreeing() as facts:
+            facts |= digest(graph, workers)
+    for text in texts:
         warnings.warn(text, UserWarning, stacklevel=2)
     return graph
 
 
-def _check_source(x: Any, affinity: Any, counts: Any, balance: bool, missing_value: float | None) -> None:
+def _from_samples(
+    x: Any, names: Sequence[str] | None, dim: int | None, snap: bool, missing_value: float | None, seed: int, bar: Any
+) -> tuple[SharedGraph, list[str]]:
+    """The graph of samples, and what to warn of."""
+    clock = Clock()
+    samples = read(x, missing_value=missing_value, seed=seed)
+    names = checked_names("discover", samples.names if names is None else names, len(samples.live))
+    clock("reading")
+    hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples)]
+    signals = without_near_twins(prepare(samples))
+    number = signals.number
+    signals = aligned_in_time(signals, node_delays(signals))
+    clock("signals")
+    bar.update()
+    rows = _rows_of_parts(signals, dim)
+    clock("parts")
+    bar.update()
+    parts: list[tuple[np.ndarray, Part]] = []
+    for nodes in rows:
+        if len(nodes) == 1:
+            parts.append((nodes, _single()))
+            continue
+        whole = len(nodes) == signals.num_nodes
+        own = signals if whole else with_own_floor(signals.take(nodes), samples, number)
+        parts.append((nodes, discover_part(own, dim, snap, seed)))
+    if dim is None and FEWEST <= signals.num_nodes and (parts[0][1].choice is None or not parts[0][1].dim):
+        # beside nothing that was judged to be a geometry, a handful of nodes is none
+        parts = [(nodes, part.without_map() if part.choice is None else part) for nodes, part in parts]
+    bar.update()
+    graph = assemble(signals, parts, len(samples.live), names, len(samples.values), clock.seconds)
+    _log(graph, signals)
+    return graph, [*hints, *(f"discover: {text}" for text in advice(graph, signals, samples.count, dim))]
+
+
+def _check_options(dim: Any, seed: Any) -> None:
+    if dim is not None and (isinstance(dim, bool) or not hasattr(dim, "__index__") or not 1 <= dim <= 4):
+        raise ValueError(f"discover: dim must be an integer from 1 to 4, or None to estimate it, got {dim!r}")
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
+        raise ValueError(f"discover: seed must be an integer of at least 0, got {seed!r}")
+
+
+def _check_source(x: Any, affinity: Any, counts: Any, balance: bool, missing_value: float | None, group: Any) -> None:
     """There is one thing to discover from, and what is asked for belongs to it."""
     named = {"x": x, "affinity": affinity, "counts": counts}
     given = [name for name, value in named.items() if value is not None]
@@ -168,6 +194,8 @@ def _check_source(x: Any, affinity: Any, counts: Any, balance: bool, missing_val
         raise ValueError(f"discover: balance=True belongs to affinity=, got {given[0]}")
     if missing_value is not None and x is None:
         raise ValueError(f"discover: missing_value belongs to x, got {given[0]}; what is not there counts 0")
+    if group is not None and x is None:
+        raise ValueError(f"discover: group belongs to x, got {given[0]}, which one worker takes in whole")
 
 
 def _rows_of_parts(signals: Signals, dim: int | None) -> list[np.ndarray]:

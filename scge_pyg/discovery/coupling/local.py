@@ -10,13 +10,14 @@ import torch
 
 from scge_pyg.discovery.coupling.candidate_regression import (
     RIDGES,
+    CandidateMoments,
     best_ridge,
     candidate_moments,
     held_out_gain,
     ridge_regression,
 )
 from scge_pyg.discovery.coupling.direct import Coupling
-from scge_pyg.discovery.progress import tracked
+from scge_pyg.discovery.sharing.shared_blocks import blocks_of, shared_blocks
 from scge_pyg.discovery.signals.most_correlated import most_correlated
 
 __all__ = ["local_coupling"]
@@ -24,6 +25,7 @@ __all__ = ["local_coupling"]
 _CANDIDATES = 32
 _PROBED = 1024
 _ROWS = 512
+_PROBED_ROWS = 64
 _PAIRS = 1024
 
 
@@ -51,12 +53,15 @@ def local_coupling(
     even, odd = signal[:, ::2].contiguous(), signal[:, 1::2].contiguous()
     generator = torch.Generator().manual_seed(seed)
     probe = torch.randperm(num_nodes, generator=generator)[:_PROBED].sort().values
-    fit, check = (candidate_moments(half, probe, index[probe]) for half in (even, odd))
+    fit, check = (_shared_moments(half, probe, index[probe]) for half in (even, odd))
     step, gain = best_ridge(lambda ridge: held_out_gain(fit, check, ridge))
     ridge = float(RIDGES[step]) / 2
     beta = torch.empty(index.shape, dtype=torch.float64)
-    for rows in tracked(torch.arange(num_nodes).split(_ROWS), "coupling"):
-        beta[rows] = ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0]
+
+    def compute(rows: torch.Tensor) -> tuple[torch.Tensor]:
+        return (ridge_regression(candidate_moments(signal, rows, index[rows]), ridge)[0],)
+
+    shared_blocks(blocks_of(num_nodes, _ROWS), "coupling", compute, [beta])
     row = np.repeat(np.arange(num_nodes), index.shape[1])
     shape = (num_nodes, num_nodes)
     forward = sp.csr_matrix((np.maximum(beta.numpy(), 0).ravel(), (row, index.numpy().ravel())), shape)
@@ -69,6 +74,18 @@ def local_coupling(
         return _half_square_distance(signal, torch.from_numpy(pairs))
 
     return Coupling(f"partial {ridge:.2g}", matrix, noise, ridge, gain, dissimilarity)
+
+
+def _shared_moments(signal: torch.Tensor, rows: torch.Tensor, index: torch.Tensor) -> CandidateMoments:
+    """Moments of the candidates ``index [n, m]`` of ``rows [n]``, which workers share."""
+    count, many = index.shape
+    gram, cross, own = (torch.empty((count, *shape), dtype=torch.float64) for shape in ((many, many), (many,), ()))
+
+    def compute(part: torch.Tensor) -> CandidateMoments:
+        return candidate_moments(signal, rows[part], index[part])
+
+    shared_blocks(blocks_of(count, _PROBED_ROWS), "probes", compute, [gram, cross, own])
+    return gram, cross, own
 
 
 def _half_square_distance(signal: torch.Tensor, pairs: torch.Tensor) -> np.ndarray:

@@ -38,7 +38,10 @@ class HashedBlocks:
             >>> blocks.hash.tolist(), blocks.size.tolist()
             ([3], [1])
         """
-        code, size = np.unique(code, return_counts=True)
+        return self.add_blocks(*np.unique(code, return_counts=True), capacity)
+
+    def add_blocks(self, code: np.ndarray, size: np.ndarray, capacity: int) -> np.uint64:
+        """The same of whole blocks: their hashes ``[K]``, ascending, and how many samples of each there are."""
         place = np.searchsorted(self.hash, code)
         known = np.zeros(len(code), dtype=bool)
         inside = place < len(self.hash)

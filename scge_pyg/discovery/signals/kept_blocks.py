@@ -8,7 +8,7 @@ from torch import Tensor
 
 from scge_pyg.discovery.signals.hashed_blocks import HashedBlocks, mix, mixed
 
-__all__ = ["LENGTH", "KeptBlocks", "block_of", "range_of"]
+__all__ = ["LENGTH", "KeptBlocks", "block_of", "range_of", "refuse_twice"]
 
 LENGTH = 256  # samples in a block
 _FREE = np.uint64(2**64 - 1)
@@ -38,6 +38,12 @@ class KeptBlocks:
         seed: Seed of the hash.
         start: Number of the first sample in the stream, for an accumulator that reads a later part of it.
 
+    Attributes:
+        count: Samples seen.
+        low: Smallest value of each node and channel ``[N, C]``, ``inf`` where all are missing.
+        high: Largest value of each.
+        blocks: Which blocks are kept.
+
     Example:
         >>> import torch
         >>> x = torch.randn(1000, 4, 1, generator=torch.Generator().manual_seed(0))
@@ -58,9 +64,9 @@ class KeptBlocks:
         self.count = 0
         self._next = start
         self._salt = mix(seed)
-        self._blocks = HashedBlocks()
-        self._low = torch.empty(0, 0)
-        self._high = torch.empty(0, 0)
+        self.blocks = HashedBlocks()
+        self.low = torch.empty(0, 0)
+        self.high = torch.empty(0, 0)
         # a table with a row for each kept sample; free ones have the largest hash
         self._values = torch.empty(0, 0, 0)
         self._number = np.empty(0, dtype=np.int64)
@@ -71,13 +77,18 @@ class KeptBlocks:
     @property
     def capacity(self) -> int:
         """Samples R that may be kept, given the nodes seen so far."""
-        within = self.budget // (4 * max(1, self._low.numel()))
+        within = self.budget // (4 * max(1, self.low.numel()))
         return max(LENGTH, min(self.most, max(within, min(self.few, 2 * within))))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the kept values."""
+        return self._values.dtype
 
     @property
     def live(self) -> Tensor:
         """Which nodes took at least two different values over all samples seen, ``[N]``."""
-        return (self._high > self._low).any(1)
+        return (self.high > self.low).any(1)
 
     def update(self, values: Tensor, number: Tensor | None = None) -> KeptBlocks:
         """Add samples ``[S, N, C]`` of the stream, ``NaN`` where missing; returns ``self``.
@@ -91,10 +102,6 @@ class KeptBlocks:
         if number is None:
             number = torch.arange(self._next, self._next + len(values))
             self._next += len(values)
-        if values.shape[0] == 0:
-            self._widen(*range_of(values))
-            self._reserve(0, values)
-            return self
         self._widen(*range_of(values))
         self.count += len(values)
         self._take(values, number.numpy())
@@ -107,11 +114,11 @@ class KeptBlocks:
             raise ValueError(
                 f"KeptBlocks.merge: both must have the same budget, few, most and seed, got {own} and {others}"
             )
-        self._widen(other._low, other._high)
+        self._widen(other.low, other.high)
         self.count += other.count
         self._next = max(self._next, other._next)
-        rows = np.flatnonzero(other._hash < self._blocks.drop_from(other._blocks.dropped))
-        twice = np.intersect1d(self._number[self._hash < self._blocks.dropped], other._number[rows])
+        rows = np.flatnonzero(other._hash < self.blocks.drop_from(other.blocks.dropped))
+        twice = np.intersect1d(self._number[self._hash < self.blocks.dropped], other._number[rows])
         if len(twice):
             raise ValueError(f"KeptBlocks.merge: both hold sample {twice[0]} of the stream")
         self._take(other._values[torch.from_numpy(rows)], other._number[rows])
@@ -124,36 +131,38 @@ class KeptBlocks:
             ValueError: If a sample was added twice.
         """
         self._sort()
-        number = self._number[: self._blocks.held]
-        twice = np.flatnonzero(number[1:] == number[:-1])
-        if len(twice):
-            raise ValueError(
-                f"discover: sample {number[twice[0]]} was handed over twice; each number belongs to one sample of one "
-                f"worker (a DistributedSampler repeats samples so that all workers get as many: drop_last=True, or "
-                f"range(rank, len(x), workers))"
-            )
+        number = self._number[: self.blocks.held]
+        refuse_twice(number)
         self._lent = True
-        return self._values[: len(number), : len(self._low)], torch.from_numpy(number.copy())
+        return self._values[: len(number), : len(self.low)], torch.from_numpy(number.copy())
+
+    def take_out(self, dropped: np.uint64) -> tuple[Tensor, Tensor]:
+        """Samples of blocks below a hash, by rising number, and their numbers; nothing is left here."""
+        rows = np.flatnonzero(self._hash < dropped)
+        rows = rows[self._number[rows].argsort(kind="stable")]
+        values, number = self._values[torch.from_numpy(rows), : len(self.low)], self._number[rows]
+        self._values, self._number, self._hash = torch.empty(0, 0, 0), self._number[:0], self._hash[:0]
+        return values, torch.from_numpy(number)
 
     def _widen(self, low: Tensor, high: Tensor) -> None:
         """Take in the range ``[N, C]`` of further samples, of which there may be none (``inf`` and ``-inf``)."""
-        if self._low.numel() == 0:
-            self._low, self._high = low, high
+        if self.low.numel() == 0:
+            self.low, self.high = low, high
         elif low.numel():
-            if low.shape[1] != self._low.shape[1]:
-                raise ValueError(f"KeptBlocks: samples must have {self._low.shape[1]} channels, got {low.shape[1]}")
-            num_nodes = max(low.shape[0], self._low.shape[0])
+            if low.shape[1] != self.low.shape[1]:
+                raise ValueError(f"KeptBlocks: samples must have {self.low.shape[1]} channels, got {low.shape[1]}")
+            num_nodes = max(low.shape[0], self.low.shape[0])
             low, high = _padded(low, num_nodes, torch.inf), _padded(high, num_nodes, -torch.inf)
-            self._low = torch.minimum(_padded(self._low, num_nodes, torch.inf), low)
-            self._high = torch.maximum(_padded(self._high, num_nodes, -torch.inf), high)
-        self._blocks.shrink(self.capacity)
+            self.low = torch.minimum(_padded(self.low, num_nodes, torch.inf), low)
+            self.high = torch.maximum(_padded(self.high, num_nodes, -torch.inf), high)
+        self.blocks.shrink(self.capacity)
 
     def _take(self, values: Tensor, number: np.ndarray) -> None:
         """Write those samples into the table whose blocks are kept, over those whose blocks no longer are."""
         code = block_of(self._salt, number)
-        dropped = self._blocks.add(code[code < self._blocks.dropped], self.capacity)
+        dropped = self.blocks.add(code[code < self.blocks.dropped], self.capacity)
         new = np.flatnonzero(code < dropped)
-        self._reserve(self._blocks.held, values)
+        self._reserve(self.blocks.held, values)
         place = self._room(len(new), dropped)
         self._hash[place], self._number[place] = code[new], number[new]
         width = values.shape[1]
@@ -176,13 +185,13 @@ class KeptBlocks:
     def _reserve(self, rows: int, values: Tensor) -> None:
         """Make room for so many samples, as wide as all seen so far and as precise as these."""
         old = self._values
-        num_nodes, dtype = len(self._low), torch.promote_types(old.dtype, values.dtype)
-        fits = old.shape[1] >= num_nodes and old.shape[2:] == self._low.shape[1:] and old.dtype == dtype
+        num_nodes, dtype = len(self.low), torch.promote_types(old.dtype, values.dtype)
+        fits = old.shape[1] >= num_nodes and old.shape[2:] == self.low.shape[1:] and old.dtype == dtype
         if fits and len(old) >= rows and not self._lent:
             return
         wide = num_nodes if old.shape[1] in (0, num_nodes) else max(num_nodes, old.shape[1] * 5 // 4)
         rows = len(old) if len(old) >= rows else min(max(rows, 2 * len(old)), max(rows, self.capacity))
-        self._values = torch.empty((rows, wide, self._low.shape[1]), dtype=dtype)
+        self._values = torch.empty((rows, wide, self.low.shape[1]), dtype=dtype)
         if old.numel():
             self._values[: len(old), : old.shape[1]] = old
             self._values[: len(old), old.shape[1] :] = torch.nan
@@ -193,8 +202,8 @@ class KeptBlocks:
 
     def _sort(self) -> None:
         """Bring the table in order, the free rows last, a few columns at a time."""
-        held = self._blocks.held
-        number = np.where(self._hash < self._blocks.dropped, self._number, np.iinfo(np.int64).max)
+        held = self.blocks.held
+        number = np.where(self._hash < self.blocks.dropped, self._number, np.iinfo(np.int64).max)
         order = np.argsort(number, kind="stable")[:held]
         if (order == np.arange(held)).all():
             return
@@ -205,6 +214,17 @@ class KeptBlocks:
             part[:held] = part[rows]
         self._number[:held], self._hash[:held] = self._number[order], self._hash[order]
         self._hash[held:], self._used = _FREE, held
+
+
+def refuse_twice(number: np.ndarray) -> None:
+    """Refuse rising sample numbers ``[S]`` of which two are the same."""
+    twice = np.flatnonzero(number[1:] == number[:-1])
+    if len(twice):
+        raise ValueError(
+            f"discover: sample {number[twice[0]]} was handed over twice; each number belongs to one sample of one "
+            f"worker (a DistributedSampler repeats samples so that all workers get as many: drop_last=True, or "
+            f"range(rank, len(x), workers))"
+        )
 
 
 def range_of(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from scge_pyg.discovery.progress import tracked
+from scge_pyg.discovery.sharing.shared_blocks import blocks_of, shared_blocks
 
 __all__ = ["most_correlated"]
 
 _SAMPLES = 1024
 _SPARE = 32
 _BLOCK_VALUES = 2**25
+_BLOCK_ROWS = 256  # so that many workers get a block each
 _ROWS = 8  # whose candidates' signals are gathered at once: larger buffers would be mapped anew each time
 
 
@@ -45,11 +46,13 @@ def most_correlated(signal: Tensor, k: int, *, signed: bool = False) -> tuple[Te
     length = signal.square().sum(1).sqrt().clamp_min(1e-6)
     index = torch.empty((num_nodes, k), dtype=torch.long)
     value = torch.empty((num_nodes, k))
-    for rows in tracked(torch.arange(num_nodes).split(max(1, _BLOCK_VALUES // num_nodes)), "neighbours"):
+
+    def compute(rows: Tensor) -> tuple[Tensor, Tensor]:
         near, found = _strongest(part[rows] @ part.T, rows, wide, signed)
-        if few:
-            near, found = _decided(signal, length, rows, near, k, signed)
-        index[rows], value[rows] = near, found
+        return _decided(signal, length, rows, near, k, signed) if few else (near, found)
+
+    blocks = blocks_of(num_nodes, min(_BLOCK_ROWS, _BLOCK_VALUES // num_nodes))
+    shared_blocks(blocks, "neighbours", compute, [index, value])
     return index, value
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from scge_pyg.discovery.sharing.workers import current
+from scge_pyg.discovery.signals.joint import merged, numbered_part
 from scge_pyg.discovery.signals.kept_blocks import KeptBlocks
 from scge_pyg.discovery.signals.reading import blocks
 
@@ -15,6 +17,10 @@ __all__ = ["Samples", "read"]
 _KEPT_BYTES = 2**29
 _MOST = 2**18  # samples: of a long recording of few nodes; what is computed from them takes 16 times their memory
 _FEW = 4096  # samples: with 2,048 of them 0.958 of 65,536 pixels were in their cell, with 4,096 all
+_UNNUMBERED = (
+    "discover: with a group, batches must say which samples they hold, discover.Numbered(batch, numbers), for instance "
+    "Numbered(x, range(rank, len(dataset), workers)); or x is one array on each worker, the parts in order of ranks"
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
     :class:`~scge_pyg.discovery.signals.kept_blocks.KeptBlocks`; how ``x`` is split into batches does not
     matter, nor their order if they are :class:`~scge_pyg.discovery.signals.numbered.Numbered`.
 
+    Workers that share a discovery (:mod:`scge_pyg.discovery.sharing`) read a part each and hold the samples of all.
+
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``, or an iterable of such batches.
         missing_value: What marks a missing value, besides ``NaN`` and masks.
@@ -54,7 +62,7 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
 
     Raises:
         TypeError: If ``x``, one of its batches or a column is no array of numbers.
-        ValueError: If shapes or names disagree, or values are infinite.
+        ValueError: If shapes or names disagree, values are infinite, or workers disagree or give no numbers.
 
     Example:
         >>> import torch
@@ -62,12 +70,21 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
         >>> samples.values.squeeze(2).tolist(), samples.count, samples.live.tolist()
         ([[1.0, 2.0], [nan, 2.0]], 2, [False, False])
     """
+    workers = current()
+    x = numbered_part(x, workers)
     kept = KeptBlocks(budget=_KEPT_BYTES, few=_FEW, most=_MOST, seed=seed)
-    names = None
+    names: tuple[str, ...] | None = None
     notes: dict[str, None] = {}
-    for block in blocks(x, missing_value=missing_value):
-        kept.update(block.values, block.number)
-        names = block.names or names
-        notes |= dict.fromkeys(block.notes)
-    values, number = kept.samples()
-    return Samples(values, number, kept.count, kept.live, names, tuple(notes))
+    with workers.agreeing() as facts:
+        for block in blocks(x, missing_value=missing_value):
+            if workers.size > 1 and block.number is None:
+                raise ValueError(_UNNUMBERED)
+            kept.update(block.values, block.number)
+            names = block.names or names
+            notes |= dict.fromkeys(block.notes)
+        facts |= {"N": len(kept.low), "C": kept.low.shape[1], "the names of the nodes": names}
+    if workers.size == 1:
+        values, number = kept.samples()
+        return Samples(values, number, kept.count, kept.live, names, tuple(notes))
+    notes = dict.fromkeys(note for own in workers.tell(list(notes)) for note in own)
+    return Samples(*merged(kept, workers), names, tuple(notes))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.special import ndtri
 
-from scge_pyg.discovery.progress import tracked
+from scge_pyg.discovery.sharing.shared_blocks import blocks_of, shared_blocks
 
 __all__ = ["normal_scores"]
 
@@ -36,8 +37,11 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     rows = values.reshape(-1, values.shape[-1])
     result = np.empty(rows.shape, dtype=np.float32)
     step = max(1, _BLOCK_VALUES // max(1, rows.shape[1]))
-    for start in tracked(range(0, len(rows), step), "scores"):
-        result[start : start + step] = _scores(rows[start : start + step])
+
+    def compute(block: torch.Tensor) -> tuple[torch.Tensor]:
+        return (torch.from_numpy(_scores(rows[block[0] : block[-1] + 1])),)
+
+    shared_blocks(blocks_of(len(rows), step), "scores", compute, [torch.from_numpy(result)])
     return result.reshape(values.shape)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from scge_pyg.graph.neighbors import safe_norm
+from scge_pyg.nn.trained.all_ranks import of_all_ranks
 from scge_pyg.nn.trained.lessons import Lessons
 from scge_pyg.nn.trained.node_embedding import NodeEmbedding
 from scge_pyg.nn.trained.straight_walks import Pairs
@@ -50,6 +52,10 @@ class HebbianLoss(torch.nn.Module):
     Embeddings move by the optimiser's steps only. A step costs :math:`O(N (w \log r + q))` for walks and random pairs;
     every ``every`` steps the coupling is refreshed. No N x N matrix is kept: the state is :math:`O(N (R + m^2))`.
 
+    **Several processes.** Under ``torch.distributed`` each step gathers the activations of all ranks, in the order of
+    ranks, so that all keep the same statistics, and draws the same pairs on all: W ranks with B / W samples each learn
+    what one with these B samples learns, to the bit where the mean of W equal gradients is exact, as for 2, 4 or 8.
+
     **Training.** Places are measured in node spacings, so they have far to go from a random start: give the embedding
     a parameter group of its own with a large learning rate that falls to zero (Adam, 0.5, one cycle over one to two
     thousand steps), whatever the network's rate is. More dimensions than the geometry has make a start easier to
@@ -67,6 +73,7 @@ class HebbianLoss(torch.nn.Module):
         spread: Weight :math:`\gamma` of the spreading term.
         negatives: Random pairs q a node in each step.
         seed: Seed of walks and random pairs.
+        process_group: Processes that learn together where ``torch.distributed`` runs. Default: all of them.
 
     Shapes:
         - **input:** activations :math:`[B, N, C]` or :math:`[B, N]`, C the same in every step
@@ -111,6 +118,7 @@ class HebbianLoss(torch.nn.Module):
         spread: float = 1.0,
         negatives: int = 8,
         seed: int = 0,
+        process_group: Any = None,
     ) -> None:
         super().__init__()
         if not isinstance(embedding, NodeEmbedding):
@@ -127,6 +135,7 @@ class HebbianLoss(torch.nn.Module):
         if not 0 <= spread < math.inf:
             raise ValueError(f"HebbianLoss: spread must be a finite number of at least 0, got {spread!r}")
         self.embedding = embedding
+        self.process_group = process_group
         self.every, self.walks, self.reach = every, walks, reach
         self.spread, self.negatives, self.seed = spread, negatives, seed
         self.coupling = StreamingCoupling(live, candidates, memory, seed).to(embedding.weight)
@@ -142,7 +151,10 @@ class HebbianLoss(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The loss after taking in activations ``x`` (in training mode; in evaluation mode ``x`` changes nothing)."""
-        x = self._checked(x)
+        if self.training:
+            x = of_all_ranks(lambda: self._checked(x), self.embedding.weight.device, self.process_group)
+        else:
+            x = self._checked(x)
         with torch.autocast(x.device.type, enabled=False):
             return self._loss(x)
 
