@@ -69,9 +69,10 @@ function canvas(width, height, shownWidth) {
 
 function picture(s, { width, height, nodes }) {
   const made = canvas(width, height, width >= height ? 150 : Math.max(40, (150 * width) / height));
+  made.classList.add("cells"); // what is missing is clear, and shows the colour behind
   const pen = made.getContext("2d"), image = pen.createImageData(width, height);
   nodes.forEach((i, p) => {
-    if (i < 0 || !byteOf(s, i, 0)) return; // what is missing stays clear
+    if (i < 0 || !byteOf(s, i, 0)) return;
     for (let c = 0; c < 3; c++) image.data[4 * p + c] = byteOf(s, i, c) - 1;
     image.data[4 * p + 3] = 255;
   });
