@@ -331,6 +331,7 @@ def test_a_run_shows_its_curves_and_a_row_for_each_version(open_report, tmp_path
         lines = [
             "epoch,step,train_loss,val_loss",
             *(f"0,{step},{1 / (1 + step)}," for step in range(5)),
+            f"0,2,,{2 * loss}",
             f"0,4,,{loss}",
         ]
         (run / version / "metrics.csv").write_text("\n".join(lines))
