@@ -80,9 +80,10 @@ def discover(
     Args:
         x: Samples ``[S, N]`` or ``[S, N, C]``: a tensor, an array, a data frame, or an iterable (read once) of such
             batches, of tuples whose first item is one, or of PyG Batches; in any order, if they are
-            :class:`~scge_pyg.discovery.Numbered`. ``NaN`` and masked values are missing. Also
-            recordings of mne and SpikeInterface, arrays of xarray, an AnnData (its variables are nodes), and what
-            :func:`scge_pyg.io.read` gives, which takes options; bad channels and land are nodes that are not live.
+            :class:`~scge_pyg.discovery.Numbered`. ``NaN`` and masked values are missing. Also arrays and frames of
+            dask, read by tasks of its scheduler, recordings of mne and SpikeInterface, arrays of xarray, an AnnData
+            (its variables are nodes), and what :func:`scge_pyg.io.read` gives, which takes options; bad channels and
+            land are nodes that are not live.
         affinity: Symmetric ``[N, N]``, dense or sparse (scipy, torch), instead of ``x``.
         counts: Whole numbers ``[N, M]``, dense or sparse, instead of ``x``; the columns get ``partner_pos [M, d]``.
         balance: Divide uneven yields of the nodes out of ``affinity``.
@@ -135,7 +136,8 @@ def discover(
         with showing(hidden), tqdm(total=3, desc="discover", leave=False, disable=hidden) as bar:
             graph, texts = _from_samples(x, names, dim, snap, missing_value, seed, bar)
         with workers.agreeing() as facts:
-            facts |= digest(graph, workers)
+            if workers.size > 1:
+                facts["the graph found; are their processors of one kind?"] = digest(graph)
     for text in texts:
         warnings.warn(text, UserWarning, stacklevel=2)
     return graph

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["HashedBlocks", "mix", "mixed"]
+__all__ = ["LENGTH", "HashedBlocks", "block_of", "mix"]
 
+LENGTH = 256  # samples in a block
 _ALL = np.uint64(2**64 - 1)
 
 
@@ -64,12 +65,18 @@ class HashedBlocks:
         return self.dropped
 
 
+def block_of(salt: int, number: np.ndarray) -> np.ndarray:
+    """Hash of the block of each sample number ``[S]``, uint64."""
+    block, place = np.unique(number // LENGTH, return_inverse=True)
+    return _mixed(block.astype(np.uint64) + np.uint64(salt))[place]
+
+
 def mix(number: int) -> int:
     """The step of SplitMix64 of one number."""
-    return int(mixed(np.array([number % 2**64], dtype=np.uint64))[0])
+    return int(_mixed(np.array([number % 2**64], dtype=np.uint64))[0])
 
 
-def mixed(number: np.ndarray) -> np.ndarray:
+def _mixed(number: np.ndarray) -> np.ndarray:
     """The step of SplitMix64 (Steele, Lea and Flood, 2014), a bijection of 64-bit integers, of each ``[n]`` uint64."""
     number = number + np.uint64(0x9E3779B97F4A7C15)
     number = (number ^ number >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)

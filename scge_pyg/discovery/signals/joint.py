@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from scge_pyg.discovery.sharing.workers import Workers
+from scge_pyg.discovery.signals.dask_arrays import is_of_dask, shape_of
 from scge_pyg.discovery.signals.hashed_blocks import HashedBlocks
-from scge_pyg.discovery.signals.kept_blocks import KeptBlocks, refuse_twice
-from scge_pyg.discovery.signals.numbered import Numbered
+from scge_pyg.discovery.signals.kept_blocks import KeptBlocks
+from scge_pyg.discovery.signals.numbered import Numbered, refuse_twice
 from scge_pyg.discovery.signals.tables import is_table
 
 __all__ = ["merged", "numbered_part"]
@@ -28,9 +29,9 @@ def numbered_part(x: Any, workers: Workers) -> Any:
     """
     if workers.size == 1:
         return x
-    shape = getattr(x, "shape", None)
-    whole = (shape is not None and len(shape) > 0) or is_table(x)
     with workers.agreeing() as facts:
+        shape = shape_of(x) if is_of_dask(x) else getattr(x, "shape", None)
+        whole = (shape is not None and len(shape) > 0) or is_table(x)
         facts["x, one array each or numbered batches"] = "one array" if whole else "batches"
     if not whole:
         return x

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.discovery.signals.hashed_blocks import HashedBlocks, mix, mixed
+from scge_pyg.discovery.signals.hashed_blocks import LENGTH, HashedBlocks, block_of, mix
+from scge_pyg.discovery.signals.numbered import refuse_twice
 
-__all__ = ["LENGTH", "KeptBlocks", "block_of", "range_of", "refuse_twice"]
+__all__ = ["KeptBlocks", "range_of"]
 
-LENGTH = 256  # samples in a block
 _FREE = np.uint64(2**64 - 1)
 _MOVED = 2**22  # values that are moved at once
 
@@ -63,7 +65,7 @@ class KeptBlocks:
         self.seed = seed
         self.count = 0
         self._next = start
-        self._salt = mix(seed)
+        self.salt = mix(seed)
         self.blocks = HashedBlocks()
         self.low = torch.empty(0, 0)
         self.high = torch.empty(0, 0)
@@ -102,9 +104,24 @@ class KeptBlocks:
         if number is None:
             number = torch.arange(self._next, self._next + len(values))
             self._next += len(values)
-        self._widen(*range_of(values))
-        self.count += len(values)
-        self._take(values, number.numpy())
+        return self.take_in(values, number.numpy(), range_of(values), len(values))
+
+    def plan(self, number: Tensor, shape: tuple[int, ...]) -> np.uint64:
+        """Smallest hash of a block that is not kept, if samples ``[S]`` of this shape are all that come.
+
+        Those of other blocks may then be left out of :meth:`take_in`.
+        """
+        none = torch.full((shape[1], math.prod(shape[2:])), torch.inf)
+        self._widen(none, -none)
+        code = block_of(self.salt, number.numpy())
+        dropped = HashedBlocks().add(code, self.capacity)
+        return self.blocks.drop_from(dropped)
+
+    def take_in(self, values: Tensor, number: np.ndarray, extremes: tuple[Tensor, Tensor], count: int) -> KeptBlocks:
+        """Add samples ``[S, N, C]`` and their numbers ``[S]``, of so many with this range; returns ``self``."""
+        self._widen(*extremes)
+        self.count += count
+        self._take(values, number)
         return self
 
     def merge(self, other: KeptBlocks) -> KeptBlocks:
@@ -159,7 +176,7 @@ class KeptBlocks:
 
     def _take(self, values: Tensor, number: np.ndarray) -> None:
         """Write those samples into the table whose blocks are kept, over those whose blocks no longer are."""
-        code = block_of(self._salt, number)
+        code = block_of(self.salt, number)
         dropped = self.blocks.add(code[code < self.blocks.dropped], self.capacity)
         new = np.flatnonzero(code < dropped)
         self._reserve(self.blocks.held, values)
@@ -216,28 +233,11 @@ class KeptBlocks:
         self._hash[held:], self._used = _FREE, held
 
 
-def refuse_twice(number: np.ndarray) -> None:
-    """Refuse rising sample numbers ``[S]`` of which two are the same."""
-    twice = np.flatnonzero(number[1:] == number[:-1])
-    if len(twice):
-        raise ValueError(
-            f"discover: sample {number[twice[0]]} was handed over twice; each number belongs to one sample of one "
-            f"worker (a DistributedSampler repeats samples so that all workers get as many: drop_last=True, or "
-            f"range(rank, len(x), workers))"
-        )
-
-
 def range_of(values: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest and largest value of each node and channel of ``[S, N, C]``, ``inf`` and ``-inf`` where all miss."""
     rows = values.numpy()
     low, high = np.fmin.reduce(rows, 0, initial=np.inf), np.fmax.reduce(rows, 0, initial=-np.inf)
     return torch.from_numpy(low), torch.from_numpy(high)
-
-
-def block_of(salt: int, number: np.ndarray) -> np.ndarray:
-    """Hash of the block of each sample number ``[S]``, uint64."""
-    block, place = np.unique(number // LENGTH, return_inverse=True)
-    return mixed(block.astype(np.uint64) + np.uint64(salt))[place]
 
 
 def _padded(values: Tensor, num_nodes: int, fill: float) -> Tensor:

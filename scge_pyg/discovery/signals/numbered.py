@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Numbered"]
+__all__ = ["Numbered", "refuse_twice"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +61,14 @@ class Numbered:
         if len(found) < count:
             raise ValueError(f"Numbered: sample {found[times > 1][0]} is there {times.max()} times")
         return torch.from_numpy(number.astype(np.int64))
+
+
+def refuse_twice(number: np.ndarray) -> None:
+    """Refuse rising sample numbers ``[S]`` of which two are the same."""
+    twice = np.flatnonzero(number[1:] == number[:-1])
+    if len(twice):
+        raise ValueError(
+            f"discover: sample {number[twice[0]]} was handed over twice; each number belongs to one sample of one "
+            f"worker (a DistributedSampler repeats samples so that all workers get as many: drop_last=True, or "
+            f"range(rank, len(x), workers))"
+        )

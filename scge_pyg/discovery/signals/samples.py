@@ -8,8 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from scge_pyg.discovery.sharing.workers import current
+from scge_pyg.discovery.signals.dask_arrays import is_of_dask, keep_blocks, shape_of
 from scge_pyg.discovery.signals.joint import merged, numbered_part
 from scge_pyg.discovery.signals.kept_blocks import KeptBlocks
+from scge_pyg.discovery.signals.numbered import Numbered
 from scge_pyg.discovery.signals.reading import blocks
 
 __all__ = ["Samples", "read"]
@@ -73,18 +75,31 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
     workers = current()
     x = numbered_part(x, workers)
     kept = KeptBlocks(budget=_KEPT_BYTES, few=_FEW, most=_MOST, seed=seed)
-    names: tuple[str, ...] | None = None
     notes: dict[str, None] = {}
     with workers.agreeing() as facts:
-        for block in blocks(x, missing_value=missing_value):
-            if workers.size > 1 and block.number is None:
-                raise ValueError(_UNNUMBERED)
-            kept.update(block.values, block.number)
-            names = block.names or names
-            notes |= dict.fromkeys(block.notes)
+        own = x.values if isinstance(x, Numbered) else x
+        if is_of_dask(own):
+            shape = shape_of(own)
+            number = Numbered(own, 0) if own is x else x
+            names = keep_blocks(own, kept, number.numbers(shape[0]), shape, missing_value)
+        else:
+            names, notes = _keep(x, kept, missing_value)
         facts |= {"N": len(kept.low), "C": kept.low.shape[1], "the names of the nodes": names}
     if workers.size == 1:
         values, number = kept.samples()
         return Samples(values, number, kept.count, kept.live, names, tuple(notes))
     notes = dict.fromkeys(note for own in workers.tell(list(notes)) for note in own)
     return Samples(*merged(kept, workers), names, tuple(notes))
+
+
+def _keep(x: Any, kept: KeptBlocks, missing_value: float | None) -> tuple[tuple[str, ...] | None, dict[str, None]]:
+    """Read all blocks; names of the nodes, and what was left out."""
+    names: tuple[str, ...] | None = None
+    notes: dict[str, None] = {}
+    for block in blocks(x, missing_value=missing_value):
+        if current().size > 1 and block.number is None:
+            raise ValueError(_UNNUMBERED)
+        kept.update(block.values, block.number)
+        names = block.names or names
+        notes |= dict.fromkeys(block.notes)
+    return names, notes
