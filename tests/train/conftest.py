@@ -1,6 +1,7 @@
 """Shared by the tests of training: a quiet trainer, and what Lightning 2.6 warns of torch 2.13."""
 
 import pytest
+import torch
 from lightning.pytorch import Trainer
 
 
@@ -27,3 +28,12 @@ def quiet_trainer():
         )
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small steps wait for a second thread longer than it works."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

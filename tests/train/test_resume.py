@@ -3,17 +3,20 @@
 import json
 import random
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
 
-from scge_pyg import SCGEConv, SharedGraph
+from scge_pyg import SCGEConv, SharedGraph, discover
 from scge_pyg.models import StridedClassifier
 from scge_pyg.nn import HebbianLoss, NodeEmbedding, WiringSchedule
 from scge_pyg.train import (
     AtomicCheckpointIO,
+    AutoencodingModule,
+    Checkpoints,
     ClassificationModule,
     DiscoverGraph,
     GraphSnapshots,
@@ -24,7 +27,9 @@ from scge_pyg.train import (
     saved_graph,
 )
 from scge_pyg.train.checkpoint_files import checkpoints_in, newest_checkpoint, read_checkpoint
+from scge_pyg.train.graph_state import same_graph
 from scge_pyg.train.random_states import random_states, restore_random_states
+from scge_pyg.transforms import ShuffleNodes
 
 GRID = SharedGraph.from_grid((4, 4))
 
@@ -238,6 +243,43 @@ def test_the_graph_is_found_once_and_travels_in_the_checkpoint(tmp_path, monkeyp
     other = make(graph=SharedGraph.from_pos(GRID.pos))
     Run(tmp_path, epochs=1, accelerator="cpu", force=True).fit(other, images())
     assert run.predict(make(), images()).shape == (40, 2)
+
+
+def test_what_is_found_is_discovered_from_the_training_samples(tmp_path):
+    walk = torch.randn(400, 24, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    names = [f"s{node}" for node in range(24)]
+    (tmp_path / "walk.csv").write_text("\n".join(",".join(map(str, row)) for row in [names, *walk.double().tolist()]))
+    data = NodesDataModule(tmp_path / "walk.csv", task="autoencoding", batch_size=16, shuffle_nodes=3)
+    data.setup()
+    module = AutoencodingModule()
+    trainer = SimpleNamespace(datamodule=data, is_global_zero=True, world_size=1)
+    DiscoverGraph(tmp_path / "graph.safetensors").setup(trainer, module, "fit")
+    expected = discover(walk[:, ShuffleNodes(3).permutation(24)][data_order(400)[:320]])
+    assert same_graph(SharedGraph.load(tmp_path / "graph.safetensors"), module.graph)
+    assert torch.equal(module.graph.edge_index, expected.edge_index)
+    assert torch.equal(module.graph.pos, expected.pos)
+    assert module.graph.names == tuple(names[node] for node in ShuffleNodes(3).permutation(24))
+
+
+def data_order(count):
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
+
+
+def test_plain_lightning_goes_on_too(tmp_path, quiet_trainer):
+    def fit(stop=None, path=None, folder=tmp_path):
+        torch.manual_seed(0)
+        module, callbacks = noisy(), [Watch(stop), Checkpoints(folder, every=2)]
+        trainer = quiet_trainer(epochs=2, callbacks=callbacks, enable_checkpointing=True)
+        if stop is None:
+            trainer.fit(module, datamodule=numbered(), ckpt_path=path)
+        else:
+            with pytest.raises(Interrupt):
+                trainer.fit(module, datamodule=numbered(), ckpt_path=path)
+        return module.state_dict()
+
+    whole = fit(folder=tmp_path / "whole")
+    fit(stop=9)
+    assert_same(dict(whole), dict(fit(path=checkpoints_in(tmp_path)[0])))
 
 
 @pytest.fixture
