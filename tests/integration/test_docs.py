@@ -100,7 +100,6 @@ def test_every_picture_is_in_the_gallery():
 
 
 def test_api_names_everything_public(site_pages):
-    pytest.importorskip("lightning", reason="scge_pyg.train needs it")
     import scge_pyg
 
     packages = site_pages.packages()
