@@ -35,7 +35,7 @@ def write_report(
     The verdict in words and the gain by dimension, the map (one, two or three coordinates, drawn by WebGL where nodes
     are many) with names, neighbours, coupling and confidence under the pointer, samples before and after, curves and a
     table of last values, and downloads of graph, nodes and edges. A graph without a geometry has no map; its strongest
-    couplings are listed. What is missing is said on the page. A page of 65,536 nodes has some 10 MB, half of it plotly.
+    couplings are listed. What is missing is said on the page. A page of 65,536 nodes takes 15 MB, a third of it plotly.
 
     Args:
         source: A graph, a graph's file, or the folder of a run: its graph (``graph.safetensors``), metrics
