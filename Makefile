@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SCATTER := $(VENV)/torch-scatter
 EXTRAS := .venv-extras
+PLAYWRIGHT := $(VENV)/playwright
 
 .PHONY: demo docs test lint bench test-scatter test-extras
 
@@ -55,6 +56,10 @@ test-scatter: $(SCATTER)/.built
 	PYTHONPATH=$(SCATTER) $(BIN)/python -c "import torch_geometric.typing as t; assert t.WITH_TORCH_SCATTER"
 	PYTHONPATH=$(SCATTER) $(BIN)/python -m pytest
 
+# reports in a real Chromium: apt-get install chromium, or SCGE_CHROMIUM=/path; playwright has a folder of its own
+test-browser: $(PLAYWRIGHT)/.built
+	PYTHONPATH=$(PLAYWRIGHT) $(BIN)/python -m pytest -rs tests/browser
+
 # libraries of other fields, with the pandas that anndata needs, in an environment of their own
 test-extras: $(EXTRAS)/.built
 	$(EXTRAS)/bin/python -m pytest tests/io tests/graph/hand_over tests/integration/test_control_benchmark.py \
@@ -82,6 +87,10 @@ $(VENV)/.docs: $(VENV)/.dev
 $(SCATTER)/.built: constraints.txt | $(VENV)/.dev
 	$(PIP) setuptools wheel
 	$(PIP) --no-build-isolation --no-deps --upgrade --target $(SCATTER) torch-scatter
+	touch $@
+
+$(PLAYWRIGHT)/.built: constraints.txt | $(VENV)/.dev
+	$(PIP) --upgrade --target $(PLAYWRIGHT) playwright
 	touch $@
 
 $(EXTRAS)/.built: pyproject.toml constraints.txt

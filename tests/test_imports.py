@@ -165,7 +165,8 @@ import torch
 import scge_pyg
 
 for module in pkgutil.walk_packages(scge_pyg.__path__, "scge_pyg.", onerror=lambda name: None):
-    if not module.name.startswith(("scge_pyg.plot", "scge_pyg.train")) and not module.name.endswith("__main__"):
+    extra = ("scge_pyg.plot", "scge_pyg.train", "scge_pyg.cli.training", "scge_pyg.cli.export")
+    if not module.name.startswith(extra) and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 
 from torch_geometric.data import Data

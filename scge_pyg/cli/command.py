@@ -26,6 +26,7 @@ COMMANDS = {
     "test": "metrics of the test samples of a run",
     "predict": "answers of a run to the test samples",
     "report": "one page about a graph or a run, to open in a browser",
+    "export": "the network of a run as a file for torch or ONNX",
     "demo": "shuffled images, their geometry, and networks trained on it",
 }
 """What each command is for; arguments in ``cli/arguments/NAME.py``, the work in ``cli/NAME.py``."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scge_pyg.train.checkpoints import Checkpoints
     from scge_pyg.train.classification import ClassificationModule
     from scge_pyg.train.discover_graph import DiscoverGraph
+    from scge_pyg.train.export import export
     from scge_pyg.train.forecasting import ForecastingModule
     from scge_pyg.train.graph_snapshots import GraphSnapshots
     from scge_pyg.train.graph_state import saved_graph
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scge_pyg.train.run import Run
     from scge_pyg.train.run_folder import RunFolder
     from scge_pyg.train.temperature import Temperature
+    from scge_pyg.train.trained import trained_network
 else:
     __getattr__, __dir__ = lazily(__name__)
 
@@ -44,5 +46,7 @@ __all__ = [
     "Run",
     "RunFolder",
     "Temperature",
+    "export",
     "saved_graph",
+    "trained_network",
 ]

@@ -53,6 +53,9 @@ class NodesDataModule(LightningDataModule):
         shuffle_nodes: Seed of :class:`scge_pyg.transforms.ShuffleNodes`. Default: nodes stay in their order.
         missing: ``"refuse"``, ``"mean"`` of the node in the training samples, or the ``"previous"`` value of a series.
 
+    Attributes:
+        scale: Mean and deviation ``[C]`` that were taken out; None where nothing was.
+
     Raises:
         ValueError: If not exactly one of ``x`` and ``dataset`` is given, a number is out of range, classes are needed
             and not given, values are missing and refused, or a part is too small.
@@ -107,6 +110,7 @@ class NodesDataModule(LightningDataModule):
         self.standardize = task == "classification" if standardize is None else standardize
         self.shuffle_nodes = None if shuffle_nodes is None else whole("shuffle_nodes", shuffle_nodes, 0)
         self.rows: dict[str, Rows] = {}
+        self.scale: tuple[Tensor, Tensor] | None = None
         self.names: tuple[str, ...] | None = None
         self.classes: tuple[str, ...] | None = None
         self._order: BatchOrder | None = None
@@ -154,7 +158,8 @@ class NodesDataModule(LightningDataModule):
         parts = [source.x[part] for part in chosen] + ([] if own is None else [own.x])
         self.discovery_samples = parts[0]
         parts = filled(parts, self.missing, time=False)
-        parts = scaled(parts) if self.standardize else parts
+        if self.standardize:
+            parts, self.scale = scaled(parts)
         self.training_samples = parts[0]
         labels: Sequence[Tensor | None] = [None, None, None]
         if self.task == "classification":
@@ -174,7 +179,8 @@ class NodesDataModule(LightningDataModule):
         parts = [source.x[part] for part in split]
         self.discovery_samples = parts[0]
         parts = filled(parts, self.missing, time=True)
-        parts = scaled(parts) if self.standardize else parts
+        if self.standardize:
+            parts, self.scale = scaled(parts)
         self.training_samples = parts[0].squeeze(2)
         starts = (int(part[0]) if len(part) else 0 for part in split)
         self.rows = {

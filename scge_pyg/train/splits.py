@@ -95,9 +95,10 @@ def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
     return list(whole.gather(0, last)[1:].split([len(part) for part in parts]))
 
 
-def scaled(parts: list[Tensor]) -> list[Tensor]:
-    """Mean 0 and deviation 1 in each channel of the training samples, all nodes taken together."""
-    return standardized(parts[0], *parts[1:])
+def scaled(parts: list[Tensor]) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+    """Mean 0 and deviation 1 in each channel of the training samples, all nodes taken together, and these two."""
+    deviation, mean = torch.std_mean(parts[0], (0, 1))
+    return standardized(parts[0], *parts[1:]), (mean, torch.where(deviation > 0, deviation, 1.0))
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:

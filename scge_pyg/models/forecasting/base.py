@@ -76,7 +76,7 @@ class Forecaster(Tabled):
         name = type(self).__name__
         batch = as_batch(x, self.num_nodes, self.window, name)
         check_dtype(name, "x", x, self)
-        if not bool(torch.isfinite(batch).all()):
+        if not _exporting() and not bool(torch.isfinite(batch).all()):
             raise ValueError(
                 f"{name}: x is NaN or infinite in {int((~torch.isfinite(batch)).sum())} of {batch.numel()} values; "
                 f"fill gaps first, for instance with the value before them"
@@ -105,6 +105,12 @@ class Forecaster(Tabled):
     def extra_repr(self) -> str:
         clock = "" if self.period is None else f", period={self.period}"
         return f"nodes={self.num_nodes}, window={self.window}, horizon={self.horizon}{clock}"
+
+
+def _exporting() -> bool:
+    """Whether :func:`torch.export.export` traces, to which values are unknown; torch below 2.7 can't say."""
+    known = getattr(torch.compiler, "is_exporting", None)
+    return known is not None and bool(known())
 
 
 def harmonics(phase: Tensor, number: int) -> Tensor:

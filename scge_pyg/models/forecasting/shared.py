@@ -91,7 +91,7 @@ class SharedForecaster(Forecaster):
         """The change to come ``[B, N, H]``."""
         newest = z[:, :, -1:]
         recent = torch.cat([z[:, :, :-1] - newest, newest], 2)
-        known = [recent, self.identity.expand(len(z), -1, -1)]
+        known = [recent, self.identity.expand(z.shape[0], -1, -1)]
         if phase is not None:
             known.append(harmonics(phase, self.waves).unsqueeze(1).expand(-1, self.num_nodes, -1))
         h = self.encoder(torch.cat(known, 2))
