@@ -13,7 +13,6 @@ import argparse
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from memory import peak_gigabytes
 from report import Records, markdown_table
 
 from scge_pyg.discovery.coupling import local
@@ -36,7 +36,7 @@ from scge_pyg.discovery.sharing.workers import current
 from scge_pyg.discovery.signals import most_correlated, scores
 
 ROOT = Path(__file__).parents[1]
-SIZES = {"quick": (48, 6_000, 1), "full": (64, 50_000, 3)}  # side of the grid, samples, rounds
+SIZES = {"quick": (48, 6_000, 1), "full": (64, 50_000, 2)}  # side of the grid, samples, rounds
 STAGES = ("reading", "ranks", "neighbours", "regressions")
 NAMES = {"scores": "ranks", "probes": "regressions", "coupling": "regressions"}
 SMALL = 128  # nodes of a run before the clock starts, which compiles
@@ -101,7 +101,7 @@ def work(rank: int, size: int, folder: Path, side: int, count: int) -> None:
         "fit": graph.fit.seconds,
         "lattice": None if graph.lattice is None else list(graph.lattice.shape),
         "digest": digest(graph),
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak": peak_gigabytes(),
         "kept": graph.fit.num_samples,
     }
     (folder / f"{rank}.json").write_text(json.dumps(found))

@@ -13,7 +13,7 @@ from scge_pyg.discovery.maps.joining import forest
 
 __all__ = ["labels_of", "proof", "tailedness", "without_strangers"]
 
-_ROWS = 256
+_VALUES = 2**20  # that are looked at at once
 _NORMAL = 3.0  # kurtosis of a normal variable
 _CHANCE = 0.01  # that any of all links between two strangers joins them
 _LESS_THAN_ONE = 1 - 1e-12
@@ -32,13 +32,19 @@ def tailedness(score: np.ndarray, observed: np.ndarray | None) -> np.ndarray:
         >>> tailedness(score - score.mean(1, keepdims=True), None).round(1).tolist()
         [20.0, 0.0]
     """
-    square = [rows.square() for rows in torch.from_numpy(score).split(_ROWS)]
-    second = torch.cat([rows.sum(1, dtype=torch.float64) for rows in square])
-    fourth = torch.cat([rows.square().sum(1, dtype=torch.float64) for rows in square])
+    sums = [
+        _second_and_fourth(rows.square()) for rows in torch.from_numpy(score).split(max(1, _VALUES // score.shape[1]))
+    ]
+    second, fourth = (torch.cat(part) for part in zip(*sums, strict=True))
     count = torch.full_like(second, score.shape[1]) if observed is None else torch.from_numpy(observed.sum(1)).double()
     kurtosis = count * fourth / second.square().clamp_min(torch.finfo(torch.float64).tiny)
     result: np.ndarray = (kurtosis - _NORMAL).clamp_min(0).numpy()
     return result
+
+
+def _second_and_fourth(square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums of the squares ``[n, S]`` of each row, and of their squares."""
+    return square.sum(1, dtype=torch.float64), square.square().sum(1, dtype=torch.float64)
 
 
 def proof(strength: np.ndarray, tail: np.ndarray, effective: float) -> np.ndarray:

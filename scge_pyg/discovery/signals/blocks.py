@@ -14,6 +14,7 @@ _FAINT = 0.25
 _QUIET = 4
 _FEWEST_BLOCKS = 8
 _MOST_BLOCKS = 16
+_VALUES = 2**20  # that are looked at at once
 _ROWS = 256  # nodes, evenly spread, whose autocorrelation is looked at
 
 
@@ -40,7 +41,7 @@ class Split:
         return np.flatnonzero((self.block >= 0) & (self.block % 2 == which))
 
 
-def autocorrelation(score: np.ndarray) -> np.ndarray:
+def autocorrelation(score: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     r"""Autocorrelation of each row, lags 0 to S - 1, by the fast Fourier transform with zero padding.
 
     .. math::
@@ -48,9 +49,10 @@ def autocorrelation(score: np.ndarray) -> np.ndarray:
 
     Args:
         score: Rows ``[N, S]`` with mean 0 and variance 1.
+        rows: Numbers of some of them ``[n]``. Default: all.
 
     Returns:
-        ``[N, S]`` float32; lags beyond 3 S / 4, of which little is known, are left at 0.
+        ``[n, S]`` float64; lags beyond 3 S / 4, of which little is known, are left at 0.
 
     Example:
         >>> alternating = np.tile(np.array([1.0, -1.0], dtype=np.float32), 8)[None]
@@ -59,11 +61,15 @@ def autocorrelation(score: np.ndarray) -> np.ndarray:
     """
     samples = score.shape[1]
     size = 1 << (2 * samples - 1).bit_length()
-    spectrum = torch.fft.rfft(torch.from_numpy(np.ascontiguousarray(score)), n=size)
-    product = torch.fft.irfft(spectrum.abs().square(), n=size)[:, :samples].numpy()
-    rho = product / np.arange(samples, 0, -1)
-    rho[:, samples - samples // 4 :] = 0
-    rho /= np.maximum(rho[:, :1], 1e-9)
+    rows = np.arange(len(score)) if rows is None else rows
+    rho = np.zeros((len(rows), samples))
+    known = samples - samples // 4
+    step = max(1, _VALUES // size)
+    for first in range(0, len(rows), step):
+        spectrum = torch.fft.rfft(torch.from_numpy(np.ascontiguousarray(score[rows[first : first + step]])), n=size)
+        product = torch.fft.irfft(spectrum.abs().square(), n=size)[:, :known].numpy()
+        rho[first : first + step, :known] = product / np.arange(samples, samples - known, -1)
+    rho[:, :known] /= np.maximum(rho[:, :1], 1e-9)
     return rho
 
 
@@ -74,7 +80,8 @@ def correlation_time(rho: np.ndarray) -> int:
     never above 0.25, unless independent samples exceed that. Rows that alternate between two recordings are unlike from
     one to the next, but not from one to the next but one.
     """
-    typical = np.median(np.abs(rho), 0)
+    step = max(1, _VALUES // len(rho))
+    typical = np.concatenate([np.median(np.abs(rho[:, k : k + step]), 0) for k in range(0, rho.shape[1], step)])
     independent = 2.5 / np.sqrt(rho.shape[1])
     first = _settles(typical, max(_FADED, independent), 0)
     chance = 1 / np.sqrt(max(effective_samples(rho, first), 1.0))
@@ -119,9 +126,9 @@ def split_blocks(score: np.ndarray, number: np.ndarray) -> Split:
         score: Normal scores ``[N, S]`` of one channel, 0 where missing.
         number: Number of each sample in the stream, ``[S]`` ascending.
     """
-    rows = score[np.linspace(0, len(score) - 1, min(_ROWS, len(score))).astype(int)]
-    samples = rows.shape[1]
-    rho = autocorrelation(rows)
+    rows = np.linspace(0, len(score) - 1, min(_ROWS, len(score))).astype(int)
+    samples = score.shape[1]
+    rho = autocorrelation(score, rows)
     time = correlation_time(rho)
     count = next((c for c in (samples // (3 * time), samples // (2 * time)) if c >= _FEWEST_BLOCKS), 0)
     judged = count > 0

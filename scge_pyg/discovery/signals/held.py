@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scge_pyg.discovery.signals.row_blocks import count_of
 from scge_pyg.discovery.signals.samples import Samples
 
 __all__ = ["Held", "held_values"]
@@ -47,8 +48,8 @@ def held_values(samples: Samples) -> list[Held]:
     equal = (values[1:] == values[:-1]).flatten(1)
     equal[samples.number.diff() != 1] = False
     equal[equal.view(-1, num_nodes, channels)[:, samples.live].flatten(1).all(1)] = False
-    begins = (equal[1:] & ~equal[:-1]).sum(0)
-    some = ((equal.sum(0) >= least - 1) & (begins <= _REPEATS * count)).nonzero().squeeze(1)
+    begins = count_of(equal[1:] & ~equal[:-1], 0)
+    some = ((count_of(equal, 0) >= least - 1) & (begins <= _REPEATS * count)).nonzero().squeeze(1)
     series, repeated = values.flatten(1)[:, some].T.contiguous().numpy(), equal[:, some].T.numpy()
     low, high = np.fmin.reduce(series, 1, initial=np.inf), np.fmax.reduce(series, 1, initial=-np.inf)
     row, first, length = _runs(repeated)

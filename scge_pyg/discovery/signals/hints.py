@@ -9,6 +9,7 @@ from torch import Tensor
 from scge_pyg.discovery.signals.axes import images, some_of, transposed
 from scge_pyg.discovery.signals.held import held_values
 from scge_pyg.discovery.signals.prepare import FLOORED, fewest_values
+from scge_pyg.discovery.signals.row_blocks import count_of
 from scge_pyg.discovery.signals.same_signal import same_signals
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.stand_ins import StandIn, stand_ins
@@ -88,7 +89,7 @@ def _missing(samples: Samples) -> list[str | None]:
 
 
 def _mostly_missing(samples: Samples, missing: Tensor) -> str | None:
-    share = missing.flatten(2).double().mean((0, 2))
+    share = count_of(missing.flatten(2), (0, 2)).double() / missing[:, 0].numel()
     nodes = ((share > _MISSING) & ~_rare(samples)).nonzero().squeeze(1).tolist()
     if not nodes:
         return None
@@ -122,16 +123,17 @@ def _dead(samples: Samples) -> str | None:
 
 def _rare(samples: Samples) -> Tensor:
     """Nodes that are left out because too few of their values are there, ``[N]``."""
-    seen = (~samples.values.isnan()).any(2).sum(0)
+    seen = count_of((~samples.values.isnan()).any(2), 0)
     return seen < fewest_values(len(samples.values))
 
 
 def _unlit(samples: Samples) -> Tensor:
     """Nodes that rest at the lowest value of all, where other nodes pile up, ``[N]``."""
     missing = samples.values.isnan()
-    low = samples.values.masked_fill(missing, torch.inf).amin((0, 1))
+    low = torch.from_numpy(np.fmin.reduce(samples.values.numpy(), (0, 1), initial=np.inf))
     lowest = samples.values == low
-    if lowest[:, samples.live].double().mean() < FLOORED:
+    piled = count_of(lowest, (0, 2))[samples.live].sum().double()
+    if piled / (lowest[:, 0].numel() * samples.live.sum()) < FLOORED:
         return torch.zeros_like(samples.live)
     return (lowest | missing).all(2).all(0)
 

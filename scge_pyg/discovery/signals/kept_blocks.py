@@ -14,7 +14,7 @@ from scge_pyg.discovery.signals.numbered import refuse_twice
 __all__ = ["KeptBlocks", "range_of"]
 
 _FREE = np.uint64(2**64 - 1)
-_MOVED = 2**22  # values that are moved at once
+_MOVED = 2**20  # values that are moved at once
 
 
 class KeptBlocks:

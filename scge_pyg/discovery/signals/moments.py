@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Moments", "distinct_rows"]
+from scge_pyg.discovery.signals.distinct import distinct_rows
+
+__all__ = ["Moments"]
 
 
 class Moments:
@@ -112,13 +114,3 @@ class Moments:
         correlation = total / np.maximum(shared, 1)
         np.fill_diagonal(correlation, 1.0)
         return correlation
-
-
-def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of one row per distinct content, ordered by content, and the position of each row among them."""
-    content = [row.tobytes() for row in rows]
-    position = {key: place for place, key in enumerate(sorted(set(content)))}
-    inverse = np.array([position[key] for key in content])
-    first = np.empty(len(position), dtype=np.int64)
-    first[inverse] = np.arange(len(rows))
-    return first, inverse

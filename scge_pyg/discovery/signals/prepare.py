@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from scge_pyg.discovery.signals.blocks import split_blocks
-from scge_pyg.discovery.signals.moments import distinct_rows
+from scge_pyg.discovery.signals.distinct import distinct_contents
+from scge_pyg.discovery.signals.row_blocks import node_blocks, reordered, rows_of
 from scge_pyg.discovery.signals.samples import Samples
 from scge_pyg.discovery.signals.scores import normal_scores
 from scge_pyg.discovery.signals.signals import Signals
@@ -78,6 +80,18 @@ def square_roots(rows: np.ndarray) -> np.ndarray | None:
     return root.reshape(len(root), -1)
 
 
+def _floored(values: np.ndarray, nodes: np.ndarray) -> bool:
+    """Whether enough values ``[S, N, C]`` of some nodes are the lowest of their channel."""
+    low = np.fmin.reduce([np.fmin.reduce(values[:, some], (0, 1)) for some in node_blocks(values, nodes)], 0)
+    lowest = sum(int((values[:, some] == low).sum()) for some in node_blocks(values, nodes))
+    return lowest / (len(values) * len(nodes) * values.shape[2]) >= FLOORED
+
+
+def _chosen(kept: np.ndarray, *tables: Any) -> Any:
+    """The rows of tables that are kept; without a copy where that is all."""
+    return tables if kept.all() else tuple(None if table is None else table[kept] for table in tables)
+
+
 def fewest_values(count: int) -> int:
     """Observed values that a node, or a pair, needs among so many samples: 50, or half of them, if that is less."""
     return min(_FEWEST, count // 2)
@@ -111,30 +125,32 @@ def prepare(samples: Samples) -> Signals:
     if len(first) < len(values):
         logger.info("%d of %d samples repeat others and count once", len(values) - len(first), len(values))
         values = values[first]
-    count = len(values)
     nodes = np.flatnonzero(samples.live.numpy())
-    rows = np.ascontiguousarray(values[:, nodes].transpose(1, 2, 0))
-    observed = ~np.isnan(rows)
-    gaps = not observed.all()
-    fewest = fewest_values(count)
-    if gaps:
+    rows = rows_of(values, nodes)
+    observed = ~np.isnan(rows) if np.isnan(rows).any() else None
+    fewest = fewest_values(len(values))
+    if observed is not None:
         enough = observed.any(1).sum(1) >= fewest
-        nodes, rows, observed = nodes[enough], rows[enough], observed[enough]
-    score = normal_scores(rows)
+        nodes, rows, observed = _chosen(enough, nodes, rows, observed)
+    score = normal_scores(rows, rows if rows.dtype == np.float32 else None)
+    del rows
     varies = (score != 0).any(2)
-    kept = varies.any(1)
-    nodes, rows, score, observed, varies = (a[kept] for a in (nodes, rows, score, observed, varies))
+    nodes, score, observed, varies = _chosen(varies.any(1), nodes, score, observed, varies)
     channels = score.shape[1]
     score *= np.sqrt(channels / np.maximum(varies.sum(1), 1)).astype(np.float32)[:, None, None]
     flat = score.reshape(len(nodes), -1)
+    seen = None if observed is None else observed.reshape(len(nodes), -1)
     leading = np.take_along_axis(flat, (flat != 0).argmax(1)[:, None], 1)
     facing = np.where(leading < 0, -1.0, 1.0).astype(np.float32)
-    key = flat * facing + np.float32(0.0)
-    if gaps:
-        key = np.where(observed.reshape(len(nodes), -1), key, np.float32(np.nan))
-    original, rank = distinct_rows(key)
+
+    def content(some: np.ndarray, columns: slice) -> np.ndarray:
+        key = flat[some, columns] * facing[some] + np.float32(0.0)
+        return key if seen is None else np.where(seen[some, columns], key, np.float32(np.nan))
+
+    original, rank = distinct_contents(len(nodes), content)
     shared = np.flatnonzero(np.bincount(rank)[rank] > 1).tolist()
-    shared.sort(key=lambda node: (facing[node, 0], rows[node].tobytes()))  # by content, not by number
+    # by content, not by number
+    shared.sort(key=lambda node: (facing[node, 0], np.ascontiguousarray(values[:, nodes[node]].T).tobytes()))
     original[rank[shared]] = shared
     if len(original) < 3:
         raise ValueError(
@@ -145,16 +161,16 @@ def prepare(samples: Samples) -> Signals:
     if len(twin):
         logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
     source = original[rank[twin]]
-    flat = np.ascontiguousarray(flat[original])
-    rooted = square_roots(rows[original])
+    flat = reordered(flat, original)
+    rooted = square_roots(rows_of(values, nodes[original])) if _floored(values, nodes[original]) else None
     number = samples.number.numpy()[first]
-    split = split_blocks(flat[:, :count], number)
+    split = split_blocks(flat[:, : len(values)], number)
     if channels > 1:
         split = replace(split, block=np.tile(split.block, channels))
     return Signals(
         flat,
         rooted,
-        np.ascontiguousarray(observed.reshape(len(nodes), -1)[original]) if gaps else None,
+        None if seen is None else reordered(seen, original),
         split,
         nodes[original],
         nodes[np.stack([twin, source])],

@@ -13,7 +13,7 @@ __all__ = ["normal_scores"]
 _BLOCK_VALUES = 2**20  # small enough for a processor's cache
 
 
-def normal_scores(values: np.ndarray) -> np.ndarray:
+def normal_scores(values: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     r"""Gaussian quantiles of the mid-ranks along the last axis, with mean 0 and variance 1.
 
     .. math::
@@ -26,6 +26,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
 
     Args:
         values: Rows ``[..., S]``; NaN is missing.
+        out: Where scores are written, contiguous float32; it may be ``values``. Default: a new array.
 
     Returns:
         Scores ``[..., S]`` float32, 0 where missing and in rows that never vary.
@@ -35,7 +36,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
         [[-1.0, 0.0, 1.0], [1.0, 0.0, -1.0]]
     """
     rows = values.reshape(-1, values.shape[-1])
-    result = np.empty(rows.shape, dtype=np.float32)
+    result = np.empty(rows.shape, dtype=np.float32) if out is None else out.reshape(rows.shape)
     step = max(1, _BLOCK_VALUES // max(1, rows.shape[1]))
 
     def compute(block: torch.Tensor) -> tuple[torch.Tensor]:

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scge_pyg.discovery.signals.moments import Moments, distinct_rows
+from scge_pyg.discovery.signals.distinct import distinct_rows
+from scge_pyg.discovery.signals.moments import Moments
 
 
 def normal(*shape, seed=0):
