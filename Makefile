@@ -6,7 +6,7 @@ SCATTER := $(VENV)/torch-scatter
 EXTRAS := .venv-extras
 PLAYWRIGHT := $(VENV)/playwright
 
-.PHONY: demo docs test lint bench test-scatter test-extras
+.PHONY: demo docs test lint bench test-browser test-scatter test-extras
 
 demo: $(VENV)/.demo
 	$(BIN)/scge demo
@@ -45,6 +45,10 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/roads.py
 	$(BIN)/python benchmarks/fusion.py --quick
 	$(BIN)/python benchmarks/control.py --quick
+	$(BIN)/python benchmarks/resume.py --quick
+	$(BIN)/python benchmarks/train_overhead.py --quick
+	$(BIN)/python benchmarks/training_memory.py
+	$(BIN)/python benchmarks/startup.py
 
 # the site in docs/_build/html: every page, the API, and all tutorials run in their quick form, some five minutes the first time
 docs: $(VENV)/.docs
