@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from scge_pyg.discovery import discover
+from scge_pyg.discovery import Numbered, discover
 from scge_pyg.graph import SharedGraph
 from scge_pyg.train.node_module import NodeModule
 from scge_pyg.train.nodes_data import NodesDataModule
@@ -19,8 +21,8 @@ class DiscoverGraph(Callback):
     """Runs :func:`scge_pyg.discover` on the training samples, as they are, and hands the graph to the module.
 
     It acts in ``setup``; the module builds its model after that. Where the module has a graph already, as from a
-    checkpoint, or the file is there, nothing is discovered. Of several processes the first one discovers, and the
-    others read its file.
+    checkpoint, or the file is there, nothing is discovered. Several processes discover together, each from every W-th
+    training sample, and all get the graph of one process, bit for bit; the first one writes the file.
 
     Args:
         file: Where the graph is written, and read if it is there. Default: nowhere.
@@ -50,7 +52,9 @@ class DiscoverGraph(Callback):
             if self.file is not None and trainer.is_global_zero and not self.file.exists():
                 self._save(pl_module.graph)
             return
-        if self.file is not None and self.file.exists():
+        # the first process looks: it may write the file before the others would look for it
+        known = trainer.strategy.broadcast(self.file is not None and self.file.exists())
+        if known and self.file is not None:
             pl_module.graph = SharedGraph.load(self.file)
             return
         data = getattr(trainer, "datamodule", None)
@@ -59,16 +63,17 @@ class DiscoverGraph(Callback):
                 f"DiscoverGraph: there must be a NodesDataModule to discover from, got {type(data).__name__}; pass "
                 f"datamodule=, or graph= to the module"
             )
-        samples = data.discovery_samples
-        if self.file is None or trainer.is_global_zero:
-            pl_module.graph = discover(
-                samples, names=data.names, dim=self.dim, snap=self.snap, seed=self.seed, progress=False
-            )
-            if self.file is not None:
-                self._save(pl_module.graph)
-        if self.file is not None and trainer.world_size > 1:
-            trainer.strategy.barrier("DiscoverGraph")
-            pl_module.graph = SharedGraph.load(self.file)
+        samples: Any = data.discovery_samples
+        group = None
+        if trainer.world_size > 1:
+            rank, ranks = trainer.global_rank, trainer.world_size
+            samples = Numbered(samples[rank::ranks], torch.arange(rank, len(samples), ranks))
+            group = torch.distributed.new_group(backend="gloo")
+        pl_module.graph = discover(
+            samples, names=data.names, dim=self.dim, snap=self.snap, seed=self.seed, progress=False, group=group
+        )
+        if self.file is not None and trainer.is_global_zero:
+            self._save(pl_module.graph)
 
     def _save(self, graph: SharedGraph) -> None:
         assert self.file is not None
