@@ -14,9 +14,8 @@ from scge_pyg.train.batch_order import BatchOrder, ResumableLoader, in_sequence
 from scge_pyg.train.building import DataSizes
 from scge_pyg.train.named_data import named_source
 from scge_pyg.train.rows import Rows, SampleRows, WindowRows
-from scge_pyg.train.sources import Array, Source, read_source
+from scge_pyg.train.sources import Array, Source, read_source, shuffled
 from scge_pyg.train.splits import Missing, by_seed, by_time, check_choice, check_shares, filled, scaled, whole
-from scge_pyg.transforms import ShuffleNodes
 
 __all__ = ["NodesDataModule", "Task"]
 
@@ -124,7 +123,9 @@ class NodesDataModule(LightningDataModule):
             source = read_source(self.x, self.y, self.target)
         else:
             source = named_source(str(self.dataset), self.root, self.task == "forecasting")
-        self.names, self.classes = self._in_order(source), source.classes
+        if self.shuffle_nodes is not None:
+            source = shuffled(source, self.shuffle_nodes)
+        self.names, self.classes = source.names, source.classes
         if self.task == "forecasting":
             self._series(source)
         else:
@@ -138,17 +139,6 @@ class NodesDataModule(LightningDataModule):
             )
         if self.trainer is not None and not len(self.rows["val"]):
             self.trainer.limit_val_batches = 0
-
-    def _in_order(self, source: Source) -> tuple[str, ...] | None:
-        """Names, and with them the samples, in the order asked for."""
-        if self.shuffle_nodes is None:
-            return source.names
-        shuffle = ShuffleNodes(self.shuffle_nodes)
-        for part in (source, source.test):
-            if part is not None:
-                part.x = shuffle(part.x)
-        order = shuffle.permutation(source.x.shape[1]).tolist()
-        return None if source.names is None else tuple(source.names[node] for node in order)
 
     def _samples(self, source: Source) -> None:
         own = source.test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scge_pyg.io import Signals, read
+from scge_pyg.transforms import ShuffleNodes
 
-__all__ = ["Array", "Source", "as_classes", "read_source"]
+__all__ = ["Array", "Source", "as_classes", "read_source", "shuffled"]
 
 Array = Tensor | NDArray[Any] | str | Path
 
@@ -37,6 +38,21 @@ class Source:
     classes: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
     test: Source | None = None
+
+
+def shuffled(source: Source, seed: int) -> Source:
+    """The same samples with their nodes, and names with them, in the order of :class:`ShuffleNodes`.
+
+    Example:
+        >>> source = shuffled(Source(torch.tensor([[[1.0], [2.0], [3.0]]]), names=("1", "2", "3")), 0)
+        >>> [int(name) for name in source.names] == source.x.flatten().tolist()
+        True
+    """
+    shuffle = ShuffleNodes(seed)
+    order = shuffle.permutation(source.x.shape[1]).tolist()
+    names = None if source.names is None else tuple(source.names[node] for node in order)
+    test = None if source.test is None else replace(source.test, x=shuffle(source.test.x), names=names)
+    return replace(source, x=shuffle(source.x), names=names, test=test)
 
 
 def read_source(x: Array, y: Array | None = None, target: str | int | None = None) -> Source:
