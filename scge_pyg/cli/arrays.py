@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ def read_npy(path: Path, *, image: bool = False, pick: Pick | None = None) -> Me
     """A memory-mapped array ``[S, N]`` or ``[S, N, C]``; with ``image``, ``[S, H, W]`` or ``[S, H, W, C]``."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # numpy and zipfile raise what they like on a damaged file
         raise UsageError(f"{path} is not a readable .npy file of numbers ({error})") from error
     return _measurements(array, path, image, pick or Pick())
 
@@ -43,7 +41,9 @@ def read_npz(path: Path, *, key: str | None = None, image: bool = False, pick: P
             if key is not None and key not in names:
                 raise UsageError(f"{path} has no array '{key}'; it holds {', '.join(names)}")
             array = archive[names[0] if key is None else key]
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except UsageError:
+        raise
+    except Exception as error:
         raise UsageError(f"{path} is not a readable .npz archive of numbers ({error})") from error
     return _measurements(array, path, image, pick or Pick())
 

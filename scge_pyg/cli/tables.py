@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +26,7 @@ __all__ = ["read_csv"]
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _HEAD_CELLS, _HEAD_ROWS = 1_000_000, 1000
+_NOT_READABLE = (UnicodeDecodeError, csv.Error, EOFError, zlib.error)
 
 
 def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None) -> Measurements:
@@ -43,7 +45,7 @@ def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None
     try:
         text = _Text(path, *_first_line(path))
         return _opened(text, header, pick or Pick())
-    except (UnicodeDecodeError, csv.Error, EOFError) as error:
+    except _NOT_READABLE as error:
         raise UsageError(f"{path} is not a readable text table ({error})") from error
 
 
@@ -76,7 +78,7 @@ def _opened(text: _Text, header: bool | None, pick: Pick) -> Measurements:
         try:
             while block := list(islice(lines, step)):
                 yield to_tensor(text.numbers(block, chosen.kept, names))
-        except (UnicodeDecodeError, csv.Error, EOFError) as error:
+        except _NOT_READABLE as error:
             raise UsageError(f"{path} is not a readable text table ({error})") from error
 
     return Measurements(read, len(chosen.kept), names=chosen.names, table=Table(kind, chosen.left_out, names))

@@ -94,10 +94,13 @@ def check_geometry(where: str, dim: int) -> None:
 
 
 def checked_confidence(where: str, confidence: Tensor | None, live: Tensor, dtype: torch.dtype) -> Tensor:
-    """Confidence ``[N]``: 1 where live by default."""
+    """Confidence ``[N]`` in [0, 1], 0 where not live; 1 where live by default."""
     confidence = live if confidence is None else confidence
     check_per_node(where, "confidence", confidence.shape, live.numel())
-    return confidence.to(dtype)
+    confidence = confidence.to(dtype)
+    if not bool(((confidence >= 0) & (confidence <= 1)).all()):
+        raise ValueError(f"{where}: confidence must lie in [0, 1], got {confidence.tolist()[:8]}")
+    return confidence.masked_fill(~live, 0)
 
 
 def checked_edges(where: str, edge_index: Tensor, num_nodes: int) -> Tensor:

@@ -56,5 +56,5 @@ def read_tensors(
         raise ValueError(f"load: {path} is a safetensors file, but not {what}")
     try:
         return tensors, json.loads(metadata["header"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"load: {path} holds a damaged graph ({error})") from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ __all__ = ["read_matrix"]
 _TRIPLET = 3
 _Names = tuple[str, ...] | None
 _Found = tuple[Any, _Names, _Names]
-_NOT_READABLE = (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def read_matrix(path: Path, *, key: str | None = None, kind: str = "counts") -> Signals:
@@ -61,7 +58,7 @@ def read_matrix(path: Path, *, key: str | None = None, kind: str = "counts") -> 
         raise ValueError(f"--key applies to .npz input, {path} is a {ending}")
     try:
         values, rows, cols = readers[ending]()
-    except _NOT_READABLE as error:
+    except Exception as error:  # numpy, scipy, csv and zlib raise what they like on a damaged file
         raise ValueError(f"{path} is not a readable matrix ({error})") from error
     if values.ndim != 2 or 0 in values.shape:
         raise ValueError(f"{path} must hold a matrix of two axes, got shape {list(values.shape)}")
@@ -85,7 +82,9 @@ def _of_table(path: Path, symmetric: bool) -> _Found:
     head = text[: text.find("\n")]
     mark = next((mark for mark in ("\t", ",", ";") if mark in head), " ")
     lines = [line for line in csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True) if any(line)]
-    width = len(lines[0]) if lines else 0
+    if not lines:
+        raise ValueError("it is empty")
+    width = len(lines[0])
     wrong = next((k for k, line in enumerate(lines, 1) if len(line) not in (width, width + (k > 1) * 1)), None)
     if wrong is not None:
         raise ValueError(f"line {wrong} has {len(lines[wrong - 1])} cells where the first has {width}")

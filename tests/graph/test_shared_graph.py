@@ -203,6 +203,7 @@ def test_damaged_files_are_refused(graph, tmp_path):
     for tensors, text in [
         (whole, "{"),
         (whole, "[]"),
+        (whole, "[" * 100_000),
         (whole, json.dumps({"version": 1})),
         (whole, json.dumps({**header, "version": "one"})),
         (whole, json.dumps({**header, "version": 2})),
@@ -260,6 +261,8 @@ def test_repr(graph):
         ({"lag": torch.zeros(2)}, r"lag must be int64 \[2\], one entry an edge, got torch.float32"),
         ({"lag": torch.zeros(3, dtype=torch.long)}, r"lag must be int64 \[2\]"),
         ({"confidence": torch.ones(3)}, r"confidence must be \[4\], one entry a node, got \[3\]"),
+        ({"confidence": torch.tensor([0.0, 1.0, 1.5, 0.0])}, r"confidence must lie in \[0, 1\], got"),
+        ({"confidence": torch.tensor([0.0, 1.0, torch.nan, 0.0])}, "confidence must lie in"),
         (
             {"lattice": Lattice(torch.tensor([[0, 0]]), (1, 1))},
             r"lattice.cell must be \[4\], one entry a node, got \[1\]",

@@ -1,11 +1,13 @@
 """The command: every kind of input, every way it can be wrong, and output that is whole or absent."""
 
 import csv
+import gzip
 import json
 import logging
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -328,6 +330,17 @@ def broken_image(path):
     (path / "001.png").write_bytes(b"\x89PNG nothing")
 
 
+def huge_npz(path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000), }\n"
+    with zipfile.ZipFile(path.with_suffix(".npz"), "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def damaged_gzip(path):
+    content = gzip.compress(b"1,2\n" * 99)
+    path.with_suffix(".csv.gz").write_bytes(content[:10] + b"\xff" * 9 + content[19:])
+
+
 BAD = {
     "missing": (lambda path: None, [".npy"], "does not exist"),
     "suffix": (text(".xls", b"1"), [".xls"], "unknown suffix '.xls'; expected .npy, .npz, .csv, .csv.gz, .parquet"),
@@ -340,6 +353,9 @@ BAD = {
     "object array": (npy(np.array([[None, 1]])), [".npy"], "is not a readable .npy file of numbers"),
     "no npy": (text(".npy", b"garbage"), [".npy"], "is not a readable .npy file of numbers"),
     "empty npy": (text(".npy", b""), [".npy"], "is not a readable .npy file of numbers"),
+    "open bracket": (text(".npy", b"\x93NUMPY\x01\x00\x02\x00(\n"), [".npy"], "is not a readable .npy file"),
+    "too large an array": (huge_npz, [".npz"], "is not a readable .npz archive"),
+    "damaged gzip": (damaged_gzip, [".csv.gz"], "is not a readable text table"),
     "no npz": (text(".npz", b"PK\x03\x04garbage"), [".npz"], "is not a readable .npz archive"),
     "npy as npz": (renamed_npy, [".npz"], "is not a readable .npz archive"),
     "which array": (npz(a=np.zeros((2, 2)), b=np.ones(3)), [".npz"], "holds 2 arrays (a, b); choose one with --key"),

@@ -87,6 +87,8 @@ def test_one_side_of_an_affinity_stands_for_both(tmp_path):
         ("a.csv", "1,2,x\n1,2,y\n", "third of three columns must be numbers"),
         ("a.csv", "row,col,count\n", "no entries"),
         ("a.csv", "1,2,3,4\n1,2,3,x\n", "must hold numbers"),
+        ("a.csv", "", "it is empty"),
+        ("a.csv", "1,2,3\r4,5,6\n", "not a readable matrix"),
         ("a.mtx", "nothing", "not a readable matrix"),
         ("a.npy", "nothing", "not a readable matrix"),
     ],
