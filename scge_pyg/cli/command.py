@@ -79,6 +79,11 @@ def _run(command: str, words: list[str]) -> int:
     except ArgumentError as error:
         hint = nearest(_foreign(str(error)), parser.known())
         raise UsageError(f"{command}: {error}{hint}; see scge {command} --help") from error
+    except UsageError:
+        raise
+    except Exception as error:  # what jsonargparse and yaml let out of a file that is damaged
+        said = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{command}: the options or their file can't be read ({said})") from error
     args.command, args.verbosity = command, -1 if args.quiet else args.verbose
     arguments.check(args)
 

@@ -109,3 +109,17 @@ def test_show_says_what_the_file_holds(tmp_path, capsys):
     assert main(["show", str(tmp_path / "half.safetensors")]) == 2
     assert "not a readable safetensors file" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.safetensors", "half.safetensors", "map.svg"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe", b"verbose: 1\nalso: {a: 1}\n", b"[" * 2000, b"seed: !!python/object/apply:os.getcwd []", b"&a [*a]"],
+    ids=["no UTF-8", "no list", "deep", "python", "cycle"],
+)
+def test_a_configuration_that_cannot_be_read_is_named_on_one_line(content, tmp_path, capsys):
+    (tmp_path / "c.yaml").write_bytes(content)
+    assert main(["discover", "--config", str(tmp_path / "c.yaml"), "-o", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("scge: discover: ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -133,6 +133,26 @@ def test_bad_arguments_exit_with_2_and_write_nothing(words, message, tmp_path, c
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("run: 3", "run"),
+        ("run: null", "run.folder"),
+        ("data: null", "--data must hold options by name"),
+        ("task: null", "--task takes classification, autoencoding or forecasting"),
+        ("graph: null", "--graph takes discover, none or a file"),
+    ],
+)
+def test_nothing_in_place_of_options_is_refused(line, message, tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text(line)
+    words = ["fit", "--run.folder", str(tmp_path / "run"), "--data.dataset", "DigitsNodes"]
+    assert main([*words, "--config", str(tmp_path / "c.yaml")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("scge: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
 def test_options_of_a_model_stay_what_they_are():
     from scge_pyg.cli.arguments.training import parser
 

@@ -83,6 +83,11 @@ def parser(command: str) -> Parser:
 
 def check(args: Namespace) -> None:
     """Refuse what needs no data to be refused."""
+    for name in ("run", "data", "model", "discover", "wiring", "temperature"):
+        if not isinstance(args.get(name), Namespace):
+            raise UsageError(f"--{name} must hold options by name, got {args.get(name)!r}")
+    if args.task is None:
+        raise UsageError("--task takes classification, autoencoding or forecasting, got null")
     if args.run.folder is None:
         raise UsageError("a folder is needed: --run.folder runs/mine")
     if (args.data.x is None) == (args.data.dataset is None):
@@ -91,7 +96,7 @@ def check(args: Namespace) -> None:
         path = getattr(args.data, name)
         if path is not None and not Path(path).exists():
             raise UsageError(f"--data.{name}: {path} does not exist")
-    if args.graph not in ("discover", "none") and not Path(args.graph).exists():
+    if args.graph is None or (args.graph not in ("discover", "none") and not Path(args.graph).exists()):
         raise UsageError(f"--graph takes discover, none or a file; {args.graph} does not exist")
     output = args.get("output")
     if output is not None and Path(output).suffix != ".npy":
