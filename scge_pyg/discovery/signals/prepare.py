@@ -71,7 +71,11 @@ def square_roots(rows: np.ndarray) -> np.ndarray | None:
     low = np.fmin.reduce(rows, axis=(0, 2), keepdims=True)
     if (rows == low).mean() < FLOORED:
         return None
-    root = np.sqrt(rows - low, dtype=np.float32)
+    largest = np.fmax(np.fmax.reduce(rows, axis=(0, 2), keepdims=True), -low)
+    power = -(np.frexp(largest)[1] // 2 * 2)  # a power of 4, which leaves roots their bits, brings all into float32
+    above = np.ldexp(rows, power)
+    above -= np.ldexp(low, power)
+    root = np.sqrt(above, dtype=np.float32)
     count = (~np.isnan(root)).sum(2, keepdims=True)
     root -= np.nansum(root, axis=2, keepdims=True) / np.maximum(count, 1).astype(np.float32)
     np.nan_to_num(root, copy=False)
@@ -132,6 +136,8 @@ def prepare(samples: Samples) -> Signals:
     if observed is not None:
         enough = observed.any(1).sum(1) >= fewest
         nodes, rows, observed = _chosen(enough, nodes, rows, observed)
+    if not len(nodes):
+        raise _too_few(0, samples)
     score = normal_scores(rows, rows if rows.dtype == np.float32 else None)
     del rows
     varies = (score != 0).any(2)
@@ -153,10 +159,7 @@ def prepare(samples: Samples) -> Signals:
     shared.sort(key=lambda node: (facing[node, 0], np.ascontiguousarray(values[:, nodes[node]].T).tobytes()))
     original[rank[shared]] = shared
     if len(original) < 3:
-        raise ValueError(
-            f"discover: at least 3 nodes must vary and differ in their signal, got {len(original)} distinct ones of "
-            f"{len(samples.live)}; is x really [samples, nodes]?"
-        )
+        raise _too_few(len(original), samples)
     twin = np.setdiff1d(np.arange(len(nodes)), original)
     if len(twin):
         logger.info("%d nodes carry exactly the signal of another node and share its place", len(twin))
@@ -178,4 +181,11 @@ def prepare(samples: Samples) -> Signals:
         fewest,
         number,
         np.zeros(len(original), dtype=np.int64),
+    )
+
+
+def _too_few(count: int, samples: Samples) -> ValueError:
+    return ValueError(
+        f"discover: at least 3 nodes must vary and differ in their signal, got {count} distinct ones of "
+        f"{len(samples.live)}; is x really [samples, nodes]?"
     )

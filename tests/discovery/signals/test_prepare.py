@@ -261,3 +261,16 @@ def test_both_zeros_are_one_value_and_gaps_are_values_too():
 def test_discrete_samples_repeat_by_chance_and_all_count():
     values = np.random.default_rng(0).integers(0, 2, (500, 4, 1)).astype(float)
     assert distinct_samples(values).tolist() == list(range(500))
+
+
+@pytest.mark.parametrize("power", [-500, -75, 75, 500])
+def test_roots_of_tiny_and_huge_intensities_are_those_of_plain_ones(x, power):
+    counts = np.maximum(np.round(2 * x), 0)
+    assert np.array_equal(prepared(counts * 4.0**power).rooted, prepared(counts).rooted)
+
+
+def test_too_few_values_at_every_node():
+    x = np.full((60, 5), np.nan)
+    x[np.arange(10), np.arange(10) % 5] = np.arange(10)
+    with pytest.raises(ValueError, match="discover: at least 3 nodes must vary and differ in their signal, got 0"):
+        prepared(x)
