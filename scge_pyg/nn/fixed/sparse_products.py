@@ -130,7 +130,7 @@ class _PairProducts(torch.autograd.Function):
         ctx.save_for_backward(query, key, source, pointer)
         ctx.save_for_forward(query, key, source, pointer)
         scores = query.new_empty(query.shape[1], len(query), len(known.source))
-        for some in _blocks(query.shape[1], query[0, 0].numel()):
+        for some in _blocks(query.shape[1], query.shape[2:].numel()):
             sums = known.times(some.stop - some.start)
             for head, one in enumerate(query):
                 keys = key[head % len(key), some].flatten(0, 1)
@@ -146,7 +146,7 @@ class _PairProducts(torch.autograd.Function):
         grad_query = torch.empty_like(query) if ctx.needs_input_grad[0] else None
         grad_key = torch.zeros_like(key) if ctx.needs_input_grad[1] else None
         (back,) = known.adjoints(query.shape[2])
-        for some in _blocks(query.shape[1], query[0, 0].numel()):
+        for some in _blocks(query.shape[1], query.shape[2:].numel()):
             samples = some.stop - some.start
             for head, own in enumerate(grads[0][some].unbind(1)):
                 if grad_query is not None:

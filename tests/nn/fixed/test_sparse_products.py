@@ -175,3 +175,12 @@ def test_keys_wider_and_narrower_than_features():
         whole = score(source, target, None)
         near = whole.gather(2, index.expand(BATCH, -1, -1).unsqueeze(3).expand(-1, -1, -1, 2))
         torch.testing.assert_close(score(source, target, index), near)
+
+
+def test_no_sample_at_all():
+    conv = SCGEConv(3, 4, SharedGraph.from_pos(torch.rand(6, 2)), content="dot")
+    x = torch.zeros(0, 6, 3, requires_grad=True)
+    y = conv(x)
+    assert y.shape == (0, 6, 4)
+    y.sum().backward()
+    assert x.grad.shape == x.shape
