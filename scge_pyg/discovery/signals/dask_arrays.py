@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.discovery.signals.hashed_blocks import block_of
+from scge_pyg.discovery.signals.hashed_blocks import block_of, contiguous_blocks
 from scge_pyg.discovery.signals.kept_blocks import KeptBlocks, range_of
+from scge_pyg.discovery.signals.numbered import Numbered
 from scge_pyg.discovery.signals.numbers import as_floating
 from scge_pyg.discovery.signals.reading import check_finite
 from scge_pyg.discovery.signals.tables import from_table
@@ -56,7 +57,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def keep_blocks(
-    x: Any, kept: KeptBlocks, number: Tensor, shape: tuple[int, ...], missing_value: float | None
+    x: Any, kept: KeptBlocks, number: int | Tensor | np.ndarray, shape: tuple[int, ...], missing_value: float | None
 ) -> tuple[str, ...] | None:
     """Fill ``kept`` with the samples of ``x``, and return the names of its nodes.
 
@@ -69,7 +70,7 @@ def keep_blocks(
     Args:
         x: Array ``[S, N]`` or ``[S, N, C]`` or frame.
         kept: What takes the samples in.
-        number: Number of each sample ``[S]``.
+        number: Number of the first sample, or of each ``[S]``.
         shape: Its :func:`shape_of`.
         missing_value: What marks a missing value, besides ``NaN`` and masks.
 
@@ -84,11 +85,19 @@ def keep_blocks(
     names = from_table(x._meta, "x").names if frame else None
     sizes = _lengths(x) if frame else x.chunks[0]
     blocks = x.to_delayed() if frame else x.rechunk(dict.fromkeys(range(1, len(shape)), -1)).to_delayed().ravel()
-    dropped = kept.plan(number, shape)
+    first = np.cumsum([0, *sizes])
+    whole = hasattr(number, "__index__") and not isinstance(number, Tensor | np.ndarray)
+    if whole:
+        start = int(Numbered(None, number).numbers(1)[0])
+        dropped = kept.plan(*contiguous_blocks(kept.salt, start, shape[0]), shape)
+        numbers: list[Any] = [start + int(place) for place in first[:-1]]
+    else:
+        every = Numbered(None, number).numbers(shape[0]).numpy()
+        dropped = kept.plan(*np.unique(block_of(kept.salt, every), return_counts=True), shape)
+        numbers = np.split(every, first[1:-1])
     task = delayed(_keep, pure=False)
-    numbers = (part.numpy() for part in number.split(list(sizes)))
     tasks = [
-        task(block, part, kept.salt, dropped, names, missing_value) for block, part in zip(blocks, numbers, strict=True)
+        task(block, own, kept.salt, dropped, names, missing_value) for block, own in zip(blocks, numbers, strict=True)
     ]
     for part in _emptied(list(compute(*tasks))):
         kept.take_in(torch.from_numpy(part.values), part.number, _range(part), part.seen)
@@ -97,7 +106,7 @@ def keep_blocks(
 
 def _keep(
     block: Any,
-    number: np.ndarray,
+    own: int | np.ndarray,
     salt: int,
     dropped: np.uint64,
     names: tuple[str, ...] | None,
@@ -108,6 +117,7 @@ def _keep(
         block = from_table(block, "x").rows(0, len(block))
     values = as_floating(block if isinstance(block, Tensor) else np.asanyarray(block), missing_value)
     values = values.unsqueeze(-1) if values.dim() == 2 else values
+    number = Numbered(None, own).numbers(len(values)).numpy()
     check_finite(values, torch.from_numpy(number), names, "x")
     keep = block_of(salt, number) < dropped
     low, high = range_of(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LENGTH", "HashedBlocks", "block_of", "mix"]
+__all__ = ["LENGTH", "HashedBlocks", "block_of", "contiguous_blocks", "mix"]
 
 LENGTH = 256  # samples in a block
 _ALL = np.uint64(2**64 - 1)
@@ -69,6 +69,15 @@ def block_of(salt: int, number: np.ndarray) -> np.ndarray:
     """Hash of the block of each sample number ``[S]``, uint64."""
     block, place = np.unique(number // LENGTH, return_inverse=True)
     return _mixed(block.astype(np.uint64) + np.uint64(salt))[place]
+
+
+def contiguous_blocks(salt: int, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending hashes of the blocks of so many samples from ``start`` on, and how many each has, ``[K]``."""
+    first = np.arange(start // LENGTH, -(-(start + count) // LENGTH)) * LENGTH
+    size = np.minimum(first + LENGTH, start + count) - np.maximum(first, start)
+    code = _mixed((first // LENGTH).astype(np.uint64) + np.uint64(salt))
+    order = code.argsort()
+    return code[order], size[order]
 
 
 def mix(number: int) -> int:

@@ -106,16 +106,14 @@ class KeptBlocks:
             self._next += len(values)
         return self.take_in(values, number.numpy(), range_of(values), len(values))
 
-    def plan(self, number: Tensor, shape: tuple[int, ...]) -> np.uint64:
-        """Smallest hash of a block that is not kept, if samples ``[S]`` of this shape are all that come.
+    def plan(self, code: np.ndarray, size: np.ndarray, shape: tuple[int, ...]) -> np.uint64:
+        """Smallest hash of a block that is not kept, if samples of this shape, in blocks of these sizes, are all.
 
         Those of other blocks may then be left out of :meth:`take_in`.
         """
         none = torch.full((shape[1], math.prod(shape[2:])), torch.inf)
         self._widen(none, -none)
-        code = block_of(self.salt, number.numpy())
-        dropped = HashedBlocks().add(code, self.capacity)
-        return self.blocks.drop_from(dropped)
+        return self.blocks.drop_from(HashedBlocks().add_blocks(code, size, self.capacity))
 
     def take_in(self, values: Tensor, number: np.ndarray, extremes: tuple[Tensor, Tensor], count: int) -> KeptBlocks:
         """Add samples ``[S, N, C]`` and their numbers ``[S]``, of so many with this range; returns ``self``."""

@@ -80,8 +80,8 @@ def read(x: Any, *, missing_value: float | None = None, seed: int = 0) -> Sample
         own = x.values if isinstance(x, Numbered) else x
         if is_of_dask(own):
             shape = shape_of(own)
-            number = Numbered(own, 0) if own is x else x
-            names = keep_blocks(own, kept, number.numbers(shape[0]), shape, missing_value)
+            number = x.number if isinstance(x, Numbered) else 0
+            names = keep_blocks(own, kept, number, shape, missing_value)
         else:
             names, notes = _keep(x, kept, missing_value)
         facts |= {"N": len(kept.low), "C": kept.low.shape[1], "the names of the nodes": names}

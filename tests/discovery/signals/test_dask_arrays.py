@@ -103,6 +103,7 @@ def test_masked_values_and_channels(x):
 def test_numbered(x, little_room):
     order = np.random.default_rng(2).permutation(3000)
     assert_same_samples(read(Numbered(lazy(x[order], (500, 30)), order)), read(x))
+    assert_same_samples(read(Numbered(lazy(x, (500, 30)), 77)), read(Numbered(x, 77)))
 
 
 def test_columns_of_a_frame_are_names(x, little_room):
