@@ -155,8 +155,8 @@ def prepare(samples: Samples) -> Signals:
 
     original, rank = distinct_contents(len(nodes), content)
     shared = np.flatnonzero(np.bincount(rank)[rank] > 1).tolist()
-    # by content, not by number
-    shared.sort(key=lambda node: (facing[node, 0], np.ascontiguousarray(values[:, nodes[node]].T).tobytes()))
+    # by content in any unit, not by number
+    shared.sort(key=lambda node: (facing[node, 0], np.nan_to_num(values[:, nodes[node]], nan=np.inf).T.tolist()))
     original[rank[shared]] = shared
     if len(original) < 3:
         raise _too_few(len(original), samples)

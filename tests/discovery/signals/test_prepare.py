@@ -274,3 +274,10 @@ def test_too_few_values_at_every_node():
     x[np.arange(10), np.arange(10) % 5] = np.arange(10)
     with pytest.raises(ValueError, match="discover: at least 3 nodes must vary and differ in their signal, got 0"):
         prepared(x)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_which_of_twins_stands_for_them_is_the_same_in_every_unit(seed):
+    x = np.random.default_rng(seed).integers(-9, 9, (3, 16)).astype(float)
+    for scale, offset in ((2.0**-4, 0.0), (2.0**9, 0.0), (1.0, 32.0)):
+        assert np.array_equal(prepared(x * scale + offset).order, prepared(x).order)
