@@ -32,19 +32,16 @@ def tailedness(score: np.ndarray, observed: np.ndarray | None) -> np.ndarray:
         >>> tailedness(score - score.mean(1, keepdims=True), None).round(1).tolist()
         [20.0, 0.0]
     """
-    sums = [
-        _second_and_fourth(rows.square()) for rows in torch.from_numpy(score).split(max(1, _VALUES // score.shape[1]))
-    ]
-    second, fourth = (torch.cat(part) for part in zip(*sums, strict=True))
+    second, fourth = torch.empty(2, len(score), dtype=torch.float64)
+    step = max(1, _VALUES // score.shape[1])
+    for first in range(0, len(score), step):
+        square = torch.from_numpy(score[first : first + step]).square()
+        second[first : first + step] = square.sum(1, dtype=torch.float64)
+        fourth[first : first + step] = square.square_().sum(1, dtype=torch.float64)
     count = torch.full_like(second, score.shape[1]) if observed is None else torch.from_numpy(observed.sum(1)).double()
     kurtosis = count * fourth / second.square().clamp_min(torch.finfo(torch.float64).tiny)
     result: np.ndarray = (kurtosis - _NORMAL).clamp_min(0).numpy()
     return result
-
-
-def _second_and_fourth(square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums of the squares ``[n, S]`` of each row, and of their squares."""
-    return square.sum(1, dtype=torch.float64), square.square().sum(1, dtype=torch.float64)
 
 
 def proof(strength: np.ndarray, tail: np.ndarray, effective: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -121,7 +122,16 @@ def _keep(
     check_finite(values, torch.from_numpy(number), names, "x")
     keep = block_of(salt, number) < dropped
     low, high = range_of(values)
-    return _Kept(values.numpy()[keep], number[keep], low.numpy(), high.numpy(), len(values))
+    return _Kept(_apart(values.numpy(), np.flatnonzero(keep)), number[keep], low.numpy(), high.numpy(), len(values))
+
+
+def _apart(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some samples in pages of their own, which go back to the system when they are let go: many wait to be taken."""
+    shape = (len(rows), *values.shape[1:])
+    if 0 in shape:
+        return values[rows]
+    result = np.frombuffer(mmap.mmap(-1, math.prod(shape) * values.itemsize), dtype=values.dtype).reshape(shape)
+    return np.take(values, rows, 0, out=result, mode="clip")
 
 
 def _lengths(frame: Any) -> tuple[int, ...]:
