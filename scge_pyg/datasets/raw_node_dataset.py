@@ -55,7 +55,7 @@ class RawNodeDataset(NodeDataset):
         Dataset.__init__(self, os.fspath(root), transform, force_reload=force_reload)
         processed = Path(self.processed_paths[0])
         if processed.exists() and not force_reload:
-            self.use(load_file(processed))
+            self._use_kept(processed)
             return
         for path in map(Path, self.raw_paths):
             check_sum(path, path.name, self.checksums.get(path.name), type(self).__name__)
@@ -108,6 +108,15 @@ class RawNodeDataset(NodeDataset):
             )
         grid = [torch.arange(size) for size in images.shape[-2:]]
         self._set(ImageToNodes()(images).contiguous(), labels, torch.cartesian_prod(*grid))
+
+    def _use_kept(self, processed: Path) -> None:
+        try:
+            self.use(load_file(processed))
+        except Exception as error:  # of safetensors, or of what looks into the tensors
+            raise ValueError(
+                f"{type(self).__name__}: {processed} is damaged or something else ({error}); pass force_reload=True to "
+                "read the raw files again"
+            ) from error
 
     def download(self) -> None:
         """Fetch the raw files that lack."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,20 +151,26 @@ def _labels(y: Any) -> Any:
         raise ValueError(f"NodesDataModule: y must be an array or a .npy or .npz file, got {y}; or give target=")
     if not Path(y).exists():
         raise FileNotFoundError(f"NodesDataModule: {y} does not exist")
-    found = np.load(y, allow_pickle=False)
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        key = "y" if "y" in found.files else found.files[0]
-        return found[key]
+    try:
+        found = np.load(y, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            key = "y" if "y" in found.files else found.files[0]
+            return found[key]
+    except Exception as error:  # numpy and zipfile raise what they like on a damaged file
+        raise ValueError(f"NodesDataModule: y: {y} is not a readable file of numpy ({error})") from error
 
 
 def _holds(path: str | Path, key: str) -> bool:
     """Whether a file is an archive with that array."""
     if Path(path).suffix != ".npz" or not Path(path).exists():
         return False
-    with np.load(path, allow_pickle=False) as archive:
-        return key in archive.files
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return f"{key}.npy" in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False  # the reader says what is wrong
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
