@@ -120,13 +120,19 @@ def _keep(
     values = values.unsqueeze(-1) if values.dim() == 2 else values
     number = Numbered(None, own).numbers(len(values)).numpy()
     check_finite(values, torch.from_numpy(number), names, "x")
-    keep = block_of(salt, number) < dropped
-    low, high = range_of(values)
-    return _Kept(_apart(values.numpy(), np.flatnonzero(keep)), number[keep], low.numpy(), high.numpy(), len(values))
+    rows = np.flatnonzero(block_of(salt, number) < dropped)
+    low, high = (part.numpy() for part in range_of(values))
+    every = np.arange(len(low))
+    return _Kept(
+        _apart(values.numpy(), rows), _apart(number, rows), _apart(low, every), _apart(high, every), len(values)
+    )
 
 
 def _apart(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some samples in pages of their own, which go back to the system when they are let go: many wait to be taken."""
+    """Some rows in pages of their own, which go back to the system when they are let go: many wait to be taken.
+
+    Even small arrays would hold back the pages below them.
+    """
     shape = (len(rows), *values.shape[1:])
     if 0 in shape:
         return values[rows]
