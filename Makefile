@@ -49,6 +49,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/train_overhead.py --quick
 	$(BIN)/python benchmarks/training_memory.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/workers.py --quick
+	$(BIN)/python benchmarks/dask_arrays.py --quick
 
 # the site in docs/_build/html: every page, the API, and all tutorials run in their quick form, some five minutes the first time
 docs: $(VENV)/.docs
