@@ -80,7 +80,7 @@ def unpack(tensors: dict[str, Tensor], header: dict[str, Any]) -> dict[str, Any]
     fit without ``factors`` has none.
 
     Raises:
-        KeyError, TypeError or ValueError: If something is missing or is not what it should be.
+        KeyError, TypeError, ValueError or OverflowError: If something is missing or is not what it should be.
     """
     version = header["version"]
     if version > _VERSION:

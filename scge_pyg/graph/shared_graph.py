@@ -235,7 +235,7 @@ class SharedGraph(HandsOver):
         tensors, header = read_tensors(path, _FORMAT)
         try:
             return cls(**unpack(tensors, header))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"load: {path} holds a damaged graph ({error})") from error
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ def graph_from_state(state: Mapping[str, Any]) -> SharedGraph:
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     try:
         return SharedGraph(**unpack(tensors, json.loads(state["header"])))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"the checkpoint holds a damaged graph ({error})") from error
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from scge_pyg import SharedGraph
 from scge_pyg.graph import Fit, Lattice
+from scge_pyg.graph.graph_file import pack
 from scge_pyg.graph.tensor_file import write_tensors
 
 FORMAT = "scge_pyg.SharedGraph"
@@ -45,6 +46,15 @@ def full_graph():
         lag=torch.tensor([1, -1, 0, 0, 4, -4]),
         fit=fit,
     )
+
+
+def test_a_count_of_samples_that_is_none(tmp_path):
+    path = tmp_path / "graph.safetensors"
+    graph = full_graph()
+    tensors, header = pack(graph)
+    write_tensors(path, FORMAT, tensors, {**header, "fit": {**header["fit"], "num_samples": float("inf")}})
+    with pytest.raises(ValueError, match="holds a damaged graph"):
+        SharedGraph.load(path)
 
 
 def assert_same(one, other):
