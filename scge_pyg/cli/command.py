@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments. Default: those of the process.
 
     Returns:
-        0 if all went well, 2 for bad arguments or input (one line on stderr says which), 1 for anything unexpected, and
-        for a layout that doesn't fit.
+        0 if all went well, 2 for bad arguments or input (one line on stderr says which), 1 for anything unexpected, a
+        disk that is full among it, and for a layout that doesn't fit.
     """
     words = sys.argv[1:] if argv is None else [*argv]
     if not words or words[0] in ("-h", "--help"):
@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("scge: interrupted", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"scge: {_failure(error)}", file=sys.stderr)
         return 1
     except Exception:
         traceback.print_exc()
@@ -90,11 +93,19 @@ def _run(command: str, words: list[str]) -> int:
     with logging_to_stderr(args.verbosity):
         try:
             status: int | None = importlib.import_module(f"scge_pyg.cli.{module}").run(args)
-        except UsageError:
+        except (UsageError, OSError):
             if args.verbose > 1:
                 traceback.print_exc()
             raise
     return status or 0
+
+
+def _failure(error: OSError) -> str:
+    """What went wrong with which file, on one line; what is written appears whole or not at all."""
+    if error.strerror is None:
+        return " ".join(str(error).split())
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}; earlier files are as they were (-vv shows where it happened)"
 
 
 def _foreign(message: str) -> str:

@@ -23,7 +23,7 @@ def run(args: Namespace) -> None:
 
     try:
         page = write_report(args.input, args.output, samples=_samples(args), title=args.title)
-    except (OSError, TypeError, ValueError) as error:
+    except (FileNotFoundError, TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     size = page.stat().st_size
     if args.json:

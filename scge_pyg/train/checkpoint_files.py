@@ -15,6 +15,8 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor
 
+from scge_pyg.train.patient_file import PatientFile
+
 __all__ = ["AtomicCheckpointIO", "checkpoint_name", "checkpoints_in", "newest_checkpoint", "read_checkpoint"]
 
 
@@ -90,8 +92,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
         try:
             with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
+                patient = PatientFile(file)
+                torch.save(checkpoint, patient)  # type: ignore[arg-type]
+                patient.finish()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         finally:

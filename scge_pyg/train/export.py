@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import uuid
@@ -61,7 +62,9 @@ def export(network: torch.nn.Module, sizes: DataSizes, path: str | os.PathLike[s
     try:
         if target.suffix == ".pt2":
             program = torch.export.export(written, given, dynamic_shapes=batch)
-            torch.export.save(program, partial)
+            store = io.BytesIO()  # where torch writes to a full disk, it ends the process
+            torch.export.save(program, store)
+            partial.write_bytes(store.getvalue())
             answer = torch.export.load(partial).module()(*other)
         else:
             answer = _through_onnx(written, given, other, batch, partial)

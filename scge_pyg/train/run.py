@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.train.checkpoints import Checkpoints
 from scge_pyg.train.graph_state import GRAPH, graph_from_state, same_graph
+from scge_pyg.train.metrics_file import MetricsFile
 from scge_pyg.train.node_module import NodeModule
 from scge_pyg.train.nodes_data import NodesDataModule
 from scge_pyg.train.quiet import quiet
@@ -190,7 +191,7 @@ class Run:
     def _loggers(self) -> list[Logger]:
         path = self.folder.path
         loggers: list[Logger] = [
-            CSVLogger(path, name="metrics", version=self.folder.starts(), flush_logs_every_n_steps=1)
+            MetricsFile(path, name="metrics", version=self.folder.starts(), flush_logs_every_n_steps=1)
         ]
         if self.tensorboard:
             loggers.append(TensorBoardLogger(path, name="tensorboard", version=""))

@@ -137,7 +137,7 @@ class RunFolder:
                 warnings.warn(f"RunFolder: {line}; results may differ in their bits", UserWarning, stacklevel=3)
             if lines:
                 number = 1 + len(list(self.path.glob("config.*.json")))
-                (self.path / "config.json").replace(self.path / f"config.{number}.json")
+                self._write(f"config.{number}.json", before)
         self.path.mkdir(parents=True, exist_ok=True)
         self._write("config.json", told)
         self._write("versions.json", here)

@@ -66,6 +66,16 @@ def write_electrodes(graph: Geometry, path: str | os.PathLike[str], scale: Scale
         "EEGCoordinateUnits": unit,
         "EEGCoordinateSystemDescription": "Found from the recordings by scge_pyg, up to turn and mirror.",
     }
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write_whole(path, "\n".join(lines) + "\n")
     beside = path.with_name(path.name.removesuffix("electrodes.tsv") + "coordsystem.json")
-    beside.write_text(json.dumps(system, indent=2) + "\n", encoding="utf-8")
+    _write_whole(beside, json.dumps(system, indent=2) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write under another name, then rename."""
+    whole = path.with_name(f".{path.name}.part")
+    try:
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(path)
+    finally:
+        whole.unlink(missing_ok=True)
