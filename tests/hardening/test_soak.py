@@ -1,0 +1,40 @@
+"""The soak in small: memory that grows is seen, and that of a hundred graphs doesn't."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def soak(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import soak
+
+    return soak
+
+
+@pytest.mark.parametrize(("leak", "grows"), [(0, False), (20_000, True)])
+def test_a_leak_is_told_from_noise(soak, leak, grows):
+    rng = np.random.default_rng(0)
+    memory = 4e8 + 3e7 * (1 - np.exp(-np.arange(1000) / 40)) + 4e6 * rng.random(1000) + leak * np.arange(1000)
+    found = soak.growth(memory.astype(int).tolist())
+    assert found.grows == grows
+    assert found.slope == pytest.approx(leak, abs=5 * found.error)
+
+
+def test_memory_that_is_held_is_seen(soak):
+    before = soak.resident()
+    held = np.ones(8_000_000)
+    assert soak.resident() - before == pytest.approx(held.nbytes, rel=0.1)
+
+
+def test_graphs_saved_and_loaded():
+    command = [sys.executable, "soak.py", "--count", "100", "--only", "graphs saved and loaded"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS, timeout=120, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "| 100 graphs saved and loaded |" in result.stdout
