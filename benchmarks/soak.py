@@ -136,9 +136,13 @@ SOAKS: dict[str, Callable[[int, Path], list[int]]] = {
 def soak(what: str, count: int) -> Growth:
     """One of them, in this process."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return growth(SOAKS[what](count, Path(folder)))
+    gc.freeze()  # what was imported is not looked through at each step
+    try:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return growth(SOAKS[what](count, Path(folder)))
+    finally:
+        gc.unfreeze()
 
 
 def main() -> int:
