@@ -18,7 +18,8 @@ _MOST_PARTS = 12
 
 
 def load_graph(path: Path) -> SharedGraph:
-    """The graph in a file, or a :class:`UsageError`."""
+    """The graph in a file or in the folder of a result, or a :class:`UsageError`."""
+    path = path / "graph.safetensors" if path.is_dir() else path
     try:
         return SharedGraph.load(path)
     except (OSError, ValueError) as error:

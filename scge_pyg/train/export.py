@@ -57,11 +57,11 @@ def export(network: torch.nn.Module, sizes: DataSizes, path: str | os.PathLike[s
     given = example_inputs(network, sizes)
     other = example_inputs(network, sizes, 2 * _SAMPLES + 1)
     written = lower_to_conv(network) if lowered else network
-    batch = tuple({0: torch.export.Dim("batch")} for _ in given)
+    batch = tuple({0: torch.export.Dim("batch", min=1)} for _ in given)
     partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}{target.suffix}")
     try:
         if target.suffix == ".pt2":
-            program = torch.export.export(written, given, dynamic_shapes=batch)
+            program = _traced(written, given, batch)
             store = io.BytesIO()  # where torch writes to a full disk, it ends the process
             torch.export.save(program, store)
             partial.write_bytes(store.getvalue())
@@ -76,6 +76,19 @@ def export(network: torch.nn.Module, sizes: DataSizes, path: str | os.PathLike[s
         return float((answer - truth).abs().max() / truth.abs().max().clamp_min(1e-12))
 
 
+def _traced(
+    network: torch.nn.Module, given: tuple[Tensor, ...], batch: tuple[dict[int, Any], ...]
+) -> torch.export.ExportedProgram:
+    """The program of a network for batches of any size."""
+    try:
+        return torch.export.export(network, given, dynamic_shapes=batch)
+    except Exception as error:  # torch raises what its tracers raise
+        raise ValueError(
+            f"export: {type(network).__name__} can't be traced for batches of any size "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); where its layers lie on a lattice, lowered=True may help"
+        ) from error
+
+
 def _through_onnx(
     network: torch.nn.Module,
     given: tuple[Tensor, ...],
@@ -87,8 +100,10 @@ def _through_onnx(
     for module in ("onnx", "onnxscript"):
         import_extra(module, "export", "export to ONNX")
     runtime = import_extra("onnxruntime", "export", "comparing the numbers of an ONNX file")
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)  # torchvision's operators
-    program = torch.onnx.export(network, given, dynamo=True, dynamic_shapes=batch, verbose=False)
+    traced = _traced(network, given, batch)
+    for noisy in ("torch.onnx._internal.exporter._registration", "onnxscript.optimizer._constant_folding"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # torchvision's operators, what was not folded
+    program = torch.onnx.export(traced, given, dynamo=True, verbose=False)
     assert program is not None
     program.save(path)
     options = runtime.SessionOptions()

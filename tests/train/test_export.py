@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from scge_pyg import SharedGraph, lower_to_conv
+from scge_pyg import NodeEmbedding, SharedGraph, lower_to_conv
 from scge_pyg.cli import main
-from scge_pyg.models import SCGEClassifier, SCGEForecaster
+from scge_pyg.models import SCGEClassifier, SCGEForecaster, StridedClassifier
+from scge_pyg.models.autoencoders import SCGEAutoEncoder
 from scge_pyg.train import ClassificationModule, NodesDataModule, Run, export, trained_network
 from scge_pyg.train.building import DataSizes
 from scge_pyg.train.export import example_inputs
@@ -23,6 +24,28 @@ def test_the_file_answers_as_the_network_does(tmp_path, lowered):
     names = {node.target.__name__ for node in program.graph.nodes if hasattr(node.target, "__name__")}
     assert ("conv2d.default" in names) == lowered
     assert [path.name for path in tmp_path.iterdir()] == ["net.pt2"]
+
+
+@pytest.mark.parametrize("kind", ["more targets than sources", "trained places"])
+def test_layers_off_a_lattice_take_batches_of_any_size(tmp_path, kind):
+    torch.manual_seed(0)
+    places = torch.rand(30, 2, generator=torch.Generator().manual_seed(100)) * 5
+    network = (
+        SCGEAutoEncoder(SharedGraph.from_pos(places), 1, 2, channels=(4, 8), hidden=8)
+        if kind.startswith("more")
+        else StridedClassifier(1, 2, NodeEmbedding(30, 2), channels=(4,))
+    )
+    assert export(network.eval(), DataSizes(30, 1, 2), tmp_path / "net.pt2") < 1e-5
+
+
+def test_what_can_not_be_traced_is_said(tmp_path):
+    class Branching(torch.nn.Module):
+        def forward(self, x):
+            return x if bool((x > 0).all()) else -x
+
+    with pytest.raises(ValueError, match="Branching can't be traced for batches of any size"):
+        export(Branching(), DataSizes(4), tmp_path / "net.pt2")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_forecaster_with_a_clock_takes_the_time(tmp_path):

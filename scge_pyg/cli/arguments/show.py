@@ -20,7 +20,7 @@ examples:
 def parser(command: str = "show") -> Parser:
     """All options."""
     parser = Parser(command, "Say what a graph file holds, and draw it.", _EXAMPLES)
-    parser.add_input("GRAPH", "a graph that scge discover or SharedGraph.save wrote (.safetensors)")
+    parser.add_input("GRAPH", "a graph (.safetensors), or the folder of scge discover or of a run")
     parser.add_argument("-o", "--output", type=str, metavar="PICTURE", help="picture to write (.png, .pdf, .svg)")
     parser.add_argument("--overwrite", action="store_true", help="replace PICTURE")
     return parser

@@ -187,7 +187,7 @@ class NeighborAttention(torch.nn.Module):
         taps, channels, _, width = weight.shape
         finite = suits(x) and bool((x.detach().sum() + heard.alpha.detach().sum()).isfinite())
         shared = heard.alpha.dim() == 2
-        blended = heard.kernel is not None and blended_weights(len(x), heard.offset.shape[1], taps, width)
+        blended = heard.kernel is not None and blended_weights(x.shape[0], heard.offset.shape[1], taps, width)
         sparse = heard.source is not None and suits(x) and not blended and not (shared and taps * width < channels)
         if sparse and finite:
             return heard.products(x, weight)

@@ -31,8 +31,8 @@ def values(columns: Tensor, weight: Tensor, *tables: Any) -> Tensor:
     taps, channels, out_channels = weight.shape
     batch = columns.shape[1] // channels
     if columns.shape[0] < targets:
-        products = (columns.reshape(-1, channels) @ weight).view(taps * len(columns), -1)
-        return _sums(products, index, pointer, phi)
+        products = torch.bmm(columns.reshape(-1, channels).expand(taps, -1, -1), weight)
+        return _sums(products.unflatten(1, (columns.shape[0], -1)).flatten(2).flatten(0, 1), index, pointer, phi)
     y = columns.new_zeros(targets, batch * out_channels)
     for block in blocks:
         rows = y[block.first : block.last].view(-1, out_channels)

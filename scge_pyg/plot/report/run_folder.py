@@ -34,8 +34,8 @@ class Run:
 def read_run(path: Path) -> Run:
     """Read a graph's file, or the folder of a run.
 
-    The graph of a folder is ``graph.safetensors``, or else the newest readable graph below. Metrics are all files
-    ``metrics.csv`` below, as Lightning's ``CSVLogger`` writes them, each under the name of its folder; those of the
+    The graph of a folder is ``graph.safetensors``, or else the newest readable graph in it or in its ``graphs``; a
+    folder of several runs has none. Metrics are all files ``metrics.csv`` below, as Lightning's ``CSVLogger`` writes them, each under the name of its folder; those of the
     starts of one :class:`~scge_pyg.train.RunFolder` are one run.
 
     Raises:
@@ -71,8 +71,9 @@ def read_run(path: Path) -> Run:
 
 
 def _graph_files(path: Path) -> list[Path]:
-    """The graph of the folder first, then others from the newest to the oldest."""
-    files = sorted(path.rglob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+    """The graph of the folder first, then others of the same run from the newest to the oldest."""
+    near = [*path.glob("*.safetensors"), *path.glob("graphs/*.safetensors")]
+    files = sorted(near, key=lambda file: file.stat().st_mtime, reverse=True)
     return sorted(files, key=lambda file: (file != path / "graph.safetensors", not file.name.startswith("graph")))
 
 

@@ -26,7 +26,10 @@ def verdict(graph: SharedGraph) -> list[str]:
     fit = graph.fit
     told = [_kind(graph)]
     if fit is None:
-        return [*told, "The graph was given, or made without samples, so no verdict on it is known."]
+        return [
+            *told,
+            "There is no verdict: nothing hangs together enough to judge a map by, or the graph was not discovered.",
+        ]
     told.append(_judged(fit, graph.dim))
     told.append(_gained(fit))
     worth = f", worth {fit.effective_samples:,.0f} independent ones" if math.isfinite(fit.effective_samples) else ""
