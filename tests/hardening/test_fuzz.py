@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -15,16 +13,11 @@ import torch
 from scge_pyg import SCGEConv
 
 pytest.importorskip("lightning")
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def test_two_hundred_cases(tmp_path):
-    told = tmp_path / "found.json"
-    command = [sys.executable, "fuzz.py", "--cases", "200", "--seed", "1", "--workers", "1", "--out", told]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS, timeout=300, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "| all           |     200 |      0 |" in result.stdout
-    assert sum(json.loads(told.read_text())["done"].values()) == 200
+def test_three_hundred_cases(fuzz):
+    for number in range(300):
+        fuzz.run_case(fuzz.kind_of(number), number, seed=1)
 
 
 def faulty(draw, folder):
@@ -37,19 +30,43 @@ def faulty(draw, folder):
             raise IndexError("list index out of range")
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_crashes_hangs_and_foreign_exceptions_are_told_and_the_rest_runs(fuzz, monkeypatch):
+@pytest.fixture
+def faults(fuzz, monkeypatch):
+    """The run with cases of which some fail, in processes that know of them."""
     monkeypatch.setattr(fuzz, "KINDS", {"faulty": ("", 100)})
     monkeypatch.setattr(fuzz, "case_of", lambda kind: faulty)
     monkeypatch.setattr("fuzz_cases.Seeded", lambda seed, number: SimpleNamespace(number=number))
     monkeypatch.setattr(fuzz, "_IMPORTS", 0.0)
-    found = fuzz.run_chunk(list(range(7)), seed=0, limit=0.5, start="fork")
+    monkeypatch.setattr(fuzz, "run_chunk", partial(fuzz.run_chunk, start="fork"))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_crashes_hangs_and_foreign_exceptions_are_told_and_the_rest_runs(fuzz, faults):
+    found = fuzz.run_chunk(list(range(7)), seed=0, limit=0.5)
     assert [(fault["kind"], fault["number"]) for fault in found] == [("faulty", 1), ("faulty", 3), ("faulty", 4)]
     assert [fault["fault"] for fault in found] == [
         "crash: exit status -9",
         "hang: no end after 0.5 s",
         "IndexError: list index out of range",
     ]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_run_goes_on_where_it_was(fuzz, faults, monkeypatch, tmp_path, capsys):
+    told = tmp_path / "found.json"
+    words = ["fuzz.py", "--workers", "1", "--limit", "0.5", "--out", str(told), "--cases"]
+    monkeypatch.setattr("sys.argv", [*words, "150"])
+    assert fuzz.main() == 1
+    out, err = capsys.readouterr()
+    assert "| faulty        |     150 |      3 |" in out
+    assert "faulty 4: IndexError: list index out of range" in err
+    assert json.loads(told.read_text())["done"] == {"0": 100, "100": 50}
+    ran = []
+    monkeypatch.setattr(fuzz, "run_chunk", lambda numbers, seed, limit: ran.append(numbers[0]) or [])
+    monkeypatch.setattr("sys.argv", [*words, "300"])
+    assert fuzz.main() == 1
+    assert ran == [100, 200]
+    assert "| all           |     300 |      3 |" in capsys.readouterr().out
 
 
 def test_what_a_broken_package_would_do_is_seen(fuzz, monkeypatch):
