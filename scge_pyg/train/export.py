@@ -85,7 +85,7 @@ def _traced(
     except Exception as error:  # torch raises what its tracers raise
         raise ValueError(
             f"export: {type(network).__name__} can't be traced for batches of any size "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}); where its layers lie on a lattice, lowered=True may help"
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); layers on a lattice can with lowered=True"
         ) from error
 
 

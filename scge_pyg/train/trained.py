@@ -53,7 +53,7 @@ def trained_network(folder: str | os.PathLike[str]) -> tuple[torch.nn.Module, Da
         network = lower_to_conv(network)
     weights = {key.removeprefix("model."): value for key, value in state["state_dict"].items() if "model." in key[:6]}
     network.load_state_dict(weights)
-    if state[SCALE] is not None:
+    if state.get(SCALE) is not None:
         network = _Scaled(network, *state[SCALE])
     return network.eval(), sizes
 

@@ -35,8 +35,8 @@ def read_run(path: Path) -> Run:
     """Read a graph's file, or the folder of a run.
 
     The graph of a folder is ``graph.safetensors``, or else the newest readable graph in it or in its ``graphs``; a
-    folder of several runs has none. Metrics are all files ``metrics.csv`` below, as Lightning's ``CSVLogger`` writes them, each under the name of its folder; those of the
-    starts of one :class:`~scge_pyg.train.RunFolder` are one run.
+    folder of several runs has none. Metrics are all files ``metrics.csv`` below, as Lightning's ``CSVLogger`` writes
+    them, each under the name of its folder; those of the starts of one :class:`~scge_pyg.train.RunFolder` are one run.
 
     Raises:
         FileNotFoundError: If nothing is there.

@@ -28,7 +28,7 @@ def verdict(graph: SharedGraph) -> list[str]:
     if fit is None:
         return [
             *told,
-            "There is no verdict: nothing hangs together enough to judge a map by, or the graph was not discovered.",
+            "There is no verdict: too little hangs together, or the graph was not discovered.",
         ]
     told.append(_judged(fit, graph.dim))
     told.append(_gained(fit))

@@ -33,7 +33,7 @@ def with_fit(verdict="geometry", **figures):
         (with_fit("no geometry"), ["Verdict: no geometry. No map", "drawn all the same"]),
         (with_fit("no geometry", factors=1), ["One factor explains"]),
         (with_fit(ratio=float("nan")), ["The ratio is not defined"]),
-        (SharedGraph.from_pos(torch.rand(9, 3)), ["Three dimensions, no lattice.", "no verdict on it is known"]),
+        (SharedGraph.from_pos(torch.rand(9, 3)), ["Three dimensions, no lattice.", "There is no verdict"]),
         (SharedGraph.from_grid((4,), (True,)), ["One dimension, a lattice of 4 that closes on itself."]),
         (SharedGraph(torch.zeros(1, 2), torch.zeros(2, 0).long()), ["There is one node"]),
         (SharedGraph(torch.full((2, 2), torch.nan), torch.zeros(2, 0).long()), ["No node is live"]),
