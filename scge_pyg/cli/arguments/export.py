@@ -17,7 +17,8 @@ examples:
 
 Layers on a lattice become convolutions. The file takes batches [B, N, C] of any size, nodes in the order of the data,
 values as they came: scaling is part of it, filling of gaps is not (NaN stays NaN). A classifier answers with
-logits, whose softmax scge predict gives, an autoencoder with the samples rebuilt. Answers are compared with those of the network.
+logits, whose softmax scge predict gives, an autoencoder with the samples rebuilt. Answers are compared with
+those of the network.
 exit status: 0 done, 2 bad arguments or input, 1 the numbers differ by more than the tolerance
 """
 
