@@ -26,11 +26,13 @@ class Pick:
         columns: Columns to take, and no others; ranges like ``3-10`` hold both ends.
         drop: Columns to leave out.
         time: The column of times.
+        target: The column of classes, which is no node.
     """
 
     columns: str | None = None
     drop: str | None = None
     time: str | None = None
+    target: str | int | None = None
 
     def given(self) -> str | None:
         """The first option that was given, if any was."""
@@ -45,7 +47,7 @@ class LeftOut:
     Attributes:
         column: Its number, counted from 0.
         name: Its name, if it has one.
-        why: ``"row-number"``, ``"row-label"``, ``"time"``, ``"empty"``, or the option that said so.
+        why: ``"row-number"``, ``"row-label"``, ``"time"``, ``"empty"``, ``"target"``, or the option that said so.
     """
 
     column: int
@@ -94,6 +96,10 @@ def choose(names: Sequence[str] | None, width: int, head: Sequence[Values], pick
         reasons |= dict.fromkeys(_columns(pick.drop, "--drop", names, width, source), "--drop")
     if pick.time is not None:
         reasons[_one(pick.time, "--time-column", names, width, source)] = "time"
+    if pick.target is not None:
+        numbered = isinstance(pick.target, int) and -width <= pick.target < width
+        place = int(pick.target) % width if numbered else _one(str(pick.target), "target", names, width, source)
+        reasons[place] = "target"
     kept = tuple(j for j in named if j not in reasons)
     if text := [j for j in kept if head and isinstance(head[j], list)]:
         raise text_columns(text, names, source, every=len(text) == len(kept))

@@ -41,7 +41,7 @@ class Table:
         if self.header == NUMERIC_IDS and self.names is not None:
             shown = [name for name in self.names if name][:3]
             notes.append(f"header of numeric ids ({', '.join(shown)}, ...); --no-header reads it as a sample")
-        return notes + [str(left) for left in self.left_out if left.why != "--drop"]
+        return notes + [str(left) for left in self.left_out if left.why not in ("--drop", "target")]
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values."""

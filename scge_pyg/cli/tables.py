@@ -22,7 +22,7 @@ from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.header import NAMES, NUMERIC_IDS, what_first_line_is
 from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
 
-__all__ = ["read_csv"]
+__all__ = ["read_column", "read_csv"]
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _HEAD_CELLS, _HEAD_ROWS = 1_000_000, 1000
@@ -47,6 +47,11 @@ def read_csv(path: Path, *, header: bool | None = None, pick: Pick | None = None
         return _opened(text, header, pick or Pick())
     except _NOT_READABLE as error:
         raise UsageError(f"{path} is not a readable text table ({error})") from error
+
+
+def read_column(path: Path, place: int, *, header: bool) -> list[str]:
+    """The cells of one column of such a table as they stand, below its names if it has some."""
+    return [cell.strip() for cell in _Text(path, *_first_line(path)).column(place, int(header))]
 
 
 def _opened(text: _Text, header: bool | None, pick: Pick) -> Measurements:

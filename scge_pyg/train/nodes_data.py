@@ -38,6 +38,10 @@ class NodesDataModule(LightningDataModule):
         dataset: Name of a class of :mod:`scge_pyg.datasets` instead of ``x``, for instance ``"DigitsNodes"``.
         root: Its folder for raw and processed files.
         target: Name or number of the column of ``x`` that holds the classes.
+        columns: Columns of a ``.csv`` to take as nodes, by name or by number from 0, with commas between. Default: all
+            but row numbers and times, which are left out with a warning.
+        drop: Columns of a ``.csv`` to leave out.
+        header: Whether the first line of a ``.csv`` names the columns. Default: judged by what stands below it.
         task: What batches hold: ``(x, y)``, ``(x,)``, or windows ``(x, y, time)``.
         window: Steps that a forecaster sees.
         horizon: Steps that it predicts.
@@ -78,6 +82,9 @@ class NodesDataModule(LightningDataModule):
         dataset: str | None = None,
         root: str = "data",
         target: str | int | None = None,
+        columns: str | None = None,
+        drop: str | None = None,
+        header: bool | None = None,
         task: Task = "classification",
         window: int = 12,
         horizon: int = 12,
@@ -100,6 +107,7 @@ class NodesDataModule(LightningDataModule):
         check_choice("missing", missing, ("refuse", "mean", "previous"))
         check_shares(val, test)
         self.x, self.y, self.dataset, self.root, self.target, self.task = x, y, dataset, root, target, task
+        self.table = {"columns": columns, "drop": drop, "header": header}
         self.window, self.horizon = (whole(name, n, 1) for name, n in (("window", window), ("horizon", horizon)))
         self.batch_size = whole("batch_size", batch_size, 1)
         self.eval_batch_size = whole("eval_batch_size", eval_batch_size, 1)
@@ -120,7 +128,7 @@ class NodesDataModule(LightningDataModule):
         if self.rows:
             return
         if self.x is not None:
-            source = read_source(self.x, self.y, self.target)
+            source = read_source(self.x, self.y, self.target, **self.table)  # type: ignore[arg-type]
         else:
             source = named_source(str(self.dataset), self.root, self.task == "forecasting")
         if self.shuffle_nodes is not None:
