@@ -69,11 +69,13 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, A
     Warns:
         UserWarning: For each newer one that can't; the message names the file.
     """
-    for path in checkpoints_in(folder):
+    paths = checkpoints_in(folder)
+    for path in paths:
         try:
             return path, read_checkpoint(path)
         except ValueError as error:
-            warnings.warn(f"{error}; the checkpoint before it is used", UserWarning, stacklevel=2)
+            then = "there is none before it" if path == paths[-1] else "the checkpoint before it is used"
+            warnings.warn(f"{error}; {then}", UserWarning, stacklevel=2)
     return None
 
 

@@ -82,6 +82,7 @@ class NodeModule(LightningModule):
         self._options = dict(options or {})
         self.model: torch.nn.Module | None = None if isinstance(model, str) else model
         self._ready = False
+        self._planned: int | None = None
         self._dense: list[torch.nn.Module] = []  # out of reach of parameters() and state_dict()
 
     @abstractmethod
@@ -161,6 +162,13 @@ class NodeModule(LightningModule):
         optimizer = self.optimizer(self.model)
         highest = [group["lr"] for group in optimizer.param_groups]
         total = int(self.trainer.estimated_stepping_batches)
+        planned, self._planned = self._planned, None
+        if planned not in (None, total):
+            raise ValueError(
+                f"{type(self).__name__}: the run to go on with was laid out for {planned} steps, its learning "
+                f"rate over all of them; these epochs and samples make {total}. Give the epochs and the batch size of "
+                f"that run (--run.epochs, --data.batch_size), or another folder (--run.folder) to start anew"
+            )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, highest, total_steps=total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -188,6 +196,8 @@ class NodeModule(LightningModule):
         Raises:
             ValueError: If the graphs differ.
         """
+        if self._trainer is not None and self._trainer.training:
+            self._planned = (checkpoint.get("lr_schedulers") or [{}])[0].get("total_steps")
         if GRAPH not in checkpoint:
             return
         saved = graph_from_state(checkpoint[GRAPH])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from scge_pyg.graph.checks import whole_number
+from scge_pyg.train.beginning import Beginning
+from scge_pyg.train.checkpoint_files import checkpoints_in
 from scge_pyg.train.checkpoints import Checkpoints
 from scge_pyg.train.graph_state import GRAPH, graph_from_state, same_graph
 from scge_pyg.train.metrics_file import MetricsFile
 from scge_pyg.train.node_module import NodeModule
 from scge_pyg.train.nodes_data import NodesDataModule
 from scge_pyg.train.quiet import quiet
+from scge_pyg.train.run_checks import check_parts, said_of
 from scge_pyg.train.run_folder import Plain, RunFolder
 from scge_pyg.train.run_pictures import draw_run
 
@@ -112,17 +117,35 @@ class Run:
         Returns:
             The last value of each metric.
         """
-        self.folder.begin({"epochs": self.epochs} if config is None else config, seed=self.seed, force=self.force)
+        check_parts(module, data, callbacks)
+        with self.folder.held() if getattr(rank_zero_only, "rank", 0) == 0 else nullcontext():
+            return self._fit(module, data, callbacks, {"epochs": self.epochs} if config is None else config)
+
+    def _fit(
+        self,
+        module: NodeModule,
+        data: NodesDataModule,
+        callbacks: Sequence[Callback],
+        config: Mapping[str, Plain],
+    ) -> dict[str, float]:
+        self.folder.compare(config, seed=self.seed, force=self.force)
         newest = self.folder.newest()
         path = None if newest is None else newest[0]
         if newest is not None:
             self._take_graph(module, newest[1], path)
+        elif checkpoints_in(self.folder.checkpoints):
+            raise ValueError(
+                f"Run: none of the checkpoints in {self.folder.checkpoints} can be read; remove them to start anew, or "
+                f"give another folder (--run.folder)"
+            )
         seed_everything(self.seed, verbose=False)
+        beginning = Beginning(self.folder, config, self.seed)
         saving = Checkpoints(self.folder.checkpoints, every=self.checkpoint_every, keep=self.keep)
-        trainer = self._trainer([*callbacks, saving], self._loggers())
+        trainer = self._trainer([*callbacks, beginning, saving], self._loggers())
         with quiet():
             trainer.fit(module, datamodule=data, ckpt_path=path)
         if trainer.is_global_zero:
+            beginning.write()
             draw_run(self.folder)
         return {name: values[-1][1] for name, values in self.folder.metrics().items()}
 
@@ -130,6 +153,7 @@ class Run:
         self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback] = ()
     ) -> dict[str, float]:
         """Metrics of the validation samples, with the newest weights of the folder."""
+        check_parts(module, data, callbacks)
         trainer, path = self._evaluation(module, callbacks)
         with quiet():
             found = trainer.validate(module, datamodule=data, ckpt_path=path, verbose=False)
@@ -137,6 +161,7 @@ class Run:
 
     def test(self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback] = ()) -> dict[str, float]:
         """Metrics of the test samples, with the newest weights of the folder."""
+        check_parts(module, data, callbacks)
         trainer, path = self._evaluation(module, callbacks)
         with quiet():
             found = trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
@@ -144,6 +169,7 @@ class Run:
 
     def predict(self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback] = ()) -> Tensor:
         """What the newest weights of the folder answer to the test samples."""
+        check_parts(module, data, callbacks)
         trainer, path = self._evaluation(module, callbacks)
         with quiet():
             found: Any = trainer.predict(module, datamodule=data, ckpt_path=path)
@@ -168,11 +194,12 @@ class Run:
         elif not same_graph(module.graph, saved) and not self.force:
             raise ValueError(
                 f"Run: the weights in {path} are on another graph, {saved}, than the one given, {module.graph}; leave "
-                f"graph out to go on with the saved one, or force=True to put the weights on the new one"
+                f"graph out to go on with the saved one, or force=True (--run.force true) to put the weights on the "
+                f"new one"
             )
 
     def _trainer(self, callbacks: list[Callback], loggers: list[Logger]) -> Trainer:
-        with quiet():
+        with quiet(), said_of(self.accelerator, self.devices, self.strategy):
             return Trainer(
                 accelerator=self.accelerator,
                 devices=self.devices,

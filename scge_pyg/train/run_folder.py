@@ -9,12 +9,14 @@ import platform
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.train.checkpoint_files import newest_checkpoint
+from scge_pyg.train.checkpoint_files import checkpoints_in, newest_checkpoint
+from scge_pyg.train.held_folder import held_folder
 
 __all__ = ["Plain", "RunFolder", "differences", "versions"]
 
@@ -54,6 +56,17 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = 
 _ABSENT = object()
 
 
+def _plain(config: Mapping[str, Plain]) -> dict[str, Any]:
+    """A configuration as JSON gives it back."""
+    try:
+        told = json.loads(json.dumps(config))
+    except TypeError as error:
+        raise TypeError(f"RunFolder: config must hold plain values, as JSON does ({error})") from error
+    if not isinstance(told, dict):
+        raise TypeError(f"RunFolder: config must be a mapping, got {type(config).__name__}")
+    return told
+
+
 class RunFolder:
     """The files of a run.
 
@@ -65,6 +78,7 @@ class RunFolder:
     ``metrics/``           one CSV for each start
     ``pictures/``          map of the graph, curves
     ``graphs/``            snapshots of trained places (:class:`GraphSnapshots`)
+    ``run.lock``           number of the process that fits, held while it does
     =====================  ==========================================================================================
 
     Args:
@@ -101,13 +115,13 @@ class RunFolder:
         """Folder of the snapshots of trained places."""
         return self.path / "graphs"
 
-    def begin(self, config: Mapping[str, Plain], *, seed: int, force: bool = False) -> None:
-        """Write down what a run is told, or compare it with what it was told before.
+    def compare(self, config: Mapping[str, Plain], *, seed: int, force: bool = False) -> None:
+        """Refuse to go on with another configuration; a folder without a checkpoint holds nothing to go on from.
 
         Args:
             config: Nested plain values.
             seed: Of all random numbers.
-            force: Go on with another configuration; the one before is kept beside it.
+            force: Don't refuse.
 
         Raises:
             ValueError: If the folder holds a run with another configuration or seed; the message says what differs.
@@ -116,31 +130,52 @@ class RunFolder:
         Warns:
             UserWarning: If a version changed: the bits may, too.
         """
-        try:
-            told = json.loads(json.dumps(config))
-        except TypeError as error:
-            raise TypeError(f"RunFolder: config must hold plain values, as JSON does ({error})") from error
-        if not isinstance(told, dict):
-            raise TypeError(f"RunFolder: config must be a mapping, got {type(config).__name__}")
-        here = {"seed": seed, **versions()}
-        before = self.config()
-        if before is not None:
-            known = self._json("versions.json") or {}
-            lines = differences(before, told) + differences({"seed": known.get("seed", seed)}, {"seed": seed})
-            if lines and not force:
-                raise ValueError(
-                    f"RunFolder: {self.path} holds a run with another configuration:\n  " + "\n  ".join(lines) + "\n"
-                    "give the configuration of that run to go on, another folder to start anew, or force=True to go on "
-                    "with this one"
+        told = _plain(config)
+        if not checkpoints_in(self.checkpoints):
+            return
+        lines = self._changes(told, seed)
+        if lines and not force:
+            shown = ";\n  ".join(lines)
+            planned = any(line.startswith(("epochs:", "run.epochs:")) for line in lines)
+            raise ValueError(
+                f"RunFolder: {self.path} holds a run with another configuration:\n  {shown}.\n"
+                f"Give the configuration of that run to go on, or another folder (--run.folder) to start anew; "
+                + (
+                    "its learning rate is laid over all of its epochs, so more or fewer are another run"
+                    if planned
+                    else "force=True (--run.force true) goes on with this one"
                 )
-            for line in differences({**known, "seed": 0}, {**here, "seed": 0}):
-                warnings.warn(f"RunFolder: {line}; results may differ in their bits", UserWarning, stacklevel=3)
-            if lines:
-                number = 1 + len(list(self.path.glob("config.*.json")))
-                self._write(f"config.{number}.json", before)
+            )
+        known = self._json("versions.json") or {}
+        for line in differences({**known, "seed": 0}, {"seed": 0, **versions()}):
+            warnings.warn(f"RunFolder: {line}; results may differ in their bits", UserWarning, stacklevel=3)
+
+    def begin(self, config: Mapping[str, Plain], *, seed: int, force: bool = False) -> None:
+        """Write down what a run is told, once that may follow what is there (:meth:`compare`).
+
+        What was written before, if it is something else, is kept beside it.
+        """
+        self.compare(config, seed=seed, force=force)
+        told, before = _plain(config), self.config()
+        if before is not None and self._changes(told, seed):
+            number = 1 + len(list(self.path.glob("config.*.json")))
+            self._write(f"config.{number}.json", before)
         self.path.mkdir(parents=True, exist_ok=True)
         self._write("config.json", told)
-        self._write("versions.json", here)
+        self._write("versions.json", {"seed": seed, **versions()})
+
+    def _changes(self, told: Mapping[str, Any], seed: int) -> list[str]:
+        before, known = self.config(), self._json("versions.json") or {}
+        lines = [] if before is None else differences(before, told)
+        return lines + differences({"seed": known.get("seed", seed)}, {"seed": seed})
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other processes from fitting in this folder; the kernel lets go of it when a process is killed.
+
+        Raises:
+            ValueError: If another process fits here, or the path is no folder.
+        """
+        return held_folder(self.path)
 
     def config(self) -> dict[str, Any] | None:
         """What the run was told; None in a new folder."""

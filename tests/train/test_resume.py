@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 import zipfile
 from types import SimpleNamespace
 
@@ -191,7 +193,7 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path):
     )
     fit({"model": {"lr": 0.1, "k": 3}})
     fit({"model": {"lr": 0.1, "k": 3}})
-    with pytest.raises(ValueError, match=r"configuration:\n  model.lr: 0.1 before, 0.2 now\n  extra: absent"):
+    with pytest.raises(ValueError, match=r"configuration:\n  model.lr: 0.1 before, 0.2 now;\n  extra: absent"):
         fit({"model": {"lr": 0.2, "k": 3}, "extra": True})
     with pytest.raises(ValueError, match="seed: 0 before, 1 now"):
         fit({"model": {"lr": 0.1, "k": 3}}, seed=1)
@@ -200,6 +202,81 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path):
     assert json.loads((tmp_path / "config.1.json").read_text())["model"]["lr"] == 0.1
     with pytest.raises(TypeError, match="config must hold plain values"):
         fit({"model": torch.ones(2)})
+
+
+def test_a_start_that_fails_is_no_run_and_changes_none(tmp_path):
+    gaps = numbered()
+    gaps.x[3, 1] = float("nan")
+    make = lambda **options: Run(tmp_path, epochs=1, accelerator="cpu", **options)  # noqa: E731
+    with pytest.raises(ValueError, match="missing"):
+        make().fit(noisy(), gaps, config={"missing": "refuse"})
+    make().fit(noisy(), numbered(), config={"missing": "mean"})
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert {"config.json", "versions.json"} == kept.keys()
+    with pytest.raises(ValueError, match="missing"):
+        make(force=True).fit(noisy(), gaps, config={"missing": "refuse"})
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.json")} == kept
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_other_epochs_are_another_run(epochs, tmp_path):
+    Run(tmp_path, epochs=2, accelerator="cpu").fit(noisy(), numbered())
+    said = rf"epochs: 2 before, {epochs} now.\nGive.*more or fewer are another run"
+    with pytest.raises(ValueError, match=said) as refused:
+        Run(tmp_path, epochs=epochs, accelerator="cpu").fit(noisy(), numbered())
+    assert "force" not in str(refused.value)
+    with pytest.raises(ValueError, match=rf"laid out for 12 steps.* make {6 * epochs}\. Give the epochs"):
+        Run(tmp_path, epochs=epochs, accelerator="cpu", force=True).fit(noisy(), numbered())
+    Run(tmp_path, epochs=2, accelerator="cpu").fit(noisy(), numbered())
+
+
+HOLDER = """
+import sys
+from scge_pyg.train import RunFolder
+with RunFolder(sys.argv[1]).held():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_never_fit_in_one_folder(tmp_path):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    run.fit(noisy(), numbered())
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], **pipes) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match=f"in use by process {holder.pid}; wait"):
+            run.fit(noisy(), numbered())
+        assert run.test(noisy(), numbered())
+        holder.kill()
+    run.fit(noisy(), numbered())
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="can't be a folder"):
+        Run(tmp_path / "file" / "run", accelerator="cpu").fit(noisy(), numbered())
+
+
+def test_checkpoints_that_are_all_damaged_are_no_new_start(tmp_path):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    run.fit(noisy(), numbered())
+    for path in checkpoints_in(run.folder.checkpoints):
+        path.write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="there is none before it"),
+        pytest.raises(ValueError, match=r"none of the checkpoints in .* can be read; remove them to start anew"),
+    ):
+        run.fit(noisy(), numbered())
+
+
+def test_parts_in_another_order_are_named(tmp_path):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    with pytest.raises(TypeError, match="module must be a NodeModule, got NodesDataModule"):
+        run.fit(numbered(), noisy())
+    with pytest.raises(TypeError, match="data must be a NodesDataModule, got DataLoader"):
+        run.fit(noisy(), torch.utils.data.DataLoader([1]))
+    with pytest.raises(TypeError, match="callbacks must be a list, got DiscoverGraph"):
+        run.fit(noisy(), numbered(), DiscoverGraph())
+    with pytest.raises(ValueError, match="accelerator='cpu', devices=0"):
+        Run(tmp_path, accelerator="cpu", devices=0).fit(noisy(), numbered())
 
 
 def test_another_order_of_samples_is_refused(tmp_path):
