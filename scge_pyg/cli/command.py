@@ -72,6 +72,10 @@ def _run(command: str, words: list[str]) -> int:
     for word, value in pairwise(words):
         if word == "--config" and not Path(value).is_file():
             raise UsageError(f"--config: {value} does not exist")
+        if word == "--config" and not Path(value).read_bytes().strip():
+            raise UsageError(f"--config: {value} is empty")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:  # where a network of the user's own is
+        sys.path.append(str(Path.cwd()))
     module = _MODULE_OF.get(command, command)
     arguments = importlib.import_module(f"scge_pyg.cli.arguments.{module}")
     parser = arguments.parser(command)

@@ -1,5 +1,7 @@
 """The parser of the command: quick to answer, typed, and helpful about what it doesn't know."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +90,86 @@ def test_every_option_has_a_type_and_a_help(module):
         assert action.help
         takes_text = action.nargs != 0 and action.dest not in ("help", "config", "print_config", "header")
         assert not takes_text or action.type is not None or hasattr(action, "_typehint"), action.dest
+
+
+def test_single_options_of_a_model_are_read_as_in_a_file(capsys):
+    from scge_pyg.cli.arguments.training import parser
+
+    words = ["--run.folder", "1", "--model.options", '{name: "007", deep: true}', "--model.options.latent", "8"]
+    args = parser("fit").parse_args([*words, "--model.options.channels=[4, 8]", "--model.options.kind", "kernel"])
+    assert args.model.options == {"name": "007", "deep": True, "latent": 8, "channels": [4, 8], "kind": "kernel"}
+    assert main(["fit", "--run.folder", "1", "--model.options", "latent=8"]) == 2
+    assert "takes options by name, --model.options.latent 8 or --model.options '{latent: 8}'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told_run(tmp_path):
+    """A folder with the configuration of a run, and no checkpoint."""
+    data = {"x": str(tmp_path / "x.npy"), "y": str(tmp_path / "y.npy"), "seed": 3}
+    np.save(data["x"], np.zeros((4, 3)))
+    np.save(data["y"], np.zeros(4))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps({"data": data, "run": {"epochs": 2, "seed": 0}}))
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--data.seed", "5"], "--data.seed 5 (3 in the run)"),
+        (["--model.lr", "0.1", "--run.epochs", "9"], "--model.lr 0.1 (None in the run), --run.epochs 9 (2 in the run)"),
+        (["--model.options.width", "4"], "--model.options {'width': 4} ({} in the run)"),
+        (["--task", "forecasting"], "--task forecasting (classification in the run)"),
+        (["--data.seed", "5", "--run.force", "true"], "--data.seed 5"),
+        (["--graph", "none"], "--graph none"),
+        (["runs/other"], "unrecognized arguments: runs/other"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_what_a_run_was_trained_with_stays(command, words, named, told_run, capsys):
+    assert main([command, str(told_run), *words]) == 2
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--data.eval_batch_size", "5", "--data.workers", "0", "--run.accelerator", "cpu"],
+        ["--graph", "none", "--run.force", "true"],
+        ["--data.x", "{other}", "--data.test", "0.5", "--data.seed", "5"],
+    ],
+)
+def test_what_changes_no_sample_of_a_run_may_be_said(words, told_run, capsys):
+    words = [word.format(other=told_run.parent / "y.npy") for word in words]
+    assert main(["test", *words, str(told_run)]) == 2
+    assert "holds no checkpoint that can be read; fit first" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_and_places_that_are_none_are_named(told_run, capsys):
+    (told_run / "config.json").write_text(json.dumps({"hidden_size": 768, "layers": ["x" * 99] * 99}))
+    assert main(["test", str(told_run)]) == 2
+    err = capsys.readouterr().err
+    assert "is no configuration of scge fit" in err
+    assert len(err) < 600
+    (told_run / "config.json").write_text("{}")
+    words = ["predict", str(told_run), "--data.x", str(told_run.parent / "x.npy"), "-o", str(told_run / "no" / "p.npy")]
+    assert main(words) == 2
+    assert "no is no folder" in capsys.readouterr().err
+    (told_run / "empty.yaml").touch()
+    assert main(["fit", "--config", str(told_run / "empty.yaml"), "--run.folder", "x"]) == 2
+    assert "empty.yaml is empty" in capsys.readouterr().err
+
+
+def test_a_network_of_the_current_folder_is_found_by_the_installed_command(tmp_path):
+    (tmp_path / "mine.py").write_text("import torch\n\nclass Net(torch.nn.Linear):\n    pass\n")
+    code = (
+        "import sys; sys.path.pop(0); from scge_pyg.cli import main; main(['show', 'none']); "
+        "from scge_pyg.train.building import model_class; print(model_class('mine.Net').__name__)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+    assert found.stdout == "Net\n"
 
 
 def test_show_says_what_the_file_holds(tmp_path, capsys):

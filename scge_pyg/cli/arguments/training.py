@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
+from scge_pyg.cli.arguments.of_run import OfRun, WithOptions
 from scge_pyg.cli.arguments.parser import Parser
 from scge_pyg.cli.errors import UsageError
 
@@ -24,28 +24,16 @@ examples:
   scge fit --config configs/digits.yaml --run.folder runs/digits     again: goes on where it was stopped
   scge fit --data.x readings.csv --data.target label --run.folder runs/mine
   scge fit --config configs/digits.yaml --run.folder runs/lr --model.lr 0.01 --model.options '{channels: [8, 16]}'
+  scge fit --data.x readings.csv --task autoencoding --model.options.latent 8 --run.folder runs/codes
   torchrun --nproc-per-node 2 -m scge_pyg fit --config c.yaml --run.folder runs/two --run.devices 2 --run.strategy ddp
 
 In the folder: config.json, versions.json, graph.safetensors, checkpoints/, metrics/, pictures/.
 exit status: 0 done, 2 bad arguments or input, 1 anything else
 """,
     "validate": "examples:\n  scge validate runs/digits\n",
-    "test": "examples:\n  scge test runs/digits\n  scge test runs/digits --data.test 0.5 --run.force true\n",
+    "test": "examples:\n  scge test runs/digits\n  scge test runs/digits --data.eval_batch_size 50 --json\n",
     "predict": "examples:\n  scge predict runs/digits -o probabilities.npy\n",
 }
-
-
-class _OfRun(Parser):
-    """Takes the configuration of the run that the first word names."""
-
-    def parse_args(self, words: list[str]) -> Any:  # type: ignore[override]
-        """Parse."""
-        if words and not words[0].startswith("-"):
-            folder = Path(words[0])
-            if not (folder / "config.json").is_file():
-                raise UsageError(f"{folder} is no folder of a run: it has no config.json")
-            words = ["--config", str(folder / "config.json"), "--run.folder", str(folder), *words[1:]]
-        return super().parse_args(words)
 
 
 def parser(command: str) -> Parser:
@@ -54,7 +42,7 @@ def parser(command: str) -> Parser:
     from scge_pyg.train.node_module import Lowered
     from scge_pyg.train.nodes_data import Task
 
-    parser = (Parser if command == "fit" else _OfRun)(command, _SAYS[command], _EXAMPLES[command])
+    parser = (WithOptions if command == "fit" else OfRun)(command, _SAYS[command], _EXAMPLES[command])
     if command != "fit":
         parser.add_input("RUN", "folder of a run, whose configuration is taken")
     if command == "predict":
@@ -101,5 +89,7 @@ def check(args: Namespace) -> None:
     output = args.get("output")
     if output is not None and Path(output).suffix != ".npy":
         raise UsageError(f"-o names a .npy file, got {output}")
+    if output is not None and not Path(output).absolute().parent.is_dir():
+        raise UsageError(f"{output} can't be written: {Path(output).absolute().parent} is no folder")
     if output is not None and Path(output).exists() and not args.overwrite:
         raise UsageError(f"{output} exists; choose another name with -o or add --overwrite")
