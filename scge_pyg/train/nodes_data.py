@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from scge_pyg.graph import SharedGraph
 from scge_pyg.train.batch_order import BatchOrder, ResumableLoader, in_sequence
 from scge_pyg.train.building import DataSizes
+from scge_pyg.train.known import Known, as_known, in_order
 from scge_pyg.train.named_data import named_source
-from scge_pyg.train.rows import Rows, SampleRows, WindowRows
+from scge_pyg.train.parts import Parts
 from scge_pyg.train.sources import Array, Source, read_source, shuffled
-from scge_pyg.train.splits import Missing, by_seed, by_time, check_choice, check_shares, filled, scaled, whole
+from scge_pyg.train.splits import Missing, check_choice, check_shares, whole
 
 __all__ = ["NodesDataModule", "Task"]
 
+_KNOWN = "known"
 Task = Literal["classification", "autoencoding", "forecasting"]
 
 
-class NodesDataModule(LightningDataModule):
+class NodesDataModule(Parts):
     """Samples over one node set, split, filled, scaled and in an order that can be resumed.
 
     * *Split.* Samples at random by ``seed``; steps of a series by time, the oldest train. A data set that comes with
@@ -58,6 +60,7 @@ class NodesDataModule(LightningDataModule):
 
     Attributes:
         scale: Mean and deviation ``[C]`` that were taken out; None where nothing was.
+        tested: Which samples of ``x`` test, counted from 0; of a series, the newest step of each window.
 
     Raises:
         ValueError: If not exactly one of ``x`` and ``dataset`` is given, a number is out of range, classes are needed
@@ -115,76 +118,73 @@ class NodesDataModule(LightningDataModule):
         self.workers, self.seed = whole("workers", workers, 0), whole("seed", seed, 0)
         self.val, self.test, self.missing = val, test, missing
         self.standardize = task == "classification" if standardize is None else standardize
+        self.said_nothing_of_scale = standardize is None
         self.shuffle_nodes = None if shuffle_nodes is None else whole("shuffle_nodes", shuffle_nodes, 0)
-        self.rows: dict[str, Rows] = {}
-        self.scale: tuple[Tensor, Tensor] | None = None
-        self.names: tuple[str, ...] | None = None
-        self.classes: tuple[str, ...] | None = None
+        self._graph: SharedGraph | None = None
         self._order: BatchOrder | None = None
         self._resume: dict[str, int] | None = None
 
+    def remember(self, checkpoint: Mapping[str, Any], graph: SharedGraph | None = None) -> None:
+        """Read the data as those of a run were read: nodes in its order, classes with its numbers, in its units.
+
+        Args:
+            checkpoint: Of the run; of one without what :meth:`state_dict` says, or ``{}``, the graph is taken.
+            graph: The modality, whose nodes the data are to have.
+        """
+        kinds = [kind.__qualname__ for kind in type(self).__mro__]
+        state = dict(next((checkpoint[kind] for kind in kinds if kind in checkpoint), {})).get(_KNOWN)
+        self.known = None if state is None else Known.of(state)
+        self._graph = graph
+        if self.rows and not self._as_remembered():
+            self.rows, self._order = {}, None
+
+    def _as_remembered(self) -> bool:
+        graph, found = self._graph, self.found()
+        if graph is not None and (graph.num_nodes != found.nodes or (graph.names or found.names) != found.names):
+            return False
+        return self.known is None or self.known.same(found)
+
     def setup(self, stage: str | None = None) -> None:
-        """Read, split, fill and scale; a second call does nothing."""
-        if self.rows:
-            return
-        if self.x is not None:
-            source = read_source(self.x, self.y, self.target, **self.table)  # type: ignore[arg-type]
-        else:
-            source = named_source(str(self.dataset), self.root, self.task == "forecasting")
+        """Read, split, fill and scale, unless that is done.
+
+        Raises:
+            ValueError: If the data don't fit, or there are no samples for what is to be done.
+        """
+        if not self.rows:
+            self._read()
+        stage = None if stage is None else str(getattr(stage, "value", stage))
+        part = {"validate": "val", "test": "test", "predict": "test"}.get(stage or "")
+        if part is not None and not len(self.rows[part]):
+            raise ValueError(f"NodesDataModule: there are no samples to {stage} with; give {part} a larger share")
+        if self.trainer is not None and not len(self.rows["val"]):
+            self.trainer.limit_val_batches = 0
+
+    def _read(self) -> None:
+        source = self._source()
         if self.shuffle_nodes is not None:
             source = shuffled(source, self.shuffle_nodes)
+        if self._graph is not None:
+            source = in_order(source, self._graph.names, self._graph.num_nodes, "the graph")
+        if self.known is not None:
+            source = as_known(source, self.known)
         self.names, self.classes = source.names, source.classes
-        if self.task == "forecasting":
-            self._series(source)
-        else:
-            self._samples(source)
-        count = len(self.rows["train"])
+        rows = self._series(source) if self.task == "forecasting" else self._samples(source)
+        count = len(rows["train"])
         if count < self.batch_size:
-            self.rows = {}
             raise ValueError(
                 f"NodesDataModule: there must be at least batch_size={self.batch_size} samples to train on, got "
                 f"{count}; pass batch_size={count} or less, or smaller val and test"
             )
-        if self.trainer is not None and not len(self.rows["val"]):
-            self.trainer.limit_val_batches = 0
+        self.rows = rows
 
-    def _samples(self, source: Source) -> None:
-        own = source.test
-        split = by_seed(len(source.x), self.val, 0.0 if own is not None else self.test, self.seed)
-        train = split[0] if self.limit is None else split[0][: self.limit]
-        chosen = [train, split[1], *([] if own is not None else [split[2]])]
-        parts = [source.x[part] for part in chosen] + ([] if own is None else [own.x])
-        self.discovery_samples = parts[0]
-        parts = filled(parts, self.missing, time=False)
-        if self.standardize:
-            parts, self.scale = scaled(parts)
-        self.training_samples = parts[0]
-        labels: Sequence[Tensor | None] = [None, None, None]
-        if self.task == "classification":
-            if source.y is None:
-                raise ValueError("NodesDataModule: task='classification' needs classes; give y= or target=")
-            labels = [source.y[part] for part in chosen] + ([] if own is None else [own.y])
-            assert self.classes is not None
-        self.rows = {name: SampleRows(x, y) for name, x, y in zip(("train", "val", "test"), parts, labels, strict=True)}
+    def _source(self) -> Source:
+        if self.x is None:
+            return named_source(str(self.dataset), self.root, self.task == "forecasting")
+        return read_source(self.x, self.y, self.target, **self.table)  # type: ignore[arg-type]
 
-    def _series(self, source: Source) -> None:
-        if source.x.shape[2] != 1:
-            raise ValueError(
-                f"NodesDataModule: task='forecasting' needs a series [T, N] of one channel, got {list(source.x.shape)}"
-            )
-        split = by_time(len(source.x), self.val, self.test)
-        split = split if self.limit is None else (split[0][-self.limit :], *split[1:])
-        parts = [source.x[part] for part in split]
-        self.discovery_samples = parts[0]
-        parts = filled(parts, self.missing, time=True)
-        if self.standardize:
-            parts, self.scale = scaled(parts)
-        self.training_samples = parts[0].squeeze(2)
-        starts = (int(part[0]) if len(part) else 0 for part in split)
-        self.rows = {
-            name: WindowRows(x.squeeze(2), self.window, self.horizon, start, name)
-            for name, x, start in zip(("train", "val", "test"), parts, starts, strict=True)
-        }
+    def found(self) -> Known:
+        """What a run is to know of these data."""
+        return Known(self.discovery_samples.shape[1], self.names, self.classes, self.scale, self.mean)
 
     @property
     def sizes(self) -> DataSizes:
@@ -236,18 +236,17 @@ class NodesDataModule(LightningDataModule):
 
     predict_dataloader = test_dataloader
 
-    def state_dict(self) -> dict[str, int]:
-        """Where training stands in which order."""
-        return self.order.state(*self._trained()) if self.rows else {}
+    def state_dict(self) -> dict[str, Any]:
+        """Where training stands in which order, and what a run is to know of the data."""
+        return self.order.state(*self._trained()) | {_KNOWN: self.found().state()} if self.rows else {}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there at the next :meth:`train_dataloader`."""
-        self._resume = dict(state_dict) or None
+        self._resume = {name: value for name, value in state_dict.items() if name != _KNOWN} or None
 
     def __repr__(self) -> str:
-        what = f", dataset={self.dataset!r}" if self.dataset else ""
-        if not self.rows:
-            return f"NodesDataModule({self.task}{what}, batch_size={self.batch_size})"
-        counts = ", ".join(f"{name}={len(rows)}" for name, rows in self.rows.items())
-        what += f", nodes={self.discovery_samples.shape[1]}"
-        return f"NodesDataModule({self.task}{what}, {counts}, batch_size={self.batch_size})"
+        what = [self.task, *([f"dataset={self.dataset!r}"] if self.dataset else [])]
+        if self.rows:
+            counts = [f"{name}={len(rows)}" for name, rows in self.rows.items()]
+            what += [f"nodes={self.discovery_samples.shape[1]}", *counts]
+        return f"NodesDataModule({', '.join(what)}, batch_size={self.batch_size})"

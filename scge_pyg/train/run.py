@@ -138,6 +138,7 @@ class Run:
                 f"Run: none of the checkpoints in {self.folder.checkpoints} can be read; remove them to start anew, or "
                 f"give another folder (--run.folder)"
             )
+        data.remember({} if newest is None else newest[1], module.graph)
         seed_everything(self.seed, verbose=False)
         beginning = Beginning(self.folder, config, self.seed)
         saving = Checkpoints(self.folder.checkpoints, every=self.checkpoint_every, keep=self.keep)
@@ -154,7 +155,7 @@ class Run:
     ) -> dict[str, float]:
         """Metrics of the validation samples, with the newest weights of the folder."""
         check_parts(module, data, callbacks)
-        trainer, path = self._evaluation(module, callbacks)
+        trainer, path = self._evaluation(module, data, callbacks)
         with quiet():
             found = trainer.validate(module, datamodule=data, ckpt_path=path, verbose=False)
         return dict(found[0]) if found else {}
@@ -162,7 +163,7 @@ class Run:
     def test(self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback] = ()) -> dict[str, float]:
         """Metrics of the test samples, with the newest weights of the folder."""
         check_parts(module, data, callbacks)
-        trainer, path = self._evaluation(module, callbacks)
+        trainer, path = self._evaluation(module, data, callbacks)
         with quiet():
             found = trainer.test(module, datamodule=data, ckpt_path=path, verbose=False)
         return dict(found[0]) if found else {}
@@ -170,16 +171,19 @@ class Run:
     def predict(self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback] = ()) -> Tensor:
         """What the newest weights of the folder answer to the test samples."""
         check_parts(module, data, callbacks)
-        trainer, path = self._evaluation(module, callbacks)
+        trainer, path = self._evaluation(module, data, callbacks)
         with quiet():
             found: Any = trainer.predict(module, datamodule=data, ckpt_path=path)
         return torch.cat(found)
 
-    def _evaluation(self, module: NodeModule, callbacks: Sequence[Callback]) -> tuple[Trainer, Path]:
+    def _evaluation(
+        self, module: NodeModule, data: NodesDataModule, callbacks: Sequence[Callback]
+    ) -> tuple[Trainer, Path]:
         newest = self.folder.newest()
         if newest is None:
             raise ValueError(f"Run: {self.folder.checkpoints} holds no checkpoint that can be read; fit first")
         self._take_graph(module, newest[1], newest[0])
+        data.remember(newest[1], module.graph)
         saving = Checkpoints(self.folder.checkpoints, keep=self.keep)
         return self._trainer([*callbacks, saving], []), newest[0]
 

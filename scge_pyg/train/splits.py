@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph.checks import whole_number
-from scge_pyg.models import standardized
 
 __all__ = ["Missing", "by_seed", "by_time", "check_choice", "check_shares", "filled", "scaled", "whole"]
 
@@ -46,7 +45,13 @@ def _sizes(count: int, val: float, test: float) -> tuple[int, int, int]:
     return count - held - tested, held, tested
 
 
-def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
+def filled(
+    parts: list[Tensor],
+    missing: Missing,
+    time: bool,
+    mean: Tensor | None = None,
+    names: Sequence[str] | None = None,
+) -> list[Tensor]:
     """Samples without NaN.
 
     Args:
@@ -54,6 +59,8 @@ def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
         missing: ``"refuse"`` them; ``"mean"``: the mean that the node has in the training samples; ``"previous"``: the
             value before it in time, or that mean where there is none.
         time: Whether samples are steps of one series.
+        mean: That mean ``[N, C]``. Default: of the first part.
+        names: Names of the nodes, for messages.
 
     Raises:
         ValueError: If values are missing and refused, or infinite, or a node has none in the training samples.
@@ -71,6 +78,14 @@ def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
     gaps = sum(int(torch.isnan(part).sum()) for part in parts)
     if not gaps:
         return parts
+    mean = parts[0].nanmean(0) if mean is None else mean
+    if bool(torch.isnan(mean).any()):
+        empty = torch.isnan(mean).any(1).nonzero().flatten().tolist()
+        shown = ", ".join(repr(names[node]) if names else str(node) for node in empty[:5])
+        raise ValueError(
+            f"NodesDataModule: {len(empty)} nodes have no value in the training samples, "
+            f"{shown}{f' and {len(empty) - 5} more' if len(empty) > 5 else ''}; leave them out"
+        )
     if missing == "refuse":
         total = sum(part.numel() for part in parts)
         also = " or missing='previous' (in time)" if time else ""
@@ -80,13 +95,6 @@ def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
         )
     if missing == "previous" and not time:
         raise ValueError("NodesDataModule: missing='previous' needs a series, task='forecasting'; use missing='mean'")
-    mean = parts[0].nanmean(0)
-    if bool(torch.isnan(mean).any()):
-        empty = torch.isnan(mean).any(1).nonzero().flatten()
-        raise ValueError(
-            f"NodesDataModule: {len(empty)} nodes have no value in the training samples, the first is node "
-            f"{int(empty[0])}; leave them out"
-        )
     if missing == "mean":
         return [torch.where(torch.isnan(part), mean, part) for part in parts]
     whole = torch.cat([mean.unsqueeze(0), *parts])
@@ -95,10 +103,17 @@ def filled(parts: list[Tensor], missing: Missing, time: bool) -> list[Tensor]:
     return list(whole.gather(0, last)[1:].split([len(part) for part in parts]))
 
 
-def scaled(parts: list[Tensor]) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
-    """Mean 0 and deviation 1 in each channel of the training samples, all nodes taken together, and these two."""
-    deviation, mean = torch.std_mean(parts[0], (0, 1))
-    return standardized(parts[0], *parts[1:]), (mean, torch.where(deviation > 0, deviation, 1.0))
+def scaled(
+    parts: list[Tensor], scale: tuple[Tensor, Tensor] | None = None
+) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+    """Mean 0 and deviation 1 in each channel of the training samples, all nodes taken together, and these two.
+
+    ``scale`` is the mean and deviation to take out instead.
+    """
+    if scale is None:
+        deviation, mean = torch.std_mean(parts[0], (0, 1))
+        scale = mean, torch.where(deviation > 0, deviation, 1.0)
+    return [(part - scale[0]) / scale[1] for part in parts], scale
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:

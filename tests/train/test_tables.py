@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scge_pyg.train import NodesDataModule
+from scge_pyg.graph import SharedGraph
+from scge_pyg.train import ClassificationModule, NodesDataModule, Run
 
 X, Y = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
 
@@ -85,3 +86,92 @@ def test_columns_and_kinds_that_are_not_there(tmp_path):
     large[0] = 1e300
     with pytest.raises(ValueError, match=r"5 values beyond the range of float32, up to 1e\+300; scale them"):
         loaded(large, Y)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run on a file, its module and the frame."""
+    folder = tmp_path_factory.mktemp("known")
+    frame, path = waves(folder)
+    run = Run(folder / "run", epochs=1, accelerator="cpu")
+    run.fit(module(), on(path))
+    return run, frame, path
+
+
+def module():
+    return ClassificationModule("NodeMLP", {"hidden": [4]})
+
+
+def on(x, **options):
+    return NodesDataModule(x, **{"target": "label", "batch_size": 4, **options})
+
+
+def test_columns_in_another_order_give_the_same_answers(trained, tmp_path):
+    run, frame, path = trained
+    expected = run.predict(module(), on(path))
+    frame[frame.columns[::-1]].to_csv(tmp_path / "reversed.csv", index=False)
+    data = on(tmp_path / "reversed.csv")
+    data.setup()
+    assert data.names == ("t3", "t2", "t1", "t0")
+    assert torch.equal(run.predict(module(), data), expected)
+    assert data.names == ("t0", "t1", "t2", "t3")
+    frame.rename(columns={"t1": "u1"}).to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(ValueError, match="other nodes than the run; x lacks 't1'; the run doesn't know 'u1' of x"):
+        run.test(module(), on(tmp_path / "other.csv"))
+    with pytest.raises(ValueError, match="the run has 4 nodes, x has 3; x lacks 't2'"):
+        run.test(module(), on(path, drop="t2"))
+
+
+def test_a_graph_puts_the_nodes_in_its_order(tmp_path):
+    _, path = waves(tmp_path)
+    graph = SharedGraph.from_grid((2, 2))
+    graph.names = ("t2", "t0", "t3", "t1")
+    data = on(path)
+    data.remember({}, graph)
+    data.setup()
+    assert torch.equal(data.discovery_samples, loaded(path, target="label").discovery_samples[:, [2, 0, 3, 1]])
+    data.remember({}, SharedGraph.from_grid((2, 3)))
+    with pytest.raises(ValueError, match="the graph has 6 nodes, x has 4"):
+        data.setup()
+
+
+def test_classes_and_units_are_those_of_the_run(trained, tmp_path):
+    run, frame, path = trained
+    frame.assign(label="storm").to_csv(tmp_path / "storms.csv", index=False)
+    data = on(tmp_path / "storms.csv", test=0.5)
+    probability = run.predict(module(), data)
+    assert data.rows["test"].y.tolist() == [1] * 20
+    assert run.test(module(), data)["test_accuracy"] == pytest.approx((probability.argmax(1) == 1).float().mean())
+    shifted = frame.assign(**{name: frame[name] + 5 for name in ("t0", "t1", "t2", "t3")})
+    shifted.to_csv(tmp_path / "shifted.csv", index=False)
+    first, second = on(path), on(tmp_path / "shifted.csv")
+    run.test(module(), first)
+    run.test(module(), second)
+    assert torch.equal(second.scale[0], first.scale[0])
+    assert torch.allclose(second.rows["test"].x - first.rows["test"].x, 5 / first.scale[1], atol=1e-5)
+    frame.assign(label=["fog", "storm"] * 20).to_csv(tmp_path / "fog.csv", index=False)
+    with pytest.raises(ValueError, match="doesn't know the class 'fog' of 20 samples; it knows 'calm', 'storm'"):
+        run.test(module(), on(tmp_path / "fog.csv"))
+
+
+def test_nothing_to_evaluate_with_is_said(trained):
+    run, _, path = trained
+    for stage, match in (("predict", "test a larger"), ("test", "test a larger"), ("validate", "val a larger")):
+        with pytest.raises(ValueError, match=f"no samples to {stage} with; give {match} share"):
+            getattr(run, stage)(module(), on(path, val=0.0, test=0.0))
+
+
+def test_hints(tmp_path):
+    with pytest.warns(UserWarning, match="all 32 samples to train on are of the class '0'"):
+        loaded(X, torch.zeros(40, dtype=torch.long))
+    with pytest.warns(UserWarning, match="mean 20 and deviation .* not scaled for task='autoencoding'"):
+        loaded(X + 20, task="autoencoding")
+    assert loaded(X + 20, task="autoencoding", standardize=False).scale is None
+
+
+def test_empty_columns_are_named(tmp_path):
+    frame, _ = waves(tmp_path)
+    frame["t2"] = np.nan
+    frame.to_csv(tmp_path / "empty.csv", index=False)
+    with pytest.raises(ValueError, match="1 nodes have no value in the training samples, 't2'; leave them out"):
+        loaded(tmp_path / "empty.csv", target="label")
