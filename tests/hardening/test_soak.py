@@ -1,9 +1,13 @@
 """The soak in small: memory that grows is seen, and that of a hundred graphs doesn't."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from scge_pyg import SharedGraph
+from scge_pyg.graph.tensor_file import read_tensors
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -33,3 +37,18 @@ def test_memory_that_is_held_is_seen(soak):
 
 def test_graphs_saved_and_loaded(soak):
     assert not soak.soak("graphs saved and loaded", 60).grows
+
+
+def test_loading_keeps_nothing(soak, tmp_path):
+    """Some 500 bytes a file once stayed with a library."""
+    path = tmp_path / "graph.safetensors"
+    SharedGraph.from_grid((3, 3)).save(path)
+    gc.freeze()
+    memory = []
+    for _ in range(200):
+        for _ in range(10):
+            read_tensors(path, "scge_pyg.SharedGraph")
+        memory.append(soak.resident())
+    gc.unfreeze()
+    found = soak.growth(memory)
+    assert found.after - found.before < 300_000
