@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class DiscoverGraph(Callback):
         snap: Look for a lattice.
         seed: Of all randomness of discovery.
 
+    Warns:
+        UserWarning: If the graph is taken from the file.
+
     Raises:
         TypeError: If the module or the data aren't of this package.
 
@@ -56,6 +60,13 @@ class DiscoverGraph(Callback):
         known = trainer.strategy.broadcast(self.file is not None and self.file.exists())
         if known and self.file is not None:
             pl_module.graph = SharedGraph.load(self.file)
+            if trainer.is_global_zero:
+                warnings.warn(
+                    f"DiscoverGraph: the graph in {self.file} is taken, which was there before this start; remove the "
+                    f"file to discover from these samples",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return
         data = getattr(trainer, "datamodule", None)
         if not isinstance(data, NodesDataModule):

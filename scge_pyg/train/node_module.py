@@ -15,7 +15,7 @@ from torch import Tensor
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import positive_number
 from scge_pyg.nn import NodeEmbedding, lower_to_conv, transfer
-from scge_pyg.train.building import DataSizes, Option, build_model
+from scge_pyg.train.building import DataSizes, Option, build_model, check_model
 from scge_pyg.train.graph_state import GRAPH, SCALE, SIZES, graph_from_state, graph_state, same_graph
 
 __all__ = ["Lowered", "NodeModule"]
@@ -61,9 +61,7 @@ class NodeModule(LightningModule):
         super().__init__()
         name = type(self).__name__
         if not isinstance(model, torch.nn.Module | str):
-            raise TypeError(
-                f"{name}: model must be a torch.nn.Module or the name of a class, got {type(model).__name__}"
-            )
+            raise TypeError(f"{name}: model must be a torch.nn.Module or the name of a class, got {_kind(model)}")
         if isinstance(model, torch.nn.Module) and (options or places is not None):
             raise ValueError(
                 f"{name}: options and places belong to a model given by name, got a {type(model).__name__} beside "
@@ -80,6 +78,8 @@ class NodeModule(LightningModule):
         self.other_graph_allowed = False
         self._name = model if isinstance(model, str) else None
         self._options = dict(options or {})
+        if isinstance(model, str):
+            check_model(model, self._options, on_places=places is not None)
         self.model: torch.nn.Module | None = None if isinstance(model, str) else model
         self._ready = False
         self._planned: int | None = None
@@ -99,6 +99,7 @@ class NodeModule(LightningModule):
         if self.model is None:
             assert self._name is not None
             sizes = self.data_sizes()
+            self._check_names()
             table = None if self.places is None else self._table(sizes.num_nodes)
             self.model = build_model(self._name, self._options, sizes, self.graph, table)
         self.prepare(self.model)
@@ -115,6 +116,18 @@ class NodeModule(LightningModule):
                 f"pass datamodule=NodesDataModule(...), or a built model"
             )
         return sizes
+
+    def _check_names(self) -> None:
+        """The nodes of the graph are those of the samples, where both have names."""
+        names = getattr(getattr(self.trainer, "datamodule", None), "names", None)
+        known = None if self.graph is None else self.graph.names
+        if names is None or known is None or len(names) != len(known) or tuple(names) == tuple(known):
+            return
+        node = next(node for node, pair in enumerate(zip(known, names, strict=True)) if pair[0] != pair[1])
+        raise ValueError(
+            f"{type(self).__name__}: node {node} is {known[node]!r} in the graph and {names[node]!r} in the samples; "
+            + ("bring the columns into the order of the graph" if {*names} == {*known} else "these are other nodes")
+        )
 
     def _table(self, num_nodes: int) -> NodeEmbedding:
         assert self.places is not None
@@ -194,8 +207,13 @@ class NodeModule(LightningModule):
         """Refuse weights that were trained on another graph, unless ``other_graph_allowed``.
 
         Raises:
-            ValueError: If the graphs differ.
+            ValueError: If the graphs differ, or the samples have other sizes than those of the checkpoint.
         """
+        if self._name is not None and self._trainer is not None:
+            now = vars(self.data_sizes())
+            pairs = [(key, old, now.get(key)) for key, old in checkpoint.get(SIZES, {}).items()]
+            if other := [f"{key} {old} before, {new} now" for key, old, new in pairs if new not in (None, old)]:
+                raise ValueError(f"{type(self).__name__}: the samples aren't like those of the run: {', '.join(other)}")
         if self._trainer is not None and self._trainer.training:
             self._planned = (checkpoint.get("lr_schedulers") or [{}])[0].get("total_steps")
         if GRAPH not in checkpoint:
@@ -218,3 +236,7 @@ class NodeModule(LightningModule):
     def __repr__(self) -> str:
         what = type(self.model).__name__ if self.model is not None else repr(self._name)
         return f"{type(self).__name__}(model={what}, graph={self.graph}, lr={self.lr:g}, lowered={self.lowered!r})"
+
+
+def _kind(model: object) -> str:
+    return f"the class {model.__name__}; call it" if isinstance(model, type) else type(model).__name__

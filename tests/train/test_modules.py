@@ -168,6 +168,7 @@ def test_a_loss_that_is_not_finite_stops(quiet_trainer):
     ("make", "error", "match"),
     [
         (lambda: ClassificationModule(3), TypeError, "model must be a torch.nn.Module or the name of a class, got int"),
+        (lambda: ClassificationModule(NodeMLP), TypeError, "got the class NodeMLP; call it"),
         (lambda: ClassificationModule(torch.nn.ReLU(), {"width": 3}), ValueError, "options and places belong to a mod"),
         (lambda: ClassificationModule(lr=0.0), ValueError, "lr"),
         (lambda: ClassificationModule(graph="g.safetensors"), TypeError, "graph must be a SharedGraph, got str"),
@@ -183,19 +184,43 @@ def test_bad_arguments(make, error, match):
 
 
 @pytest.mark.parametrize(
-    ("module", "match"),
+    ("make", "match"),
     [
-        (ClassificationModule("SCGEClasifier"), "did you mean 'SCGEClassifier'"),
-        (ClassificationModule("nowhere.Net"), "can't be imported"),
-        (ClassificationModule("NodeMLP", {"hiden": [3]}), "takes no option 'hiden'; did you mean 'hidden'"),
-        (ClassificationModule("SCGEClassifier"), "needs graph, which the data don't say; add DiscoverGraph"),
-        (ClassificationModule("GridCNN"), "needs shape, which the data don't say; give it in options"),
+        (lambda: ClassificationModule("SCGEClasifier"), "did you mean 'SCGEClassifier'"),
+        (lambda: ClassificationModule("nowhere.Net"), "can't be imported"),
+        (lambda: ClassificationModule("NodeMLP", {"hiden": [3]}), "takes no option 'hiden'; did you mean 'hidden'"),
+        (lambda: ClassificationModule("GridCNN"), r"needs shape, .*options={'shape': \.\.\.} \(--model.options.shape"),
+        (lambda: AutoencodingModule(), r"needs latent, .* \(--model.options.latent VALUE\)"),
+        (lambda: ClassificationModule(places=2), "SCGEClassifier can't stand on trained places .* StridedClassifier"),
+        (lambda: ClassificationModule("NodeMLP", places=2), "NodeMLP can't stand on trained places"),
     ],
 )
-def test_names_that_are_wrong(module, match, quiet_trainer):
-    x, y = samples()
+def test_names_that_are_wrong_are_refused_before_there_are_data(make, match):
     with pytest.raises(ValueError, match=match):
-        quiet_trainer().fit(module, datamodule=NodesDataModule(x, y, batch_size=16))
+        make()
+
+
+def test_what_a_name_needs_of_the_graph(quiet_trainer):
+    data = NodesDataModule(*samples(), batch_size=16)
+    without_places = SharedGraph(torch.zeros(16, 0), GRID.edge_index, GRID.edge_weight)
+    for graph, match in (
+        (None, "needs graph, which the data don't say; add DiscoverGraph"),
+        (without_places, r"--discover.dim 2\) draws a map all the same"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            quiet_trainer().fit(ClassificationModule("SCGEClassifier", graph=graph), datamodule=data)
+
+
+def test_nodes_of_the_graph_are_those_of_the_samples(quiet_trainer, tmp_path):
+    x, y = samples()
+    names = [f"s{node}" for node in range(16)]
+    rows = [",".join(map(str, [*sample, label])) for sample, label in zip(x[..., 0].tolist(), y.tolist(), strict=True)]
+    (tmp_path / "x.csv").write_text("\n".join([",".join([*names, "label"]), *rows]))
+    data = NodesDataModule(tmp_path / "x.csv", target="label", batch_size=16)
+    graph = SharedGraph.from_pos(GRID.pos)
+    graph.names = tuple(names[::-1])
+    with pytest.raises(ValueError, match="node 0 is 's15' in the graph and 's0' in the samples; bring the columns"):
+        quiet_trainer().fit(ClassificationModule("SCGEClassifier", graph=graph), datamodule=data)
 
 
 def test_a_name_needs_our_data_module(quiet_trainer):

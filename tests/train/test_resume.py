@@ -328,7 +328,7 @@ def test_what_is_found_is_discovered_from_the_training_samples(tmp_path):
     (tmp_path / "walk.csv").write_text("\n".join(",".join(map(str, row)) for row in [names, *walk.double().tolist()]))
     data = NodesDataModule(tmp_path / "walk.csv", task="autoencoding", batch_size=16, shuffle_nodes=3)
     data.setup()
-    module = AutoencodingModule()
+    module = AutoencodingModule(options={"latent": 2})
     strategy = SimpleNamespace(broadcast=bool)
     trainer = SimpleNamespace(datamodule=data, is_global_zero=True, world_size=1, strategy=strategy)
     DiscoverGraph(tmp_path / "graph.safetensors").setup(trainer, module, "fit")
@@ -337,6 +337,27 @@ def test_what_is_found_is_discovered_from_the_training_samples(tmp_path):
     assert torch.equal(module.graph.edge_index, expected.edge_index)
     assert torch.equal(module.graph.pos, expected.pos)
     assert module.graph.names == tuple(names[node] for node in ShuffleNodes(3).permutation(24))
+
+
+def test_a_graph_file_of_another_start_is_taken_with_a_word(tmp_path):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    GRID.save(run.folder.graph_file)
+    callbacks = [DiscoverGraph(run.folder.graph_file)]
+    make = lambda: ClassificationModule("SCGEClassifier", {"channels": [4]})  # noqa: E731
+    with pytest.warns(UserWarning, match="was there before this start; remove the file"):
+        run.fit(make(), images(), callbacks)
+    run.fit(make(), images(), callbacks)
+    other = ClassificationModule("SCGEClassifier", graph=SharedGraph.from_grid((3, 5)))
+    with pytest.raises(ValueError, match="the graph has 15 nodes, the samples 16; give samples of the nodes"):
+        Run(tmp_path / "other", epochs=1, accelerator="cpu").fit(other, images())
+
+
+def test_samples_of_other_sizes_are_named(tmp_path):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    run.fit(noisy(), numbered())
+    x = torch.randn(60, 5)
+    with pytest.raises(ValueError, match="like those of the run: num_nodes 4 before, 5 now, num_classes 2 before, 3"):
+        run.predict(noisy(), NodesDataModule(x, torch.arange(60) % 3, batch_size=8))
 
 
 def data_order(count):
