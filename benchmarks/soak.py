@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 import warnings
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,13 +79,13 @@ def growth(memory: Sequence[int]) -> Growth:
     return Growth(float(level[0]), float(level[-1]), round(slope, 6), error)
 
 
-def training(count: int, folder: Path) -> list[int]:
+def training(count: int, folder: Path) -> Sequence[int]:
     """Memory after each epoch of a run as ``scge fit`` makes it: discovery, validation, metrics, checkpoints."""
     from lightning.pytorch import Callback
 
     from scge_pyg.train import ClassificationModule, DiscoverGraph, NodesDataModule, Run
 
-    memory: list[int] = []
+    memory = array("q")
 
     class Watch(Callback):
         """Reads memory after each epoch."""
@@ -102,9 +103,9 @@ def training(count: int, folder: Path) -> list[int]:
     return memory
 
 
-def discoveries(count: int, folder: Path) -> list[int]:
+def discoveries(count: int, folder: Path) -> Sequence[int]:
     """Memory after each call of `discover`, on samples of eight sizes and kinds in turn."""
-    memory = []
+    memory = array("q")
     for step in range(count):
         numbers = torch.Generator().manual_seed(step)
         x = torch.randn(100 + 20 * (step % 4), 12 + step % 8, generator=numbers).cumsum(1)
@@ -115,10 +116,10 @@ def discoveries(count: int, folder: Path) -> list[int]:
     return memory
 
 
-def files(count: int, folder: Path) -> list[int]:
+def files(count: int, folder: Path) -> Sequence[int]:
     """Memory after each graph saved and loaded."""
     graph = SharedGraph.from_grid((30, 30))
-    memory = []
+    memory = array("q")
     for _ in range(count):
         graph.save(folder / "graph.safetensors")
         graph = SharedGraph.load(folder / "graph.safetensors")
@@ -126,7 +127,7 @@ def files(count: int, folder: Path) -> list[int]:
     return memory
 
 
-SOAKS: dict[str, Callable[[int, Path], list[int]]] = {
+SOAKS: dict[str, Callable[[int, Path], Sequence[int]]] = {
     "epochs of training": training,
     "calls of discover": discoveries,
     "graphs saved and loaded": files,

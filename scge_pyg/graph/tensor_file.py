@@ -45,9 +45,7 @@ def read_tensors(
     path: str | os.PathLike[str], kind: str, what: str = "a graph written by SharedGraph.save"
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header that :func:`write_tensors` wrote; ``ValueError`` for a corrupt or foreign file."""
-    content = Path(
-        path
-    ).read_bytes()  # safetensors' reader of files (0.8.0) keeps some bytes of each tensor for good
+    content = Path(path).read_bytes()  # safetensors' reader of files (0.8.0) keeps some bytes of each tensor for good
     try:
         tensors = load(content)
         size = int.from_bytes(content[:8], "little")
