@@ -7,12 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lightning.pytorch import Callback
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import warnings_as_they_come
-from scge_pyg.cli.output import written_file
+from scge_pyg.cli.predictions import write_predictions
 from scge_pyg.cli.show import load_graph
 from scge_pyg.train import (
     AutoencodingModule,
@@ -21,6 +20,7 @@ from scge_pyg.train import (
     ForecastingModule,
     GraphSnapshots,
     LearnWiring,
+    NewSamples,
     NodeModule,
     NodesDataModule,
     Run,
@@ -88,14 +88,19 @@ def _found(args: Namespace) -> dict[str, Any]:
             lines = [] if args.verbosity < 0 else [EpochLines()]
             return work.fit(module, data, [*callbacks, *lines], config)
         case "predict":
-            found = work.predict(module, data, callbacks).numpy()
+            if args.new is not None:
+                data = NewSamples(args.new, task=args.task, **_but_x(told["data"]))
+            found = work.predict(module, data, callbacks)
             if args.output is not None:
-                with written_file(Path(args.output)) as partial:
-                    np.save(partial, found)
+                write_predictions(Path(args.output), found, data)
             return {"shape": list(found.shape), "written": args.output}
         case "test":
             return work.test(module, data, callbacks)
     return work.validate(module, data, callbacks)
+
+
+def _but_x(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name != "x"}
 
 
 def _callbacks(args: Namespace, told: dict[str, Any], work: Run) -> list[Callback]:

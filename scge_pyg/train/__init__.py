@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scge_pyg.train.graph_snapshots import GraphSnapshots
     from scge_pyg.train.graph_state import saved_graph
     from scge_pyg.train.learn_wiring import LearnWiring
+    from scge_pyg.train.new_samples import NewSamples
     from scge_pyg.train.node_module import NodeModule
     from scge_pyg.train.nodes_data import NodesDataModule
     from scge_pyg.train.run import Run
@@ -40,6 +41,7 @@ __all__ = [
     "ForecastingModule",
     "GraphSnapshots",
     "LearnWiring",
+    "NewSamples",
     "NodeModule",
     "NodesDataModule",
     "ResumableLoader",

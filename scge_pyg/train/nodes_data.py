@@ -110,7 +110,7 @@ class NodesDataModule(Parts):
         check_choice("missing", missing, ("refuse", "mean", "previous"))
         check_shares(val, test)
         self.x, self.y, self.dataset, self.root, self.target, self.task = x, y, dataset, root, target, task
-        self.table = {"columns": columns, "drop": drop, "header": header}
+        self.table: dict[str, Any] = {"columns": columns, "drop": drop, "header": header}
         self.window, self.horizon = (whole(name, n, 1) for name, n in (("window", window), ("horizon", horizon)))
         self.batch_size = whole("batch_size", batch_size, 1)
         self.eval_batch_size = whole("eval_batch_size", eval_batch_size, 1)
@@ -180,7 +180,7 @@ class NodesDataModule(Parts):
     def _source(self) -> Source:
         if self.x is None:
             return named_source(str(self.dataset), self.root, self.task == "forecasting")
-        return read_source(self.x, self.y, self.target, **self.table)  # type: ignore[arg-type]
+        return read_source(self.x, self.y, self.target, **self.table)
 
     def found(self) -> Known:
         """What a run is to know of these data."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from scge_pyg.train.known import Known
 from scge_pyg.train.rows import Rows, SampleRows, WindowRows
 from scge_pyg.train.sources import Source
-from scge_pyg.train.splits import Missing, by_seed, by_time, filled, scaled
+from scge_pyg.train.splits import Missing, by_seed, by_time, filled, mean_of_nodes, scaled
 from scge_pyg.train.warned import hint_of_scale, warn_of_one_class
 
 __all__ = ["Parts"]
@@ -46,12 +46,10 @@ class Parts(LightningDataModule):
     def _prepared(self, parts: list[Tensor], *, time: bool = False) -> list[Tensor]:
         """Without gaps and in the units of the run, or of the first part."""
         known = self.known
-        self.mean = None
-        if self.missing != "refuse":
-            self.mean = parts[0].nanmean(0) if known is None or known.mean is None else known.mean
+        self.mean = mean_of_nodes(parts[0]) if known is None or known.mean is None else known.mean
         parts = filled(parts, self.missing, time, self.mean, self.names)
         if not self.standardize:
-            hint_of_scale(parts[0], self.task == "autoencoding" and self.said_nothing_of_scale)
+            hint_of_scale(parts[0], self.task == "autoencoding" and self.said_nothing_of_scale and known is None)
             return parts
         parts, self.scale = scaled(parts, None if known is None else known.scale)
         return parts

@@ -11,7 +11,17 @@ from torch import Tensor
 
 from scge_pyg.graph.checks import whole_number
 
-__all__ = ["Missing", "by_seed", "by_time", "check_choice", "check_shares", "filled", "scaled", "whole"]
+__all__ = [
+    "Missing",
+    "by_seed",
+    "by_time",
+    "check_choice",
+    "check_shares",
+    "filled",
+    "mean_of_nodes",
+    "scaled",
+    "whole",
+]
 
 Missing = Literal["refuse", "mean", "previous"]
 
@@ -43,6 +53,12 @@ def by_time(count: int, val: float, test: float) -> tuple[Tensor, Tensor, Tensor
 def _sizes(count: int, val: float, test: float) -> tuple[int, int, int]:
     held, tested = round(val * count), round(test * count)
     return count - held - tested, held, tested
+
+
+def mean_of_nodes(x: Tensor) -> Tensor:
+    """Mean ``[N, C]`` of the values ``[S, N, C]`` that are there; NaN where there are none."""
+    mean = x.mean(0)
+    return x.nanmean(0) if bool(torch.isnan(mean).any()) else mean
 
 
 def filled(
@@ -78,8 +94,8 @@ def filled(
     gaps = sum(int(torch.isnan(part).sum()) for part in parts)
     if not gaps:
         return parts
-    mean = parts[0].nanmean(0) if mean is None else mean
-    if bool(torch.isnan(mean).any()):
+    mean = mean_of_nodes(parts[0]) if mean is None else mean
+    if bool(torch.isnan(mean).any()) and (missing != "refuse" or len(parts) > 1):
         empty = torch.isnan(mean).any(1).nonzero().flatten().tolist()
         shown = ", ".join(repr(names[node]) if names else str(node) for node in empty[:5])
         raise ValueError(

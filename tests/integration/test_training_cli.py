@@ -1,5 +1,6 @@
 """``scge fit``, ``validate``, ``test`` and ``predict``: from a configuration to metrics, and on after a stop."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -76,6 +77,49 @@ def test_a_finished_run_is_evaluated_from_its_folder_alone(fitted, tmp_path, cap
     assert tested["test_accuracy"] == pytest.approx(float((torch.from_numpy(predicted).argmax(1) == y).float().mean()))
     assert main(["predict", str(fitted), "-o", str(tmp_path / "p.npy"), "-q"]) == 2
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A run on a table with words for classes, and the lines of that table."""
+    rng = np.random.default_rng(100)
+    words = ["calm", "storm", "fog"]
+    rows = [[*map(str, rng.normal(size=3).round(3)), words[place % 3]] for place in range(60)]
+    (tmp_path / "all.csv").write_text("\n".join(map(",".join, [["a", "b", "c", "label"], *rows])))
+    words = ["--data.x", str(tmp_path / "all.csv"), "--data.target", "label", "--data.batch_size", "8"]
+    words += ["--model.name", "NodeMLP", "--model.options", "{hidden: [4]}", "--graph", "none", "--run.epochs", "1"]
+    assert main(["fit", *words, "--run.accelerator", "cpu", "--run.folder", str(tmp_path / "run"), "-q"]) == 0
+    return tmp_path, rows
+
+
+def predicted(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_of_predictions_says_which_sample_and_which_class(table, capsys):
+    folder, rows = table
+    assert main(["predict", str(folder / "run"), "-o", str(folder / "tested.csv"), "-q"]) == 0
+    tested = predicted(folder / "tested.csv")
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0)).tolist()
+    assert [int(line["sample"]) for line in tested] == order[54:]
+    for line in tested:
+        assert list(line) == ["sample", "class", "calm", "fog", "storm"]
+        chances = {word: float(line[word]) for word in ("calm", "fog", "storm")}
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+        assert line["class"] == max(chances, key=chances.get)
+    mixed = [["when", "c", "a", "b"], *([f"day {place}", row[2], row[0], row[1]] for place, row in enumerate(rows))]
+    (folder / "new.csv").write_text("\n".join(map(";".join, mixed)))
+    (folder / "all.csv").unlink()
+    assert main(["predict", str(folder / "run"), "--new", str(folder / "new.csv"), "-o", str(folder / "n.csv")]) == 0
+    answers = predicted(folder / "n.csv")
+    assert [int(line["sample"]) for line in answers] == list(range(60))
+    assert [answers[number] for number in order[54:]] == tested
+    (folder / "new.csv").write_text("a,b\n1,2\n")
+    assert main(["predict", str(folder / "run"), "--new", str(folder / "new.csv")]) == 2
+    assert "no column 'c'" in capsys.readouterr().err
+    assert main(["predict", str(folder / "run"), "--new", "none.csv"]) == 2
+    assert "--new: none.csv does not exist" in capsys.readouterr().err
 
 
 def test_fit_goes_on_where_it_was_stopped_and_refuses_another_configuration(config, tmp_path, capsys):

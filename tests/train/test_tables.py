@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.train import ClassificationModule, NodesDataModule, Run
+from scge_pyg.train import ClassificationModule, ForecastingModule, NewSamples, NodesDataModule, Run
 
 X, Y = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
 
@@ -175,3 +175,53 @@ def test_empty_columns_are_named(tmp_path):
     frame.to_csv(tmp_path / "empty.csv", index=False)
     with pytest.raises(ValueError, match="1 nodes have no value in the training samples, 't2'; leave them out"):
         loaded(tmp_path / "empty.csv", target="label")
+
+
+def test_new_samples_are_answered_as_those_of_the_run(trained, tmp_path):
+    run, frame, path = trained
+    data = on(path)
+    expected = run.predict(module(), data)
+    bare = frame[["t3", "t1", "t0", "t2"]]
+    bare.to_csv(tmp_path / "bare.csv", index=False)
+    frame.assign(note="x").to_csv(tmp_path / "more.csv")
+    for x in (tmp_path / "bare.csv", tmp_path / "more.csv", path, bare, frame, frame.iloc[:, :4].to_numpy()):
+        new = NewSamples(x, target="label")
+        assert torch.allclose(run.predict(module(), new)[data.tested], expected, atol=1e-6), x
+        assert new.tested.tolist() == list(range(40))
+    assert run.predict(module(), NewSamples(bare.iloc[:1])).shape == (1, 2)
+    bare.rename(columns={"t1": "u1"}).to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(ValueError, match="no column 't1'"):
+        run.predict(module(), NewSamples(tmp_path / "other.csv"))
+    bare.assign(t1=np.nan).to_csv(tmp_path / "gaps.csv", index=False)
+    with pytest.raises(ValueError, match="40 of 160 values are missing"):
+        run.predict(module(), NewSamples(tmp_path / "gaps.csv"))
+    assert run.predict(module(), NewSamples(tmp_path / "gaps.csv", missing="mean")).shape == (40, 2)
+
+
+def test_gaps_of_new_samples_are_filled_by_the_means_of_the_run(tmp_path):
+    frame, path = waves(tmp_path)
+    run = Run(tmp_path / "run", epochs=1, accelerator="cpu")
+    data = on(path)
+    run.fit(module(), data)
+    mean = data.discovery_samples[:, 1, 0].mean()
+    filled = frame.assign(t1=float(mean))
+    gaps = NewSamples(frame.assign(t1=np.nan), target="label", missing="mean")
+    answers = run.predict(module(), gaps)
+    assert torch.allclose(answers, run.predict(module(), NewSamples(filled)), atol=1e-6)
+
+
+def test_forecasts_of_a_new_series_reach_beyond_it(tmp_path):
+    series = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    options = {"task": "forecasting", "window": 4, "horizon": 2, "batch_size": 8}
+
+    def forecaster():
+        return ForecastingModule("SharedForecaster", {"channels": 4})
+
+    run = Run(tmp_path / "run", epochs=1, accelerator="cpu")
+    data = NodesDataModule(series, val=0.2, test=0.2, **options)
+    run.fit(forecaster(), data)
+    expected = run.predict(forecaster(), data)
+    new = NewSamples(series, **options)
+    found = run.predict(forecaster(), new)
+    assert new.tested.tolist() == list(range(3, 60))
+    assert torch.allclose(found[data.tested - 3], expected, atol=1e-6)

@@ -17,7 +17,8 @@ _OPTIONS = "--model.options"
 _FIXED = ("task", "model", "graph", "discover", "teach", "wiring", "cool", "temperature", "snapshots", "data", "run")
 _FREE = {"data.x", "data.y", "data.dataset", "data.root", "data.eval_batch_size", "data.workers"}
 _FREE |= {"run.folder", "run.accelerator", "run.devices", "run.strategy", "run.force"}
-_OF_OTHER_DATA = {"data.target", "data.missing", "data.val", "data.test", "data.limit", "data.seed"}
+_OF_OTHER_DATA = {"data.columns", "data.drop", "data.header"}
+_OF_OTHER_DATA |= {"data.target", "data.missing", "data.val", "data.test", "data.limit", "data.seed"}
 
 
 class WithOptions(Parser):
@@ -82,6 +83,8 @@ def _check_same(before: dict[str, Any], now: dict[str, Any], config: Path) -> No
     free = _FREE.copy()
     if any(before.get(name) != now.get(name) for name in ("data.x", "data.y", "data.dataset")):
         free |= _OF_OTHER_DATA
+    if now.get("new") is not None:
+        free.add("data.missing")
     if now.get("run.force"):
         free.add("graph")
     changed = [

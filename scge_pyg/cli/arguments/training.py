@@ -15,7 +15,7 @@ _SAYS = {
     "fit": "Train a network on data over a node set, from the start or from where the run in the folder was stopped.",
     "validate": "Metrics of the validation samples with the newest weights of a run.",
     "test": "Metrics of the test samples with the newest weights of a run.",
-    "predict": "What the newest weights of a run answer to the test samples.",
+    "predict": "What the newest weights of a run answer to the test samples, or to new ones.",
 }
 _EXAMPLES = {
     "fit": """\
@@ -32,7 +32,11 @@ exit status: 0 done, 2 bad arguments or input, 1 anything else
 """,
     "validate": "examples:\n  scge validate runs/digits\n",
     "test": "examples:\n  scge test runs/digits\n  scge test runs/digits --data.eval_batch_size 50 --json\n",
-    "predict": "examples:\n  scge predict runs/digits -o probabilities.npy\n",
+    "predict": """\
+examples:
+  scge predict runs/mine -o tested.csv
+  scge predict runs/mine --new today.csv -o answers.csv
+""",
 }
 
 
@@ -46,8 +50,9 @@ def parser(command: str) -> Parser:
     if command != "fit":
         parser.add_input("RUN", "folder of a run, whose configuration is taken")
     if command == "predict":
-        parser.add_argument("-o", "--output", type=str, metavar="FILE", help="predictions to write (.npy)")
+        parser.add_argument("-o", "--output", type=str, metavar="FILE", help="predictions to write (.csv, .npy)")
         parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+        parser.add_argument("--new", type=str, metavar="FILE", help="predict all its samples; it needs no classes")
     parser.add_argument("--task", type=Task, default="classification", help="what is learned")
     parser.add_argument("--model.name", type=str, help="class of the network (default: SCGEClassifier, ...)")
     parser.add_argument("--model.options", type=dict, default={}, help="further arguments of that class")
@@ -80,15 +85,16 @@ def check(args: Namespace) -> None:
         raise UsageError("a folder is needed: --run.folder runs/mine")
     if (args.data.x is None) == (args.data.dataset is None):
         raise UsageError("either --data.x FILE or --data.dataset NAME is needed; see scge fit --help")
-    for name in ("x", "y"):
-        path = getattr(args.data, name)
+    new = args.get("new")
+    files = {"--data.x": args.data.x, "--data.y": args.data.y} if new is None else {"--new": new}
+    for option, path in files.items():
         if path is not None and not Path(path).exists():
-            raise UsageError(f"--data.{name}: {path} does not exist")
+            raise UsageError(f"{option}: {path} does not exist")
     if args.graph is None or (args.graph not in ("discover", "none") and not Path(args.graph).exists()):
         raise UsageError(f"--graph takes discover, none or a file; {args.graph} does not exist")
     output = args.get("output")
-    if output is not None and Path(output).suffix != ".npy":
-        raise UsageError(f"-o names a .npy file, got {output}")
+    if output is not None and Path(output).suffix not in (".csv", ".npy"):
+        raise UsageError(f"-o names a .csv or .npy file, got {output}")
     if output is not None and not Path(output).absolute().parent.is_dir():
         raise UsageError(f"{output} can't be written: {Path(output).absolute().parent} is no folder")
     if output is not None and Path(output).exists() and not args.overwrite:
