@@ -41,7 +41,7 @@ def samples(draw: Draw, folder: Path) -> None:
     difference = _difference(again, permuted(graph, order))
     assert difference is None, f"shuffled nodes have another {difference}"
     if "missing_value" not in options and x.dtype == np.float64 and np.nanmax(np.abs(x), initial=0) < 1e100:
-        other, _ = _discovered(x * 2.0 ** draw.integer(-9, 9), options)
+        other, _ = _discovered(x * 4.0 ** draw.integer(-4, 4), options)  # roots of intensities keep their bits
         difference = "verdict" if other is None else _difference(other, graph)
         assert difference is None, f"in another unit there is another {difference}"
 
