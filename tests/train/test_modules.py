@@ -205,6 +205,7 @@ def test_what_a_name_needs_of_the_graph(quiet_trainer):
     without_places = SharedGraph(torch.zeros(16, 0), GRID.edge_index, GRID.edge_weight)
     for graph, match in (
         (None, "needs graph, which the data don't say; add DiscoverGraph"),
+        (SharedGraph.from_grid((3, 5)), "the graph has 15 nodes, the samples 16; give samples of the nodes"),
         (without_places, r"--discover.dim 2\) draws a map all the same"),
     ):
         with pytest.raises(ValueError, match=match):

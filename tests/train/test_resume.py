@@ -358,6 +358,9 @@ def test_samples_of_other_sizes_are_named(tmp_path):
     x = torch.randn(60, 5)
     with pytest.raises(ValueError, match="the run has 4 nodes, x has 5"):
         run.predict(noisy(), NodesDataModule(x, torch.arange(60) % 3, batch_size=8))
+    x, y = torch.randn(60, 4, 2), torch.arange(60) % 2
+    with pytest.raises(ValueError, match="like those of the run: in_channels 1 before, 2 now"):
+        run.predict(noisy(), NodesDataModule(x, y, batch_size=8, standardize=False))
 
 
 def data_order(count):
