@@ -111,6 +111,12 @@ def build_model(
         )
     try:
         return network(**given)
+    except TypeError as error:
+        if not options:
+            raise
+        raise TypeError(
+            f"model: {name} can't be built with options={dict(options)} (--model.options): {error}"
+        ) from error
     except ValueError as error:
         if table is not None or graph is None or graph.dim:
             raise

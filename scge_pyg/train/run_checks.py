@@ -34,7 +34,7 @@ def said_of(accelerator: str, devices: int, strategy: str) -> Iterator[None]:
     """A machine that isn't there is an error of the arguments."""
     try:
         yield
-    except MisconfigurationException as error:
+    except (MisconfigurationException, ValueError, TypeError) as error:
         raise ValueError(
             f"Run: accelerator={accelerator!r}, devices={devices!r}, strategy={strategy!r} (--run.accelerator, "
             f"--run.devices, --run.strategy) can't be had here: {error}"

@@ -145,6 +145,14 @@ def test_what_changes_no_sample_of_a_run_may_be_said(words, told_run, capsys):
     assert "holds no checkpoint that can be read; fit first" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["data.val", "run.epochs", "run.accelerator", "discover.snap", "model.options"])
+def test_nothing_in_place_of_a_value_is_refused_with_what_stands_there_else(name, told_run, capsys):
+    group, key = name.split(".")
+    (told_run / "c.yaml").write_text(yaml.safe_dump({group: {key: None}}))
+    assert main(["fit", "--config", str(told_run / "c.yaml"), "--run.folder", "x"]) == 2
+    assert f"--{name} can't be null; leave it out for " in capsys.readouterr().err
+
+
 def test_a_folder_of_something_else_and_places_that_are_none_are_named(told_run, capsys):
     (told_run / "config.json").write_text(json.dumps({"hidden_size": 768, "layers": ["x" * 99] * 99}))
     assert main(["test", str(told_run)]) == 2

@@ -206,10 +206,12 @@ def test_what_a_name_needs_of_the_graph(quiet_trainer):
     for graph, match in (
         (None, "needs graph, which the data don't say; add DiscoverGraph"),
         (SharedGraph.from_grid((3, 5)), "the graph has 15 nodes, the samples 16; give samples of the nodes"),
+        (GRID, r"SCGEClassifier can't be built with options={'channels': None} \(--model.options\)"),
         (without_places, r"--discover.dim 2\) draws a map all the same"),
     ):
-        with pytest.raises(ValueError, match=match):
-            quiet_trainer().fit(ClassificationModule("SCGEClassifier", graph=graph), datamodule=data)
+        options = {"channels": None} if graph is GRID else {}
+        with pytest.raises((TypeError, ValueError), match=match):
+            quiet_trainer().fit(ClassificationModule("SCGEClassifier", options, graph=graph), datamodule=data)
 
 
 def test_nodes_of_the_graph_are_those_of_the_samples(quiet_trainer, tmp_path):

@@ -275,8 +275,9 @@ def test_parts_in_another_order_are_named(tmp_path):
         run.fit(noisy(), torch.utils.data.DataLoader([1]))
     with pytest.raises(TypeError, match="callbacks must be a list, got DiscoverGraph"):
         run.fit(noisy(), numbered(), DiscoverGraph())
-    with pytest.raises(ValueError, match="accelerator='cpu', devices=0"):
-        Run(tmp_path, accelerator="cpu", devices=0).fit(noisy(), numbered())
+    for options, said in (({"devices": 0}, "devices=0"), ({"strategy": "dpd"}, "strategy='dpd'")):
+        with pytest.raises(ValueError, match=f"accelerator='cpu'.*{said}.* can't be had here"):
+            Run(tmp_path, accelerator="cpu", **options).fit(noisy(), numbered())
 
 
 def test_another_order_of_samples_is_refused(tmp_path):

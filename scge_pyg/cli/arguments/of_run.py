@@ -34,6 +34,10 @@ class WithOptions(Parser):
                     f"{_OPTIONS} takes options by name, {_OPTIONS}.latent 8 or {_OPTIONS} '{{latent: 8}}' ({error})"
                 ) from error
             raise
+        defaults = _flat(self.get_defaults())
+        for name, value in _flat(args).items():
+            if value is None and "." in name and defaults.get(name) is not None:
+                raise UsageError(f"--{name} can't be null; leave it out for {defaults[name]}")
         single = ArgumentParser(exit_on_error=False)
         single.add_argument(_OPTIONS, type=dict[str, Any], default={})
         for place, word in enumerate(words):
