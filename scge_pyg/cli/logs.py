@@ -11,6 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from scge_pyg.cli.option_names import as_options
+
 __all__ = ["collected_warnings", "logging_to_stderr", "wants_progress", "warnings_as_they_come"]
 
 
@@ -57,7 +59,7 @@ def warnings_as_they_come(*, shown: bool) -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
         if shown and category is UserWarning:
-            tqdm.write(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+            tqdm.write(f"warning: {as_options(' '.join(str(message).split()))}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from scge_pyg.cli.output import written_file
-from scge_pyg.train import NodesDataModule
+
+if TYPE_CHECKING:
+    from scge_pyg.train import NodesDataModule
 
 __all__ = ["write_predictions"]
 

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 
 from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import warnings_as_they_come
+from scge_pyg.cli.option_names import as_options
 from scge_pyg.cli.predictions import write_predictions
 from scge_pyg.cli.show import load_graph
 from scge_pyg.train import (
@@ -44,7 +45,7 @@ def run(args: Namespace) -> None:
         with warnings_as_they_come(shown=args.verbosity >= 0):
             found = _found(args)
     except (ValueError, TypeError, FileNotFoundError, ModuleNotFoundError) as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(as_options(str(error))) from error
     summary = {"run": args.run.folder, **found}
     if args.json:
         print(json.dumps(summary, indent=2))

@@ -122,6 +122,24 @@ def test_a_table_of_predictions_says_which_sample_and_which_class(table, capsys)
     assert "--new: none.csv does not exist" in capsys.readouterr().err
 
 
+def test_messages_name_options_of_the_command(table, capsys):
+    folder, rows = table
+    lines = [[str(place), *row] for place, row in enumerate(rows)]
+    lines[3][2] = "n/a"
+    (folder / "gaps.csv").write_text("\n".join(map(",".join, [["", "a", "b", "c", "label"], *lines])))
+    words = ["fit", "--data.x", str(folder / "gaps.csv"), "--run.folder", str(folder / "new"), "--data.target"]
+    assert main([*words, "label"]) == 2
+    err = capsys.readouterr().err
+    assert 'left out row-number column ""' in err
+    assert "1 of 180 values are missing; say what to put there, --data.missing mean (of the node" in err
+    assert main([*words, "0"]) == 2
+    assert (
+        "text in column 'label'; name it as target, or leave it out with --data.drop label" in capsys.readouterr().err
+    )
+    assert main([*words, "labels"]) == 2
+    assert "no column 'labels'; close to it: 'label'" in capsys.readouterr().err
+
+
 def test_fit_goes_on_where_it_was_stopped_and_refuses_another_configuration(config, tmp_path, capsys):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     fit = ["fit", "--config", str(config[1]), "-q", "--run.checkpoint_every", "3", "--run.folder"]
