@@ -22,8 +22,9 @@ class DiscoverGraph(Callback):
     """Runs :func:`scge_pyg.discover` on the training samples, as they are, and hands the graph to the module.
 
     It acts in ``setup``; the module builds its model after that. Where the module has a graph already, as from a
-    checkpoint, or the file is there, nothing is discovered. Several processes discover together, each from every W-th
-    training sample, and all get the graph of one process, bit for bit; the first one writes the file.
+    checkpoint, or the file is there with a map of ``dim`` dimensions, nothing is discovered. Several processes discover
+    together, each from every W-th training sample, and all get the graph of one process, bit for bit; the first one
+    writes the file.
 
     Args:
         file: Where the graph is written, and read if it is there. Default: nowhere.
@@ -32,7 +33,7 @@ class DiscoverGraph(Callback):
         seed: Of all randomness of discovery.
 
     Warns:
-        UserWarning: If the graph is taken from the file.
+        UserWarning: If the file was there: its graph is taken, or replaced.
 
     Raises:
         TypeError: If the module or the data aren't of this package.
@@ -59,15 +60,22 @@ class DiscoverGraph(Callback):
         # the first process looks: it may write the file before the others would look for it
         known = trainer.strategy.broadcast(self.file is not None and self.file.exists())
         if known and self.file is not None:
-            pl_module.graph = SharedGraph.load(self.file)
+            graph = SharedGraph.load(self.file)
+            taken = self.dim in (None, graph.dim)
             if trainer.is_global_zero:
+                then = (
+                    "taken; remove the file to discover from these samples"
+                    if taken
+                    else f"replaced: its map has {graph.dim} dimensions, not {self.dim}"
+                )
                 warnings.warn(
-                    f"DiscoverGraph: the graph in {self.file} is taken, which was there before this start; remove the "
-                    f"file to discover from these samples",
+                    f"DiscoverGraph: the graph in {self.file}, which was there before this start, is {then}",
                     UserWarning,
                     stacklevel=2,
                 )
-            return
+            if taken:
+                pl_module.graph = graph
+                return
         data = getattr(trainer, "datamodule", None)
         if not isinstance(data, NodesDataModule):
             raise TypeError(

@@ -345,12 +345,24 @@ def test_a_graph_file_of_another_start_is_taken_with_a_word(tmp_path):
     GRID.save(run.folder.graph_file)
     callbacks = [DiscoverGraph(run.folder.graph_file)]
     make = lambda: ClassificationModule("SCGEClassifier", {"channels": [4]})  # noqa: E731
-    with pytest.warns(UserWarning, match="was there before this start; remove the file"):
+    with pytest.warns(UserWarning, match="was there before this start, is taken; remove the file"):
         run.fit(make(), images(), callbacks)
     run.fit(make(), images(), callbacks)
     other = ClassificationModule("SCGEClassifier", graph=SharedGraph.from_grid((3, 5)))
     with pytest.raises(ValueError, match="the graph has 15 nodes, x has 16"):
         Run(tmp_path / "other", epochs=1, accelerator="cpu").fit(other, images())
+
+
+def test_a_graph_file_of_another_dimension_is_replaced(tmp_path):
+    GRID.save(tmp_path / "graph.safetensors")
+    data = images()
+    data.setup()
+    strategy = SimpleNamespace(broadcast=bool)
+    trainer = SimpleNamespace(datamodule=data, is_global_zero=True, world_size=1, strategy=strategy)
+    module = ClassificationModule()
+    with pytest.warns(UserWarning, match="is replaced: its map has 2 dimensions, not 1"):
+        DiscoverGraph(tmp_path / "graph.safetensors", dim=1).setup(trainer, module, "fit")
+    assert module.graph.dim == SharedGraph.load(tmp_path / "graph.safetensors").dim == 1
 
 
 def test_samples_of_other_sizes_are_named(tmp_path):
