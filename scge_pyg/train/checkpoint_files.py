@@ -76,6 +76,8 @@ def newest_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, A
         except ValueError as error:
             then = "there is none before it" if path == paths[-1] else "the checkpoint before it is used"
             warnings.warn(f"{error}; {then}", UserWarning, stacklevel=2)
+        except FileNotFoundError:  # a run that goes on has put a newer one in its place
+            return newest_checkpoint(folder)
     return None
 
 
@@ -83,7 +85,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint under another name in the same folder, waits for the disk, then renames.
 
     What was saved before stays until the new file is whole, whatever happens in between. Reading runs no code.
+
+    Args:
+        held: A file that was read, with its content, which a run that goes on may have removed since.
     """
+
+    def __init__(self, held: tuple[Path, dict[str, Any]] | None = None) -> None:
+        self.held = held
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -110,6 +118,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
         """Read ``path``; ``weights_only`` is always true."""
+        if self.held is not None and self.held[0] == Path(path):
+            return dict(self.held[1])
         return read_checkpoint(path)
 
 

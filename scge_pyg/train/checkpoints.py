@@ -37,6 +37,9 @@ class Checkpoints(Checkpoint):
         every: Steps between two files within an epoch, 0 for none.
         keep: Files that stay, at least 2: the one before the newest is there if that is damaged.
 
+    Attributes:
+        held: A file that was read, with its content, for :class:`AtomicCheckpointIO`.
+
     Raises:
         ValueError: If a number is out of range.
 
@@ -49,12 +52,13 @@ class Checkpoints(Checkpoint):
         self.folder = Path(folder)
         self.every = whole_number("Checkpoints", "every", every, 0)
         self.keep = whole_number("Checkpoints", "keep", keep, 2)
+        self.held: tuple[Path, dict[str, Any]] | None = None
         self._random: dict[str, Any] | None = None
         self._saved = -1
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write and read as :class:`AtomicCheckpointIO` does; what a killed process left half-written goes."""
-        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        trainer.strategy.checkpoint_io = AtomicCheckpointIO(self.held)
         if trainer.is_global_zero and stage == "fit":
             for left in self.folder.glob("step-*.ckpt.*.tmp"):
                 left.unlink(missing_ok=True)

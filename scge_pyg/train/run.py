@@ -185,6 +185,7 @@ class Run:
         self._take_graph(module, newest[1], newest[0])
         data.remember(newest[1], module.graph)
         saving = Checkpoints(self.folder.checkpoints, keep=self.keep)
+        saving.held = newest  # a run that goes on may remove the file before it is read again
         return self._trainer([*callbacks, saving], []), newest[0]
 
     def _take_graph(self, module: NodeModule, checkpoint: Mapping[str, Any], path: Path | None) -> None:

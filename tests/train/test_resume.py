@@ -255,6 +255,26 @@ def test_two_processes_never_fit_in_one_folder(tmp_path):
         Run(tmp_path / "file" / "run", accelerator="cpu").fit(noisy(), numbered())
 
 
+def test_a_run_is_tested_while_it_goes_on(tmp_path, monkeypatch):
+    run = Run(tmp_path, epochs=1, accelerator="cpu")
+    run.fit(noisy(), numbered())
+    expected = run.test(noisy(), numbered())
+    (only,) = checkpoints_in(run.folder.checkpoints)
+
+    def read(path):
+        """The file, after which the run writes the next one and removes it; once, it is gone before."""
+        if path.name == "step-00000099.ckpt":
+            path.unlink()
+            raise FileNotFoundError(path)
+        content = read_checkpoint(path)
+        path.rename(path.with_name("step-00000007.ckpt"))
+        return content
+
+    only.with_name("step-00000099.ckpt").touch()
+    monkeypatch.setattr("scge_pyg.train.checkpoint_files.read_checkpoint", read)
+    assert run.test(noisy(), numbered()) == expected
+
+
 def test_checkpoints_that_are_all_damaged_are_no_new_start(tmp_path):
     run = Run(tmp_path, epochs=1, accelerator="cpu")
     run.fit(noisy(), numbered())
