@@ -151,7 +151,7 @@ def _from_samples(
     samples = read(x, missing_value=missing_value, seed=seed)
     names = checked_names("discover", samples.names if names is None else names, len(samples.live))
     clock("reading")
-    hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples)]
+    hints = [*(f"discover: {text}" for text in samples.notes), *hint(samples, names)]
     signals = without_near_twins(prepare(samples))
     number = signals.number
     signals = aligned_in_time(signals, node_delays(signals))

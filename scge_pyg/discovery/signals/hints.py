@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ _MISSING = 0.2  # share of missing values at a node that is worth a word
 _NAMED = 8  # nodes without a signal of their own that are named
 
 
-def hint(samples: Samples) -> list[str]:
+def hint(samples: Samples, names: tuple[str, ...] | None = None) -> list[str]:
     """What in the samples looks like a mistake: texts for the user, none for ordinary data.
 
     * The first node, or any column of a table, grows by constant steps: a row number or a clock.
@@ -32,6 +34,10 @@ def hint(samples: Samples) -> list[str]:
     * A node stays at exactly one value for long and otherwise never repeats one: a gap was filled.
     * Nodes of continuous values carry the same signal.
 
+    Args:
+        samples: What was read.
+        names: Names of the nodes, where they were given beside the samples.
+
     Example:
         >>> import torch
         >>> from scge_pyg.discovery.signals.samples import read
@@ -42,8 +48,9 @@ def hint(samples: Samples) -> list[str]:
     """
     if len(samples.values) < 2:
         return []
-    found = [_counter(samples), transposed(samples), images(samples), *_missing(samples), _dead(samples)]
-    return [text for text in [*found, *_stand_ins(samples), _held(samples), _same(samples)] if text]
+    named = samples if names is None else replace(samples, names=names)
+    found = [_counter(samples), transposed(samples), images(samples), *_missing(samples), _dead(named)]
+    return [text for text in [*found, *_stand_ins(named), _held(samples), _same(named)] if text]
 
 
 def _counter(samples: Samples) -> str | None:

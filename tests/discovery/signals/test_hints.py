@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from scge_pyg.discovery import discover
 from scge_pyg.discovery.signals import axes
 from scge_pyg.discovery.signals.axes import _scaled as scaled
 from scge_pyg.discovery.signals.hints import hint
@@ -187,6 +188,10 @@ def test_nodes_without_a_signal_are_named():
     names = tuple(f"s{node}" for node in range(30))
     x[:, 12] = noise(1000, seed=1)
     assert "s3 (constant), s7 (fewer" in hint(replace(read(x), names=names))[0]
+    assert hint(read(x), names)[0] == hint(replace(read(x), names=names))[0]
+    with pytest.warns(UserWarning, match="discover: ") as told:
+        discover(x[:, :8], names=names[:8], progress=False)
+    assert any("s3 (constant), s7 (fewer" in str(one.message) for one in told)
     x[:, 7] = noise(1000, seed=2)
     assert only(x).startswith("discover: 1 node carries no signal and is left out (graph.live is False): 3 (constant)")
     x[:, 10:25] = 0
