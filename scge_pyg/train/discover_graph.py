@@ -57,6 +57,7 @@ class DiscoverGraph(Callback):
             if self.file is not None and trainer.is_global_zero and not self.file.exists():
                 self._save(pl_module.graph)
             return
+        data = getattr(trainer, "datamodule", None)
         # the first process looks: it may write the file before the others would look for it
         known = trainer.strategy.broadcast(self.file is not None and self.file.exists())
         if known and self.file is not None:
@@ -75,8 +76,10 @@ class DiscoverGraph(Callback):
                 )
             if taken:
                 pl_module.graph = graph
+                if isinstance(data, NodesDataModule):
+                    data.put_on(graph)
+                    data.setup(stage)
                 return
-        data = getattr(trainer, "datamodule", None)
         if not isinstance(data, NodesDataModule):
             raise TypeError(
                 f"DiscoverGraph: there must be a NodesDataModule to discover from, got {type(data).__name__}; pass "

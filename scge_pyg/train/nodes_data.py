@@ -134,6 +134,10 @@ class NodesDataModule(Parts):
         kinds = [kind.__qualname__ for kind in type(self).__mro__]
         state = dict(next((checkpoint[kind] for kind in kinds if kind in checkpoint), {})).get(_KNOWN)
         self.known = None if state is None else Known.of(state)
+        self.put_on(graph)
+
+    def put_on(self, graph: SharedGraph | None) -> None:
+        """Read the nodes in the order of a graph."""
         self._graph = graph
         if self.rows and not self._as_remembered():
             self.rows, self._order = {}, None
@@ -181,10 +185,6 @@ class NodesDataModule(Parts):
         if self.x is None:
             return named_source(str(self.dataset), self.root, self.task == "forecasting")
         return read_source(self.x, self.y, self.target, **self.table)
-
-    def found(self) -> Known:
-        """What a run is to know of these data."""
-        return Known(self.discovery_samples.shape[1], self.names, self.classes, self.scale, self.mean)
 
     @property
     def sizes(self) -> DataSizes:

@@ -43,6 +43,10 @@ class Parts(LightningDataModule):
         self.known: Known | None = None
         self.tested = torch.empty(0, dtype=torch.long)
 
+    def found(self) -> Known:
+        """What a run is to know of these data."""
+        return Known(self.discovery_samples.shape[1], self.names, self.classes, self.scale, self.mean)
+
     def _prepared(self, parts: list[Tensor], *, time: bool = False) -> list[Tensor]:
         """Without gaps and in the units of the run, or of the first part."""
         known = self.known

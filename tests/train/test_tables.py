@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scge_pyg.graph import SharedGraph
-from scge_pyg.train import ClassificationModule, ForecastingModule, NewSamples, NodesDataModule, Run
+from scge_pyg.train import ClassificationModule, DiscoverGraph, ForecastingModule, NewSamples, NodesDataModule, Run
 
 X, Y = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
 
@@ -133,6 +133,19 @@ def test_a_graph_puts_the_nodes_in_its_order(tmp_path):
     data.remember({}, SharedGraph.from_grid((2, 3)))
     with pytest.raises(ValueError, match="the graph has 6 nodes, x has 4"):
         data.setup()
+
+
+def test_a_graph_that_was_in_the_folder_puts_the_nodes_in_its_order_too(tmp_path):
+    _, path = waves(tmp_path)
+    run = Run(tmp_path / "run", epochs=1, accelerator="cpu")
+    graph = SharedGraph.from_grid((2, 2))
+    graph.names = ("t2", "t0", "t3", "t1")
+    run.folder.path.mkdir()
+    graph.save(run.folder.graph_file)
+    data = on(path)
+    with pytest.warns(UserWarning, match="was there before this start, is taken"):
+        run.fit(module(), data, [DiscoverGraph(run.folder.graph_file)])
+    assert data.names == graph.names
 
 
 def test_classes_and_units_are_those_of_the_run(trained, tmp_path):
