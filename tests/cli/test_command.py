@@ -213,3 +213,11 @@ def test_a_configuration_that_cannot_be_read_is_named_on_one_line(content, tmp_p
     assert err.startswith("scge: discover: ")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("module", ["scge_pyg", "scge_pyg.cli"])
+def test_the_command_is_a_module_too(module):
+    told = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert told.stdout.startswith("scge-pyg ")
