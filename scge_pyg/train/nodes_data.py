@@ -15,7 +15,7 @@ from scge_pyg.train.building import DataSizes
 from scge_pyg.train.known import Known, as_known, in_order
 from scge_pyg.train.named_data import named_source
 from scge_pyg.train.parts import Parts
-from scge_pyg.train.sources import Array, Source, read_source, shuffled
+from scge_pyg.train.sources import Array, read_source, shuffled
 from scge_pyg.train.splits import Missing, check_choice, check_shares, whole
 
 __all__ = ["NodesDataModule", "Task"]
@@ -156,15 +156,18 @@ class NodesDataModule(Parts):
         """
         if not self.rows:
             self._read()
-        stage = None if stage is None else str(getattr(stage, "value", stage))
-        part = {"validate": "val", "test": "test", "predict": "test"}.get(stage or "")
+        doing = str(getattr(stage, "value", stage))
+        part = {"validate": "val", "test": "test", "predict": "test"}.get(doing)
         if part is not None and not len(self.rows[part]):
-            raise ValueError(f"NodesDataModule: there are no samples to {stage} with; give {part} a larger share")
+            raise ValueError(f"NodesDataModule: there are no samples to {doing} with; give {part} a larger share")
         if self.trainer is not None and not len(self.rows["val"]):
             self.trainer.limit_val_batches = 0
 
     def _read(self) -> None:
-        source = self._source()
+        if self.x is None:
+            source = named_source(str(self.dataset), self.root, self.task == "forecasting")
+        else:
+            source = read_source(self.x, self.y, self.target, **self.table)
         if self.shuffle_nodes is not None:
             source = shuffled(source, self.shuffle_nodes)
         if self._graph is not None:
@@ -180,11 +183,6 @@ class NodesDataModule(Parts):
                 f"{count}; pass batch_size={count} or less, or smaller val and test"
             )
         self.rows = rows
-
-    def _source(self) -> Source:
-        if self.x is None:
-            return named_source(str(self.dataset), self.root, self.task == "forecasting")
-        return read_source(self.x, self.y, self.target, **self.table)
 
     @property
     def sizes(self) -> DataSizes:
