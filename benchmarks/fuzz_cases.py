@@ -14,9 +14,8 @@ import numpy as np
 import torch
 
 from scge_pyg import SharedGraph
-from scge_pyg.graph import Lattice
 
-__all__ = ["Draw", "Seeded", "check_graph", "check_says", "permuted", "strange_value"]
+__all__ = ["Draw", "Seeded", "check_graph", "check_says", "strange_value"]
 
 T = TypeVar("T")
 
@@ -98,21 +97,3 @@ def strange_value(draw: Draw, depth: int = 0) -> Any:
         return draw.choice(plain)
     inside = [strange_value(draw, depth + 1) for _ in range(draw.integer(0, 3))]
     return inside if draw.often(50) else {f"k{place}": value for place, value in enumerate(inside)}
-
-
-def permuted(graph: SharedGraph, order: torch.Tensor) -> SharedGraph:
-    """The graph over the nodes ``order`` of another."""
-    lattices = [Lattice(own.cell[order], own.shape, own.periodic, own.origin, own.stride) for own in graph.lattices]
-    return SharedGraph(
-        graph.pos[order],
-        order.argsort()[graph.edge_index],
-        graph.edge_weight,
-        part_dim=graph.part_dim or None,
-        dim=graph.dim,
-        live=graph.live[order],
-        confidence=graph.confidence[order],
-        lattice=lattices[0] if lattices else None,
-        other_lattices=lattices[1:],
-        sign=graph.sign[order],
-        lag=graph.lag,
-    )

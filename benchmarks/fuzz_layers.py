@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fuzz_cases import Draw, check_says, permuted
+from fuzz_cases import Draw, check_says
 
 from scge_pyg import NodeEmbedding, SCGEConv, SharedGraph
+from scge_pyg.testing import permuted_graph
 
 __all__ = ["layer"]
 
@@ -55,7 +56,7 @@ def layer(draw: Draw, folder: Path) -> None:
         ties = "k" in options or options.get("neighbors") == "nearest"
         if isinstance(nodes, SharedGraph) and not (ties and nodes.lattice is not None):
             order = torch.from_numpy(draw.numbers().permutation(count))
-            other = SCGEConv(channels, out, permuted(nodes, order), **options).to(dtype).eval()
+            other = SCGEConv(channels, out, permuted_graph(nodes, order), **options).to(dtype).eval()
             state = {name: value for name, value in conv.state_dict().items() if name in dict(other.named_parameters())}
             state |= {"gate": state["gate"][order]} if "gate" in state else {}
             other.load_state_dict(state, strict=False)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from fuzz_cases import Draw, check_graph, check_says, permuted
+from fuzz_cases import Draw, check_graph, check_says
 
 from scge_pyg import SharedGraph, discover
+from scge_pyg.testing import permuted_graph
 
 __all__ = ["samples"]
 
@@ -38,7 +39,7 @@ def samples(draw: Draw, folder: Path) -> None:
     assert again is not None, "shuffled nodes are refused"
     if _twins(x):
         return
-    difference = _difference(again, permuted(graph, order))
+    difference = _difference(again, permuted_graph(graph, order))
     assert difference is None, f"shuffled nodes have another {difference}"
     if "missing_value" not in options and x.dtype == np.float64 and np.nanmax(np.abs(x), initial=0) < 1e100:
         other, _ = _discovered(x * 4.0 ** draw.integer(-4, 4), options)  # roots of intensities keep their bits

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-__all__ = ["assert_batch_equals_loop", "assert_gradients_reach_all", "assert_permutation_equivariant"]
+from scge_pyg.graph import Lattice, SharedGraph
+
+__all__ = [
+    "assert_batch_equals_loop",
+    "assert_gradients_reach_all",
+    "assert_permutation_equivariant",
+    "permuted_graph",
+]
 
 
 def assert_batch_equals_loop(
@@ -144,6 +151,30 @@ def assert_permutation_equivariant(
         compared += 1
     if not compared:
         raise AssertionError(f"no tensor has one row per sample: {samples} samples give {_listed(before)}")
+
+
+def permuted_graph(graph: SharedGraph, order: Tensor) -> SharedGraph:
+    """The graph over the nodes ``order [N]`` of another, as ``discover(x[:, order])`` should find it.
+
+    Example:
+        >>> chain = permuted_graph(SharedGraph.from_grid((1, 3)), torch.tensor([1, 0, 2]))
+        >>> chain.edge_index.tolist(), chain.lattice.cell[:, 1].tolist()
+        ([[0, 0, 1, 2], [1, 2, 0, 0]], [1, 0, 2])
+    """
+    lattices = [Lattice(own.cell[order], own.shape, own.periodic, own.origin, own.stride) for own in graph.lattices]
+    return SharedGraph(
+        graph.pos[order],
+        order.argsort()[graph.edge_index],
+        graph.edge_weight,
+        part_dim=graph.part_dim or None,
+        dim=graph.dim,
+        live=graph.live[order],
+        confidence=graph.confidence[order],
+        lattice=lattices[0] if lattices else None,
+        other_lattices=lattices[1:],
+        sign=graph.sign[order],
+        lag=graph.lag,
+    )
 
 
 def _tensors(result: Any) -> dict[str, Tensor]:

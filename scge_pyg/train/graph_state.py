@@ -14,11 +14,10 @@ from torch import Tensor
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.graph_file import pack, unpack
 
-__all__ = ["GRAPH", "SCALE", "SIZES", "graph_from_state", "graph_state", "same_graph", "saved_graph"]
+__all__ = ["GRAPH", "SIZES", "graph_from_state", "graph_state", "same_graph", "saved_graph"]
 
 GRAPH = "scge_pyg.graph"
 SIZES = "scge_pyg.sizes"
-SCALE = "scge_pyg.scale"
 
 
 def graph_state(graph: SharedGraph) -> dict[str, Tensor | str]:

@@ -12,7 +12,9 @@ from torch import Tensor
 from scge_pyg.train.labels import numbered_as
 from scge_pyg.train.sources import Source
 
-__all__ = ["Known", "as_known", "in_order"]
+__all__ = ["KNOWN", "Known", "as_known", "in_order"]
+
+KNOWN = "known"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Known:
         """That of :meth:`state`."""
         words = {name: None if state[name] is None else tuple(state[name]) for name in ("names", "classes")}
         return cls(**{**state, **words})
+
+    @classmethod
+    def in_checkpoint(cls, checkpoint: Mapping[str, Any], kinds: Sequence[str] = ("NodesDataModule",)) -> Known | None:
+        """What a checkpoint says under the name of the first of these data modules that it has, or None."""
+        states = [checkpoint[kind] for kind in kinds if kind in checkpoint]
+        return cls.of(states[0][KNOWN]) if states and KNOWN in states[0] else None
 
     def same(self, other: Known | None) -> bool:
         """Whether data are read the same by both."""

@@ -16,7 +16,7 @@ from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import positive_number
 from scge_pyg.nn import NodeEmbedding, lower_to_conv, transfer
 from scge_pyg.train.building import DataSizes, Option, build_model, check_model
-from scge_pyg.train.graph_state import GRAPH, SCALE, SIZES, graph_from_state, graph_state, same_graph
+from scge_pyg.train.graph_state import GRAPH, SIZES, graph_from_state, graph_state, same_graph
 
 __all__ = ["Lowered", "NodeModule"]
 
@@ -196,12 +196,11 @@ class NodeModule(LightningModule):
     on_validation_end = on_test_end = on_predict_end = _raise_again
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the graph beside the weights, and for a network that was built by name sizes and scale of the data."""
+        """Put the graph beside the weights, and for a network that was built by name the sizes of the data."""
         if self.graph is not None:
             checkpoint[GRAPH] = graph_state(self.graph)
         if self._name is not None:
             checkpoint[SIZES] = dict(vars(self.data_sizes()))
-            checkpoint[SCALE] = getattr(getattr(self.trainer, "datamodule", None), "scale", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained on another graph, unless ``other_graph_allowed``.

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from scge_pyg.graph import SharedGraph
 from scge_pyg.train.batch_order import BatchOrder, ResumableLoader, in_sequence
 from scge_pyg.train.building import DataSizes
-from scge_pyg.train.known import Known, as_known, in_order
+from scge_pyg.train.known import KNOWN, Known, as_known, in_order
 from scge_pyg.train.named_data import named_source
 from scge_pyg.train.parts import Parts
 from scge_pyg.train.sources import Array, read_source, shuffled
@@ -20,7 +20,6 @@ from scge_pyg.train.splits import Missing, check_choice, check_shares, whole
 
 __all__ = ["NodesDataModule", "Task"]
 
-_KNOWN = "known"
 Task = Literal["classification", "autoencoding", "forecasting"]
 
 
@@ -131,9 +130,7 @@ class NodesDataModule(Parts):
             checkpoint: Of the run; of one without what :meth:`state_dict` says, or ``{}``, the graph is taken.
             graph: The modality, whose nodes the data are to have.
         """
-        kinds = [kind.__qualname__ for kind in type(self).__mro__]
-        state = dict(next((checkpoint[kind] for kind in kinds if kind in checkpoint), {})).get(_KNOWN)
-        self.known = None if state is None else Known.of(state)
+        self.known = Known.in_checkpoint(checkpoint, [kind.__qualname__ for kind in type(self).__mro__])
         self.put_on(graph)
 
     def put_on(self, graph: SharedGraph | None) -> None:
@@ -236,11 +233,11 @@ class NodesDataModule(Parts):
 
     def state_dict(self) -> dict[str, Any]:
         """Where training stands in which order, and what a run is to know of the data."""
-        return self.order.state(*self._trained()) | {_KNOWN: self.found().state()} if self.rows else {}
+        return self.order.state(*self._trained()) | {KNOWN: self.found().state()} if self.rows else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on there at the next :meth:`train_dataloader`."""
-        self._resume = {name: value for name, value in state_dict.items() if name != _KNOWN} or None
+        self._resume = {name: value for name, value in state_dict.items() if name != KNOWN} or None
 
     def __repr__(self) -> str:
         what = [self.task, *([f"dataset={self.dataset!r}"] if self.dataset else [])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -9,14 +11,16 @@ from torch.utils.data import Dataset
 __all__ = ["Rows", "SampleRows", "WindowRows"]
 
 
-class Rows(Dataset[tuple[Tensor, ...]]):
+class Rows(Dataset[tuple[Tensor, ...]], ABC):
     """What a loader needs: a length, and batches by lists of numbers."""
 
+    @abstractmethod
     def __len__(self) -> int:
-        raise NotImplementedError
+        """Number of samples."""
 
+    @abstractmethod
     def __getitem__(self, chosen: list[int]) -> tuple[Tensor, ...]:
-        raise NotImplementedError
+        """A batch."""
 
 
 class SampleRows(Rows):

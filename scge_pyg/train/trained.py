@@ -10,7 +10,8 @@ from torch import Tensor
 
 from scge_pyg.nn import NodeEmbedding, lower_to_conv
 from scge_pyg.train.building import DataSizes, build_model
-from scge_pyg.train.graph_state import GRAPH, SCALE, SIZES, graph_from_state
+from scge_pyg.train.graph_state import GRAPH, SIZES, graph_from_state
+from scge_pyg.train.known import Known
 from scge_pyg.train.run_folder import RunFolder
 
 __all__ = ["DEFAULT_NAMES", "trained_network"]
@@ -53,8 +54,9 @@ def trained_network(folder: str | os.PathLike[str]) -> tuple[torch.nn.Module, Da
         network = lower_to_conv(network)
     weights = {key.removeprefix("model."): value for key, value in state["state_dict"].items() if "model." in key[:6]}
     network.load_state_dict(weights)
-    if state.get(SCALE) is not None:
-        network = _Scaled(network, *state[SCALE])
+    known = Known.in_checkpoint(state)
+    if known is not None and known.scale is not None:
+        network = _Scaled(network, *known.scale)
     return network.eval(), sizes
 
 

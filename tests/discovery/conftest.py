@@ -5,8 +5,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from scge_pyg import SharedGraph
-from scge_pyg.graph.lattice import Lattice
+from scge_pyg.testing import permuted_graph
 
 TENSORS = ("pos", "edge_index", "edge_weight", "live", "confidence", "component", "sign", "lag")
 
@@ -86,24 +85,7 @@ def assert_same():
 @pytest.fixture(scope="session")
 def permuted():
     """Maker of the graph over the nodes ``order`` of another one."""
-
-    def make(graph, order):
-        lattices = [Lattice(own.cell[order], own.shape, own.periodic, own.origin) for own in graph.lattices]
-        return SharedGraph(
-            graph.pos[order],
-            order.argsort()[graph.edge_index],
-            graph.edge_weight,
-            part_dim=graph.part_dim or None,
-            dim=graph.dim,
-            live=graph.live[order],
-            confidence=graph.confidence[order],
-            lattice=lattices[0] if lattices else None,
-            other_lattices=lattices[1:],
-            sign=graph.sign[order],
-            lag=graph.lag,
-        )
-
-    return make
+    return permuted_graph
 
 
 @pytest.fixture(scope="session")
