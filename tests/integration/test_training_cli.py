@@ -122,6 +122,24 @@ def test_a_table_of_predictions_says_which_sample_and_which_class(table, capsys)
     assert "--new: none.csv does not exist" in capsys.readouterr().err
 
 
+def test_another_file_is_read_as_the_first_was(table, capsys):
+    """Columns in another order, and words of which the first is not there: nodes and classes keep their numbers."""
+    folder, rows = table
+    kept = [row for row in rows if row[3] != "calm"]
+    text = [["label", "c", "b", "a"], *(row[::-1] for row in kept)]
+    (folder / "other.csv").write_text("\n".join(map(",".join, text)))
+    run, other = str(folder / "run"), ["--data.x", str(folder / "other.csv"), "--data.val", "0", "--data.test", "0.5"]
+    assert main(["predict", run, "--new", str(folder / "all.csv"), "-o", str(folder / "n.csv"), "-q"]) == 0
+    said = [line["class"] for line, row in zip(predicted(folder / "n.csv"), rows, strict=True) if row[3] != "calm"]
+    chosen = torch.randperm(40, generator=torch.Generator().manual_seed(0)).tolist()[20:]
+    right = sum(said[number] == kept[number][3] for number in chosen) / 20
+    assert main(["test", run, *other, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test_accuracy"] == pytest.approx(right)
+    (folder / "other.csv").write_text("\n".join(map(",".join, text)).replace("fog", "hail"))
+    assert main(["test", run, *other]) == 2
+    assert "doesn't know the class 'hail'" in capsys.readouterr().err
+
+
 def test_messages_name_options_of_the_command(table, capsys):
     folder, rows = table
     lines = [[str(place), *row] for place, row in enumerate(rows)]

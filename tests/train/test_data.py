@@ -38,6 +38,7 @@ def test_a_series_is_split_by_time_and_windows_stay_in_their_part():
     assert y[1].tolist() == [[76, 78], [77, 79]]
     assert time.tolist() == [32, 37]
     assert torch.equal(data.training_samples, torch.arange(60.0).view(30, 2))
+    assert torch.equal(data.discovery_samples.squeeze(2), data.training_samples)  # nothing of what comes later
 
 
 def test_shuffled_nodes_are_those_of_the_transform():
