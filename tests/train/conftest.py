@@ -4,6 +4,8 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from scge_pyg.train import NodesDataModule
+
 
 def pytest_collection_modifyitems(items):
     known = (
@@ -37,3 +39,16 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def images():
+    """Maker of 16-pixel images in two classes."""
+
+    def make(batch_size=16):
+        generator = torch.Generator().manual_seed(0)
+        field = torch.randn(400, 6, 6, generator=generator)
+        smooth = torch.nn.functional.avg_pool2d(field.unsqueeze(1), 3, 1)[:, 0].flatten(1)
+        return NodesDataModule(smooth, (smooth.mean(1) > 0).long(), batch_size=batch_size)
+
+    return make

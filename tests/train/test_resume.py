@@ -5,19 +5,17 @@ import random
 import subprocess
 import sys
 import zipfile
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
 
-from scge_pyg import SCGEConv, SharedGraph, discover
+from scge_pyg import SCGEConv, SharedGraph
 from scge_pyg.models import StridedClassifier
 from scge_pyg.nn import HebbianLoss, NodeEmbedding, WiringSchedule
 from scge_pyg.train import (
     AtomicCheckpointIO,
-    AutoencodingModule,
     Checkpoints,
     ClassificationModule,
     DiscoverGraph,
@@ -26,12 +24,9 @@ from scge_pyg.train import (
     NodesDataModule,
     Run,
     Temperature,
-    saved_graph,
 )
 from scge_pyg.train.checkpoint_files import checkpoints_in, newest_checkpoint, read_checkpoint
-from scge_pyg.train.graph_state import same_graph
 from scge_pyg.train.random_states import random_states, restore_random_states
-from scge_pyg.transforms import ShuffleNodes
 
 GRID = SharedGraph.from_grid((4, 4))
 
@@ -307,84 +302,6 @@ def test_another_order_of_samples_is_refused(tmp_path):
         run.fit(noisy(), numbered(seed=1))
 
 
-def images(batch_size=16):
-    generator = torch.Generator().manual_seed(0)
-    field = torch.randn(400, 6, 6, generator=generator)
-    smooth = torch.nn.functional.avg_pool2d(field.unsqueeze(1), 3, 1)[:, 0].flatten(1)
-    return NodesDataModule(smooth, (smooth.mean(1) > 0).long(), batch_size=batch_size)
-
-
-def test_the_graph_is_found_once_and_travels_in_the_checkpoint(tmp_path, monkeypatch):
-    run = Run(tmp_path, epochs=1, accelerator="cpu")
-    calls = []
-
-    def found(samples, **options):
-        calls.append(samples.shape)
-        return GRID
-
-    monkeypatch.setattr("scge_pyg.train.discover_graph.discover", found)
-    make = lambda **options: ClassificationModule("SCGEClassifier", {"channels": [4]}, **options)  # noqa: E731
-    discovering = [DiscoverGraph(run.folder.graph_file)]
-    metrics = run.fit(make(), images(), discovering)
-    assert calls == [(320, 16, 1)]
-    assert {"val_accuracy", "val_loss"} <= metrics.keys()
-    assert SharedGraph.load(run.folder.graph_file).lattice.shape == (4, 4)
-    assert {path.name for path in run.folder.pictures.iterdir()} == {"graph.png", "curves.png"}
-    run.folder.graph_file.unlink()
-    assert saved_graph(run.folder.newest()[0]).num_nodes == 16
-    tested = run.test(make(), images())
-    assert tested == run.test(make(), images(), discovering)
-    run.fit(make(), images(), discovering)
-    assert len(calls) == 1
-    with pytest.raises(ValueError, match="are on another graph"):
-        run.fit(make(graph=SharedGraph.from_grid((2, 8))), images())
-    other = make(graph=SharedGraph.from_pos(GRID.pos))
-    Run(tmp_path, epochs=1, accelerator="cpu", force=True).fit(other, images())
-    assert run.predict(make(), images()).shape == (40, 2)
-
-
-def test_what_is_found_is_discovered_from_the_training_samples(tmp_path):
-    walk = torch.randn(400, 24, generator=torch.Generator().manual_seed(0)).cumsum(1)
-    names = [f"s{node}" for node in range(24)]
-    (tmp_path / "walk.csv").write_text("\n".join(",".join(map(str, row)) for row in [names, *walk.double().tolist()]))
-    data = NodesDataModule(tmp_path / "walk.csv", task="autoencoding", batch_size=16, shuffle_nodes=3)
-    data.setup()
-    module = AutoencodingModule(options={"latent": 2})
-    strategy = SimpleNamespace(broadcast=bool)
-    trainer = SimpleNamespace(datamodule=data, is_global_zero=True, world_size=1, strategy=strategy)
-    DiscoverGraph(tmp_path / "graph.safetensors").setup(trainer, module, "fit")
-    expected = discover(walk[:, ShuffleNodes(3).permutation(24)][data_order(400)[:320]])
-    assert same_graph(SharedGraph.load(tmp_path / "graph.safetensors"), module.graph)
-    assert torch.equal(module.graph.edge_index, expected.edge_index)
-    assert torch.equal(module.graph.pos, expected.pos)
-    assert module.graph.names == tuple(names[node] for node in ShuffleNodes(3).permutation(24))
-
-
-def test_a_graph_file_of_another_start_is_taken_with_a_word(tmp_path):
-    run = Run(tmp_path, epochs=1, accelerator="cpu")
-    GRID.save(run.folder.graph_file)
-    callbacks = [DiscoverGraph(run.folder.graph_file)]
-    make = lambda: ClassificationModule("SCGEClassifier", {"channels": [4]})  # noqa: E731
-    with pytest.warns(UserWarning, match="was there before this start, is taken; remove the file"):
-        run.fit(make(), images(), callbacks)
-    run.fit(make(), images(), callbacks)
-    other = ClassificationModule("SCGEClassifier", graph=SharedGraph.from_grid((3, 5)))
-    with pytest.raises(ValueError, match="the graph has 15 nodes, x has 16"):
-        Run(tmp_path / "other", epochs=1, accelerator="cpu").fit(other, images())
-
-
-def test_a_graph_file_of_another_dimension_is_replaced(tmp_path):
-    GRID.save(tmp_path / "graph.safetensors")
-    data = images()
-    data.setup()
-    strategy = SimpleNamespace(broadcast=bool)
-    trainer = SimpleNamespace(datamodule=data, is_global_zero=True, world_size=1, strategy=strategy)
-    module = ClassificationModule()
-    with pytest.warns(UserWarning, match="is replaced: its map has 2 dimensions, not 1"):
-        DiscoverGraph(tmp_path / "graph.safetensors", dim=1).setup(trainer, module, "fit")
-    assert module.graph.dim == SharedGraph.load(tmp_path / "graph.safetensors").dim == 1
-
-
 def test_samples_of_other_sizes_are_named(tmp_path):
     run = Run(tmp_path, epochs=1, accelerator="cpu")
     run.fit(noisy(), numbered())
@@ -394,10 +311,6 @@ def test_samples_of_other_sizes_are_named(tmp_path):
     x, y = torch.randn(60, 4, 2), torch.arange(60) % 2
     with pytest.raises(ValueError, match="like those of the run: in_channels 1 before, 2 now"):
         run.predict(noisy(), NodesDataModule(x, y, batch_size=8, standardize=False))
-
-
-def data_order(count):
-    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 def test_plain_lightning_goes_on_too(tmp_path, quiet_trainer):
@@ -425,7 +338,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr("scge_pyg.nn.trained.attempts._MOST", 1)
 
 
-def test_wiring_and_temperature_go_on_to_the_same_bits(tmp_path, impatient):
+def test_wiring_and_temperature_go_on_to_the_same_bits(tmp_path, impatient, images):
     def fit(folder, stops):
         for stop in [*stops, None]:
             options = {"channels": [4, 4], "neighbors": "nearest", "k": 3}
@@ -450,7 +363,7 @@ def test_wiring_and_temperature_go_on_to_the_same_bits(tmp_path, impatient):
     assert taus == pytest.approx([4.0 ** (1 / 10)] * 2)
 
 
-def test_learn_wiring_is_what_fit_classifier_does(quiet_trainer, impatient):
+def test_learn_wiring_is_what_fit_classifier_does(quiet_trainer, impatient, images):
     from scge_pyg.models import fit_classifier
 
     data = images(64)
