@@ -130,9 +130,12 @@ def test_another_file_is_read_as_the_first_was(table, capsys):
     (folder / "other.csv").write_text("\n".join(map(",".join, text)))
     run, other = str(folder / "run"), ["--data.x", str(folder / "other.csv"), "--data.val", "0", "--data.test", "0.5"]
     assert main(["predict", run, "--new", str(folder / "all.csv"), "-o", str(folder / "n.csv"), "-q"]) == 0
-    said = [line["class"] for line, row in zip(predicted(folder / "n.csv"), rows, strict=True) if row[3] != "calm"]
+    said = [line for line, row in zip(predicted(folder / "n.csv"), rows, strict=True) if row[3] != "calm"]
     chosen = torch.randperm(40, generator=torch.Generator().manual_seed(0)).tolist()[20:]
-    right = sum(said[number] == kept[number][3] for number in chosen) / 20
+    assert main(["predict", run, *other, "-o", str(folder / "o.csv"), "-q"]) == 0
+    for line, number in zip(predicted(folder / "o.csv"), chosen, strict=True):
+        assert line == {**said[number], "sample": str(number)}
+    right = sum(said[number]["class"] == kept[number][3] for number in chosen) / 20
     assert main(["test", run, *other, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["test_accuracy"] == pytest.approx(right)
     (folder / "other.csv").write_text("\n".join(map(",".join, text)).replace("fog", "hail"))
