@@ -1,0 +1,217 @@
+"""Learning of parts: stochastic EM with one chain an image, and what keeps prototypes from collapsing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from scge_pyg.graph.checks import positive_number, whole_number
+from scge_pyg.models.cgae.code import State
+from scge_pyg.models.cgae.collapse import most_alike, usage_entropy
+from scge_pyg.models.cgae.occluding import OccludingDecoder
+from scge_pyg.models.cgae.patches import clustered, pieces_at, window_energy
+from scge_pyg.models.cgae.recentring import recentre
+
+if TYPE_CHECKING:
+    from scge_pyg.models.cgae.model import CGAE
+
+__all__ = ["PartsFit", "fit_parts"]
+
+_TWINS, _DEAD = 0.88, 0.1  # cosine of prototypes; share of an even usage
+_REVIVALS, _SETTLED = 20, 0.7  # rounds of revival, all in this part of the steps
+_LEAST_NOISE = 1e-3  # of the standard deviation of pixels
+_AVERAGED = 0.05  # of a batch in the running noise
+
+
+@dataclass
+class PartsFit:
+    """What a run of learning did, epoch by epoch.
+
+    Args:
+        errors: Squared error of an image, summed over pixels, of the codes that were learned from.
+        explained: Share of the variance of pixels that these explain, against the mean image.
+        entropies: Entropy of the usage of prototypes in nats, at most log K.
+        alike: Cosine of the two prototypes most alike, after the best shift.
+        revived: Prototypes that were started anew.
+        seconds: Wall-clock time.
+    """
+
+    errors: list[float] = field(default_factory=list)
+    explained: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    alike: list[float] = field(default_factory=list)
+    revived: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def fit_parts(
+    model: CGAE,
+    x: Tensor,
+    *,
+    epochs: int = 5,
+    batch_size: int = 128,
+    lr: float = 0.1,
+    sweeps: int = 1,
+    temperature: float = 1.0,
+    revive: bool = True,
+    seed: int = 0,
+    progress: str | None = None,
+) -> PartsFit:
+    r"""Learn prototypes in place by the gradient of the marginal likelihood, :math:`\partial \log p(o) =
+    E_{p(z \mid o)}[\partial \log p(o, z)]`, one posterior sample an image and step.
+
+    Each image keeps its code: the first is found by pursuit, each later one comes ``sweeps`` Gibbs sweeps on from the last.
+    Prototypes start as k-means of pieces of the images. One that is hardly used, or after some shift the twin
+    (:math:`\cos > 0.88`) of one used more, starts anew from a piece of an image where the error is large, in the first
+    7 of 10 steps.
+
+    Args:
+        model: Its prototypes are started anew.
+        x: Images.
+        epochs: Passes over them.
+        batch_size: Images of a step.
+        lr: Largest learning rate of Adam in standard deviations of a pixel; it rises and falls once.
+        sweeps: Gibbs sweeps of a step.
+        temperature: Of the samples; 0 learns from the best part given the others (hard EM).
+        revive: Whether unused prototypes and twins start anew.
+        seed: Of start, order and samples.
+        progress: Title of a progress bar. Default: no bar.
+
+    Raises:
+        ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere, blank, or fewer images than
+            a batch.
+
+    Cost: as ``sweeps`` sweeps of :meth:`CGAE.encode` an image and epoch; memory for the codes of all images.
+    """
+    epochs, sweeps = whole_number("CGAE.fit", "epochs", epochs, 1), whole_number("CGAE.fit", "sweeps", sweeps, 1)
+    batch_size, lr = whole_number("CGAE.fit", "batch_size", batch_size, 1), positive_number("CGAE.fit", "lr", lr)
+    pixels = model.read(x)
+    if len(pixels) < batch_size:
+        raise ValueError(f"CGAE.fit: x must hold at least batch_size={batch_size} images, got {len(pixels)}")
+    total = float((pixels - pixels.mean(0)).square().sum((1, 2)).mean())
+    if total == 0:
+        raise ValueError("CGAE.fit: x must differ between images, got the same image throughout; there is nothing to learn")
+    start = time.perf_counter()
+    generator = torch.Generator(pixels.device).manual_seed(seed)
+    least = _LEAST_NOISE * float(pixels.std())
+    codes = _begin(model, pixels, generator)
+    steps = len(pixels) // batch_size
+    groups = _groups(model, lr, float(pixels.std()))
+    optimizer = torch.optim.Adam(groups)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [g["lr"] for g in groups], total_steps=steps * epochs)
+    every = max(1, int(_SETTLED * steps * epochs / _REVIVALS))
+    fit = PartsFit()
+    with tqdm(total=steps * epochs, desc=progress, disable=progress is None, leave=False) as bar:
+        for epoch in range(epochs):
+            order = torch.randperm(len(pixels), generator=generator, device=pixels.device)[: steps * batch_size]
+            errors, revived = [], 0
+            for number, chosen in enumerate(order.split(batch_size), epoch * steps):
+                batch = pixels[chosen]
+                posterior = model.posterior(batch, generator)
+                with torch.no_grad():
+                    state = codes[chosen]
+                    for _ in range(sweeps):
+                        state = posterior.sweep(state, temperature)
+                gone = (batch - model.decoder(state)) * model.decoder.canvas.observed
+                error = gone.square().sum((1, 2)).mean()
+                optimizer.zero_grad()
+                (0.5 * error / model.noise**2).backward()
+                optimizer.step()
+                schedule.step()
+                for kept, new in zip(codes, state, strict=True):
+                    kept[chosen] = new
+                errors.append(error.detach())
+                square = error.detach() / model.decoder.canvas.observed.sum() / batch.shape[1]
+                model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
+                if number % every == every - 1 and number < _SETTLED * steps * epochs:
+                    new = recentre(model.decoder, batch, gone.detach(), state, codes)
+                    if revive:
+                        dead = _revive(model, gone.detach(), state, codes.kind, generator)
+                        revived, new = revived + int(dead.sum()), new | dead
+                    _forget(optimizer, new)
+                bar.update()
+            fit.errors.append(float(torch.stack(errors).mean()))
+            fit.explained.append(1 - fit.errors[-1] / total)
+            fit.entropies.append(usage_entropy(codes.kind, model.num_prototypes))
+            fit.alike.append(float(most_alike(model.decoder.weight.detach()).max()))
+            fit.revived.append(revived)
+            bar.set_postfix(error=f"{fit.errors[-1]:.3f}")
+    fit.seconds = time.perf_counter() - start
+    return fit
+
+
+@torch.no_grad()
+def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator) -> State:
+    """Prototypes from pieces of the images, the codes of all images under them, and the noise that is left."""
+    decoder = model.decoder
+    weight, basis = clustered(decoder.canvas, pixels, model.num_prototypes, model.num_linear, generator)
+    decoder.weight.copy_(weight)
+    decoder.basis.copy_(basis)
+    if isinstance(decoder, OccludingDecoder):
+        decoder.opacity.copy_(_opacity(weight))
+    model.noise.copy_(pixels.std())
+    states = []
+    for batch in pixels.split(256):
+        states.append(model.posterior(batch, generator).pursuit(0))
+    codes = State(*map(torch.cat, zip(*states, strict=True)))
+    gone = torch.cat([(b - decoder(codes[rows])).square().mean((1, 2)) for b, rows in _blocks(pixels)])
+    model.noise.copy_(gone.mean().sqrt().clamp_min(_LEAST_NOISE * pixels.std()))
+    return codes
+
+
+def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:
+    """Values are learned in the pixels' unit, the logits of opacities in their own."""
+    logits = [p for name, p in model.decoder.named_parameters() if name == "opacity"]
+    values = [p for name, p in model.decoder.named_parameters() if name != "opacity"]
+    return [{"params": values, "lr": lr * unit}, *([{"params": logits, "lr": lr}] if logits else [])]
+
+
+def _blocks(pixels: Tensor) -> list[tuple[Tensor, slice]]:
+    return [(batch, slice(256 * n, 256 * n + len(batch))) for n, batch in enumerate(pixels.split(256))]
+
+
+def _opacity(weight: Tensor) -> Tensor:
+    """Logits that make a prototype opaque where it is bright: 3 at its largest value, -3 where it is 0."""
+    size = weight.abs().amax(1, keepdim=True)
+    return 6 * size / size.flatten(1).amax(1).clamp_min(1e-12).view(-1, *[1] * (size.dim() - 1)) - 3
+
+
+@torch.no_grad()
+def _revive(model: CGAE, gone: Tensor, state: State, kind: Tensor, generator: torch.Generator) -> Tensor:
+    """Start unused prototypes and the less used of twins anew; returns which, ``[K]`` bool.
+
+    Each starts as one use of another prototype, as it is in the image without the other parts, drawn by the error in
+    its window: what fits its prototype least gets one of its own.
+    """
+    decoder, count = model.decoder, model.num_prototypes
+    usage = torch.bincount(kind[kind >= 0], minlength=count).double()
+    usage = usage / usage.sum().clamp_min(1)
+    lost = usage < _DEAD / count
+    alike = most_alike(decoder.weight) > _TWINS
+    rank = usage.argsort(stable=True).argsort(stable=True)
+    lost |= (alike & (rank[:, None] < rank[None, :])).any(1)
+    error = window_energy(decoder.canvas, gone).gather(1, state.place) * (state.kind >= 0)
+    number = min(int(lost.sum()), int((error > 0).sum()))
+    if number:
+        flat = torch.multinomial(error.flatten(), number, generator=generator)
+        image, part = flat // error.shape[1], flat % error.shape[1]
+        own = State(*(value[image, part].unsqueeze(1) for value in state))
+        pieces = pieces_at(decoder.canvas, gone[image] + decoder(own), own.place[:, 0])
+        lost = lost & (lost.cumsum(0) <= number)
+        decoder.weight[lost] = pieces
+        decoder.basis[lost] = decoder.basis[own.kind[:, 0]]
+        if isinstance(decoder, OccludingDecoder):
+            decoder.opacity[lost] = _opacity(pieces)
+    return lost if number else torch.zeros_like(lost)
+
+
+def _forget(optimizer: torch.optim.Adam, prototypes: Tensor) -> None:
+    """Adam's moments of prototypes ``[K]`` bool that were replaced."""
+    for moments in optimizer.state.values():
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name][prototypes] = 0
