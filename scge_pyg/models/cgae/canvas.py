@@ -91,7 +91,7 @@ class GridCanvas(Canvas):
     ) -> None:
         rows, columns = shape
         size = whole_number("CGAE", "prototype_size", size, 1)
-        self_step = whole_number("CGAE", "subpixel", subpixel, 1)
+        step = whole_number("CGAE", "subpixel", subpixel, 1)
         if size > min(shape):
             raise ValueError(
                 f"CGAE: prototype_size must be at most the image's shorter side, got {size} for images of "
@@ -102,12 +102,12 @@ class GridCanvas(Canvas):
         inside = (rows, columns) if padding == "same" else (rows - size + 1, columns - size + 1)
         if observed is None:
             observed = torch.ones(rows * columns, dtype=torch.bool)
-        super().__init__(observed, (self_step * inside[0], self_step * inside[1]), (size, size))
-        self.shape, self.size, self.padding, self.subpixel = (rows, columns), size, padding, self_step
-        self.width = size + (self_step > 1)
+        super().__init__(observed, (step * inside[0], step * inside[1]), (size, size))
+        self.shape, self.size, self.padding, self.subpixel = (rows, columns), size, padding, step
+        self.width = size + (step > 1)
         before = (size - 1) // 2 if padding == "same" else 0
         after = size - 1 - before if padding == "same" else 0
-        self._pad = (before, after + (self_step > 1))
+        self._pad = (before, after + (step > 1))
 
     def bank(self, kernels: Tensor) -> Tensor:
         """``[s^2, K, E, C, W, W]``, W = R, or R + 1 with sub-pixel places."""
@@ -128,10 +128,10 @@ class GridCanvas(Canvas):
         image = F.pad(x.unflatten(2, self.shape), self._pad * 2)
         y = F.conv2d(image, bank.flatten(0, 2))
         if s == 1:
-            return y.view(len(x), kinds, each, -1)
+            return y.view(len(x), kinds, each, self.num_places)
         rows, columns = y.shape[-2:]
         y = y.view(len(x), s, s, kinds, each, rows, columns).permute(0, 3, 4, 5, 1, 6, 2)
-        return y.reshape(len(x), kinds, each, -1)
+        return y.reshape(len(x), kinds, each, self.num_places)
 
     def pick(self, bank: Tensor, kind: Tensor, place: Tensor) -> Tensor:
         """Values ``[B, H, E, C, W * W]``."""

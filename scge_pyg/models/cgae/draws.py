@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.decoders import Draw, Terms
 
-__all__ = ["drawing", "log_weights"]
+__all__ = ["checked_temperature", "drawing", "log_weights"]
 
 _LEAST = -80.0  # log probability below which all are alike; smaller ones would be denormal numbers, which are slow
+
+
+def checked_temperature(where: str, temperature: float) -> float:
+    """A temperature of at least 0, finite."""
+    if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
+        raise ValueError(f"{where}: temperature must be a number of at least 0, 0 for the greedy limit, got {temperature!r}")
+    return float(temperature)
 
 
 def log_weights(terms: Terms, price: float | None, temperature: Tensor) -> Tensor:

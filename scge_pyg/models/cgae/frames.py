@@ -55,9 +55,9 @@ class Frame(nn.Module):
             raise TypeError(f"CGAE: x must be real, got {x.dtype}")
         x = x.to(device, dtype)
         if self.nodes is None:
-            x = x.reshape(len(x), self.channels or 1, -1)
+            x = x.reshape(len(x), self.channels or 1, self.canvas.num_pixels)
         else:
-            x = x.reshape(len(x), self.shape[0], -1)[:, self.nodes.clamp_min(0)].transpose(1, 2)
+            x = x.reshape(len(x), self.shape[0], self.channels or 1)[:, self.nodes.clamp_min(0)].transpose(1, 2)
             x = torch.where(self.canvas.observed, x, 0.0)
         bad = ~torch.isfinite(x)
         if bool(bad.any()):

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.collapse import most_alike, usage_entropy
+from scge_pyg.models.cgae.draws import checked_temperature
 from scge_pyg.models.cgae.occluding import OccludingDecoder
 from scge_pyg.models.cgae.patches import clustered, pieces_at, window_energy
 from scge_pyg.models.cgae.recentring import recentre
@@ -90,6 +91,7 @@ def fit_parts(
     """
     epochs, sweeps = whole_number("CGAE.fit", "epochs", epochs, 1), whole_number("CGAE.fit", "sweeps", sweeps, 1)
     batch_size, lr = whole_number("CGAE.fit", "batch_size", batch_size, 1), positive_number("CGAE.fit", "lr", lr)
+    temperature = checked_temperature("CGAE.fit", temperature)
     pixels = model.read(x)
     if len(pixels) < batch_size:
         raise ValueError(f"CGAE.fit: x must hold at least batch_size={batch_size} images, got {len(pixels)}")
@@ -129,7 +131,7 @@ def fit_parts(
                 square = error.detach() / model.decoder.canvas.observed.sum() / batch.shape[1]
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if number % every == every - 1 and number < _SETTLED * steps * epochs:
-                    new = recentre(model.decoder, batch, gone.detach(), state, codes)
+                    new = recentre(model.decoder, gone.detach(), state, codes)
                     if revive:
                         dead = _revive(model, gone.detach(), state, codes.kind, generator)
                         revived, new = revived + int(dead.sum()), new | dead
@@ -141,6 +143,8 @@ def fit_parts(
             fit.alike.append(float(most_alike(model.decoder.weight.detach()).max()))
             fit.revived.append(revived)
             bar.set_postfix(error=f"{fit.errors[-1]:.3f}")
+    square = fit.errors[-1] / (int(model.decoder.canvas.observed.sum()) * pixels.shape[1])
+    model.noise.fill_(max(square**0.5, least))
     fit.seconds = time.perf_counter() - start
     return fit
 

@@ -14,6 +14,7 @@ from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.cgae.code import Code, State
 from scge_pyg.models.cgae.decoders import AdditiveDecoder, Decoder
+from scge_pyg.models.cgae.draws import checked_temperature
 from scge_pyg.models.cgae.frames import frame_of
 from scge_pyg.models.cgae.inference import Posterior
 from scge_pyg.models.cgae.learning import PartsFit, fit_parts
@@ -159,7 +160,9 @@ class CGAE(nn.Module):
         """
         if method not in _METHODS:
             raise ValueError(f"CGAE: method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
-        _check_temperature(temperature, method)
+        temperature = checked_temperature("CGAE", temperature)
+        if temperature == 0 and method == "tempering":
+            raise ValueError("CGAE: temperature must be above 0 for method='tempering'; method='pursuit' is the greedy limit")
         sweeps = whole_number("CGAE", "sweeps", _METHODS[method] if sweeps is None else sweeps, 0)
         size = whole_number("CGAE", "batch_size", batch_size, 1)
         pixels = self.read(x)
@@ -168,7 +171,7 @@ class CGAE(nn.Module):
         with tqdm(total=len(pixels), desc=progress, disable=progress is None, leave=False) as bar:
             for batch in pixels.split(size):
                 posterior = self.posterior(batch, generator)
-                state = _searched(posterior, method, float(temperature), sweeps)
+                state = _searched(posterior, method, temperature, sweeps)
                 states.append(state)
                 energies.append(posterior.energy(state))
                 bar.update(len(batch))
@@ -237,13 +240,6 @@ class CGAE(nn.Module):
             f"{self.frame.layout}, num_prototypes={self.num_prototypes}, num_parts={self.num_parts}, "
             f"prototype_size={self.decoder.canvas.kernel_shape[0]}, num_linear={self.num_linear}{price}"
         )
-
-
-def _check_temperature(temperature: float, method: str) -> None:
-    if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
-        raise ValueError(f"CGAE: temperature must be a number of at least 0, got {temperature!r}")
-    if temperature == 0 and method == "tempering":
-        raise ValueError("CGAE: temperature must be above 0 for method='tempering'; the greedy limit is method='pursuit'")
 
 
 def _searched(posterior: Posterior, method: str, temperature: float, sweeps: int) -> State:

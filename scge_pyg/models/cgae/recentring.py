@@ -16,62 +16,63 @@ _WORTH = 1.03  # energy within the window after a move against that before
 
 
 @torch.no_grad()
-def recentre(decoder: Decoder, x: Tensor, gone: Tensor, state: State, codes: State) -> Tensor:
-    """Move each prototype by the pixel that takes most of its pattern's energy into its window, and its places back.
+def recentre(decoder: Decoder, gone: Tensor, state: State, *others: State) -> Tensor:
+    """Move each prototype so that its window holds most of its pattern's energy, and its places back.
 
-    The pattern is the mean, over the uses of the prototype, of what is left of the image without it, in a window one
-    pixel wider on each side.
+    The pattern is the mean, over the uses of the prototype, of what is left of the image without it, in a window wider
+    by half a prototype on each side.
 
     Args:
         decoder: Its prototypes are changed.
-        x: Images ``[B, C, N]``.
-        gone: What their codes leave of them.
-        state: Their codes.
-        codes: Codes of all images; those places are changed.
+        gone: What is left of images ``[B, C, N]``.
+        state: Their codes; places are changed.
+        others: Codes of other images, likewise.
 
     Returns:
         Which prototypes were moved, ``[K]`` bool.
     """
     canvas, count = decoder.canvas, decoder.num_prototypes
-    moved = torch.zeros(count, dtype=torch.bool, device=x.device)
+    moved = torch.zeros(count, dtype=torch.bool, device=gone.device)
     if not isinstance(canvas, GridCanvas) or canvas.padding == "valid":
         return moved
-    pattern = _pattern(decoder, canvas, gone, state)
-    size = canvas.size
-    energy = torch.stack([pattern[..., a : a + size, b : b + size].square().sum((1, 2, 3)) for a in range(3) for b in range(3)])  # fmt: skip
-    best = energy.argmax(0)
-    best = torch.where(energy.amax(0) > _WORTH * energy[4], best, 4)
-    down, right = best // 3 - 1, best % 3 - 1
-    for kind in (best != 4).nonzero().flatten().tolist():
-        a, b = int(down[kind]), int(right[kind])
-        decoder.weight[kind] = pattern[kind, :, 1 + a : 1 + a + size, 1 + b : 1 + b + size]
-        wide = F.pad(decoder.basis[kind], (1, 1, 1, 1))
-        decoder.basis[kind] = wide[..., 1 + a : 1 + a + size, 1 + b : 1 + b + size]
+    size, margin = canvas.size, (canvas.size + 1) // 2
+    pattern = _pattern(decoder, canvas, margin, gone, state)
+    energy = F.avg_pool2d(pattern.square().sum(1, keepdim=True), size, 1).flatten(1)
+    middle = energy.shape[1] // 2
+    most, best = energy.max(1)
+    best = torch.where(most > _WORTH * energy[:, middle], best, middle)
+    down, right = best // (2 * margin + 1) - margin, best % (2 * margin + 1) - margin
+    moved = best != middle
+    for kind in moved.nonzero().flatten().tolist():
+        top, left = margin + int(down[kind]), margin + int(right[kind])
+        decoder.weight[kind] = pattern[kind, :, top : top + size, left : left + size]
+        wide = F.pad(decoder.basis[kind], (margin,) * 4)
+        decoder.basis[kind] = wide[..., top : top + size, left : left + size]
     rows, columns = canvas.place_shape
-    step, kind = canvas.subpixel, codes.kind.clamp_min(0)
-    row = (codes.place // columns + step * down[kind]).clamp(0, rows - 1)
-    column = (codes.place % columns + step * right[kind]).clamp(0, columns - 1)
-    codes.place.copy_(torch.where(codes.kind >= 0, row * columns + column, 0))
-    return best != 4
+    for codes in (state, *others):
+        kind = codes.kind.clamp_min(0)
+        row = (codes.place // columns + canvas.subpixel * down[kind]).clamp(0, rows - 1)
+        column = (codes.place % columns + canvas.subpixel * right[kind]).clamp(0, columns - 1)
+        codes.place.copy_(torch.where(codes.kind >= 0, row * columns + column, 0))
+    return moved
 
 
-def _pattern(decoder: Decoder, canvas: GridCanvas, gone: Tensor, state: State) -> Tensor:
-    """Mean of residual and prototype over the uses of each, ``[K, C, R + 2, R + 2]``."""
+def _pattern(decoder: Decoder, canvas: GridCanvas, margin: int, gone: Tensor, state: State) -> Tensor:
+    """Mean of residual and prototype over the uses of each, ``[K, C, R + 2 margin, R + 2 margin]``."""
     size, step, columns = canvas.size, canvas.subpixel, canvas.place_shape[1]
-    margin = size + 1
-    (height, width), before = canvas.shape, (size - 1) // 2
-    padded = F.pad(gone.unflatten(2, canvas.shape), (margin,) * 4).flatten(2)
-    inside = F.pad(canvas.observed.to(gone.dtype).view(1, height, width), (margin,) * 4).flatten()
-    row = state.place // columns // step - before - 1 + margin
-    column = state.place % columns // step - before - 1 + margin
-    window = torch.arange(size + 2, device=gone.device)
-    wide = width + 2 * margin
-    index = (row * wide + column)[..., None] + (window[:, None] * wide + window).flatten()
-    values = padded.unsqueeze(1).expand(-1, index.shape[1], -1, -1).gather(3, index.unsqueeze(2).expand(-1, -1, gone.shape[1], -1))  # fmt: skip
-    used = (state.kind >= 0).to(gone.dtype)[..., None]
-    seen = inside[index] * used
+    width, frame = size + 2 * margin, size + margin
+    side = canvas.shape[1] + 2 * frame
+    padded = F.pad(gone.unflatten(2, canvas.shape), (frame,) * 4).flatten(2)
+    inside = F.pad(canvas.observed.to(gone.dtype).view(1, *canvas.shape), (frame,) * 4).flatten()
+    corner = frame - margin - (size - 1) // 2
+    row, column = state.place // columns // step + corner, state.place % columns // step + corner
+    window = torch.arange(width, device=gone.device)
+    index = (row * side + column)[..., None] + (window[:, None] * side + window).flatten()
+    seen = inside[index] * (state.kind >= 0)[..., None]
     kind = state.kind.clamp_min(0).flatten()
-    total = gone.new_zeros(decoder.num_prototypes, *values.shape[2:]).index_add_(0, kind, (values * seen.unsqueeze(2)).flatten(0, 1))  # fmt: skip
-    number = gone.new_zeros(decoder.num_prototypes, index.shape[2]).index_add_(0, kind, seen.flatten(0, 1))
-    mean = (total / number.clamp_min(1).unsqueeze(1)).unflatten(2, (size + 2, size + 2))
-    return mean + F.pad(decoder.weight, (1, 1, 1, 1))
+    number = gone.new_zeros(decoder.num_prototypes, width**2).index_add_(0, kind, seen.flatten(0, 1)).clamp_min(1)
+    mean = [
+        gone.new_zeros(number.shape).index_add_(0, kind, (one.gather(1, index.flatten(1)).view_as(seen) * seen).flatten(0, 1)) / number
+        for one in padded.unbind(1)
+    ]  # fmt: skip
+    return torch.stack(mean, 1).unflatten(2, (width, width)) + F.pad(decoder.weight, (margin,) * 4)
