@@ -22,7 +22,9 @@ def painted(model: CGAE) -> Tensor:
     return canvas.paint(canvas.pick(bank, kind, place), place)[0, :, 0, 0].T.contiguous()
 
 
-def direct_sweep(all_parts: Tensor, x: Tensor, chosen: Tensor, noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def direct_sweep(
+    all_parts: Tensor, x: Tensor, chosen: Tensor, noise: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """New choices ``[B, H]`` and the log probabilities of the last part ``[B, K P]``; images one by one, as the
     differences ``[B, N, K P]`` of a batch take 3 GB."""
     chosen, last = chosen.clone(), []

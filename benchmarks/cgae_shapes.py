@@ -48,7 +48,9 @@ def scenes(seed: int, count: int, *, part: int, cover: bool = False, apart: floa
     place = torch.randint(inside, (20 * count, PARTS, 2), generator=generator)
     gaps = torch.cdist(place.float(), place.float()) + 1e3 * torch.eye(PARTS)
     place = place[gaps.amin((1, 2)) >= apart][:count]
-    bright = 0.5 + 0.5 * torch.rand(KINDS, generator=torch.Generator().manual_seed(seed)) if cover else torch.ones(KINDS)
+    bright = (
+        0.5 + 0.5 * torch.rand(KINDS, generator=torch.Generator().manual_seed(seed)) if cover else torch.ones(KINDS)
+    )
     model = CGAE((SIDE, SIDE), KINDS, PARTS, SIZE, padding="valid", decoder="occluding" if cover else "additive")
     with torch.no_grad():
         model.decoder.weight.copy_((blobs * bright[:, None, None]).unsqueeze(1))

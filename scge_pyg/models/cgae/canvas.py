@@ -149,5 +149,7 @@ class GridCanvas(Canvas):
         index = index[:, :, None, None].expand(values.shape)
         padded = values.new_zeros(*values.shape[:-1], rows * wide).scatter(-1, index, values)
         before = self._pad[0]
-        inside = padded.unflatten(-1, (rows, wide))[..., before : before + self.shape[0], before : before + self.shape[1]]
+        inside = padded.unflatten(-1, (rows, wide))[
+            ..., before : before + self.shape[0], before : before + self.shape[1]
+        ]
         return inside.flatten(-2)

@@ -35,6 +35,6 @@ class State(NamedTuple):
     kind: Tensor
     b: Tensor
 
-    def __getitem__(self, rows: Tensor | slice) -> State:  # type: ignore[override]
+    def of(self, rows: Tensor | slice) -> State:
         """The states of some images."""
         return State(self.place[rows], self.kind[rows], self.b[rows])

@@ -1,7 +1,7 @@
 r"""From a code to an image, and from an image to the scores of one part at every place.
 
-Both decoders are linear in the linear code b of a part whose place and prototype are fixed, so that the energy of part h,
-given all others, is quadratic in it:
+Both decoders are linear in the linear code b of a part whose place and prototype are fixed, so that the energy of one
+part, given all others, is quadratic in it:
 
 .. math:: E(k, p, b) = -G(k, p) - b^\top a(k, p) + \tfrac12 b^\top M(k, p)\, b, \qquad M = 1 + U^\top U / \sigma^2
 

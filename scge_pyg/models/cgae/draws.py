@@ -18,7 +18,9 @@ _LEAST = -80.0  # log probability below which all are alike; smaller ones would 
 def checked_temperature(where: str, temperature: float) -> float:
     """A temperature of at least 0, finite."""
     if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
-        raise ValueError(f"{where}: temperature must be a number of at least 0, 0 for the greedy limit, got {temperature!r}")
+        raise ValueError(
+            f"{where}: temperature must be a number of at least 0, 0 for the greedy limit, got {temperature!r}"
+        )
     return float(temperature)
 
 
@@ -78,7 +80,7 @@ def drawing(price: float | None, temperature: float | Tensor, generator: torch.G
 def _categorical(
     log_p: Tensor, best: Tensor, may_be_none: bool, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """Prototype (-1 for no part) and place of each row, by inversion: first of the prototypes' sums, then within one."""
+    """Prototype (-1 for no part) and place of each row, by inversion: of the prototypes' sums first, then in one."""
     top = best.clamp_min(0) if may_be_none else best
     p = (log_p - top.view(-1, 1, 1)).clamp_(min=_LEAST).exp_()
     share = p.sum(2)

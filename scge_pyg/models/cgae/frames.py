@@ -17,7 +17,7 @@ __all__ = ["Frame", "frame_of"]
 
 
 class Frame(nn.Module):
-    """Images in the layout that they came in, ``[B, *shape]`` with a channel axis or without, to ``[B, C, N]`` and back.
+    """Images as users have them, ``[B, *shape]`` with a channel axis or without, to ``[B, C, N]`` and back.
 
     Args:
         canvas: The pixels and places.
@@ -62,8 +62,8 @@ class Frame(nn.Module):
         bad = ~torch.isfinite(x)
         if bool(bad.any()):
             raise ValueError(
-                f"CGAE: x must be finite, got {int(bad.sum())} NaN or infinite values in {int(bad.any(2).any(1).sum())} "
-                f"of {len(x)} images; remove those images or fill the gaps first"
+                f"CGAE: x must be finite, got {int(bad.sum())} NaN or infinite values in "
+                f"{int(bad.any(2).any(1).sum())} of {len(x)} images; remove those images or fill the gaps first"
             )
         return x
 
@@ -89,7 +89,8 @@ class Frame(nn.Module):
         """The inverse; places of parts in use are checked."""
         if isinstance(self.canvas, GraphCanvas):
             assert self.nodes is not None
-            of_node = torch.full((self.shape[0],), -1, device=i.device).index_put((self.nodes,), torch.arange(len(self.nodes), device=i.device))  # fmt: skip
+            of_node = torch.full((self.shape[0],), -1, device=i.device)
+            of_node[self.nodes] = torch.arange(len(self.nodes), device=i.device)
             inside = (i >= 0) & (i < self.shape[0]) & (j == 0)
             place = of_node[torch.where(inside, i, 0)]
             inside &= place >= 0
@@ -98,10 +99,10 @@ class Frame(nn.Module):
             inside, place = (i >= 0) & (i < rows) & (j >= 0) & (j < columns), i * columns + j
         wrong = used & ~inside
         if bool(wrong.any()):
-            first = wrong.nonzero()[0].tolist()
+            image, part = wrong.nonzero()[0].tolist()
             raise ValueError(
                 f"CGAE: code.i and code.j must name one of {self.canvas.place_shape[0]} x {self.canvas.place_shape[1]} "
-                f"places, got ({int(i[*first])}, {int(j[*first])}) for part {first[1]} of image {first[0]} "
+                f"places, got ({int(i[image, part])}, {int(j[image, part])}) for part {part} of image {image} "
                 f"({int(wrong.sum())} such parts); set its k to -1 to leave it out"
             )
         return torch.where(used, place, 0)
@@ -114,9 +115,7 @@ class Frame(nn.Module):
         return ""
 
 
-def frame_of(
-    nodes: Any, size: int, *, channels: int | None, padding: str = "same", subpixel: int = 1
-) -> Frame:
+def frame_of(nodes: Any, size: int, *, channels: int | None, padding: str = "same", subpixel: int = 1) -> Frame:
     """The canvas and layout of images ``(rows, columns)`` or of the samples on a SharedGraph."""
     if not isinstance(nodes, SharedGraph):
         try:

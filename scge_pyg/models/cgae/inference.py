@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,11 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.decoders import Decoder
 from scge_pyg.models.cgae.draws import drawing
 
-__all__ = ["Posterior"]
+__all__ = ["METHODS", "Posterior", "searched"]
+
+METHODS = {"pursuit": 2, "gibbs": 20, "annealed": 20, "tempering": 20}  # sweeps
+_ANNEALING = (4.0, 1 / 4)  # times the temperature, from and to
+_TEMPERATURES = (1.0, 2.0, 4.0, 8.0)  # times the temperature
 
 
 class Posterior:
@@ -57,9 +62,7 @@ class Posterior:
 
     def sweep(self, state: State, temperature: float | Tensor) -> State:
         """Draw every part once, each given the others."""
-        return self.decoder.sweep(
-            self.x, state, self.noise, drawing(self.price, temperature, self.generator)
-        )
+        return self.decoder.sweep(self.x, state, self.noise, drawing(self.price, temperature, self.generator))
 
     def pursuit(self, refine: int = 2) -> State:
         """Matching pursuit: the best part for what is left, H times; then ``refine`` rounds in which each part is
@@ -123,9 +126,9 @@ class Posterior:
             state = wide.sweep(state, heat)
             energy = wide.energy(state).view(chains, count)
             lowest = energy.argmin(0)
-            best, least = self._better(best, least, state[order[lowest, torch.arange(count, device=order.device)]])
+            best, least = self._better(best, least, state.of(order[lowest, torch.arange(count, device=order.device)]))
             codes = ((state.kind >= 0).sum(1) * state.b.shape[2]).view(chains, count)
-            state = state[self._exchanged(order, energy, codes, heat.view(chains, count), number % 2)]
+            state = state.of(self._exchanged(order, energy, codes, heat.view(chains, count), number % 2))
         return state[:count], best
 
     def _exchanged(self, order: Tensor, energy: Tensor, codes: Tensor, heat: Tensor, first: int) -> Tensor:
@@ -145,3 +148,19 @@ class Posterior:
         won = energy < least
         new = [torch.where(won.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(state, best, strict=True)]
         return State(*new), torch.where(won, energy, least)
+
+
+def searched(posterior: Posterior, method: str, temperature: float, sweeps: int) -> State:
+    """The codes that one of ``METHODS`` finds in so many sweeps."""
+    if method == "pursuit":
+        return posterior.pursuit(sweeps)
+    if method == "annealed":
+        high, low = _ANNEALING
+        ratios = np.geomspace(high, low, sweeps) if sweeps > 1 else [1.0] * sweeps
+        return posterior.annealed([temperature * float(ratio) for ratio in ratios])
+    if method == "tempering":
+        return posterior.tempered([temperature * ratio for ratio in _TEMPERATURES], sweeps)[1]
+    state = posterior.pursuit()
+    for _ in range(sweeps):
+        state = posterior.sweep(state, temperature)
+    return state

@@ -60,19 +60,20 @@ def fit_parts(
     sweeps: int = 1,
     temperature: float = 1.0,
     revive: bool = True,
+    restart: bool = True,
     seed: int = 0,
     progress: str | None = None,
 ) -> PartsFit:
     r"""Learn prototypes in place by the gradient of the marginal likelihood, :math:`\partial \log p(o) =
     E_{p(z \mid o)}[\partial \log p(o, z)]`, one posterior sample an image and step.
 
-    Each image keeps its code: the first is found by pursuit, each later one comes ``sweeps`` Gibbs sweeps on from the last.
+    Each image keeps its code: the first is found by pursuit, each later one is ``sweeps`` Gibbs sweeps on from the last.
     Prototypes start as k-means of pieces of the images. One that is hardly used, or after some shift the twin
     (:math:`\cos > 0.88`) of one used more, starts anew from a piece of an image where the error is large, in the first
     7 of 10 steps.
 
     Args:
-        model: Its prototypes are started anew.
+        model: The model.
         x: Images.
         epochs: Passes over them.
         batch_size: Images of a step.
@@ -80,6 +81,7 @@ def fit_parts(
         sweeps: Gibbs sweeps of a step.
         temperature: Of the samples; 0 learns from the best part given the others (hard EM).
         revive: Whether unused prototypes and twins start anew.
+        restart: Whether all prototypes start from the images; or else learning goes on from those of the model.
         seed: Of start, order and samples.
         progress: Title of a progress bar. Default: no bar.
 
@@ -97,11 +99,13 @@ def fit_parts(
         raise ValueError(f"CGAE.fit: x must hold at least batch_size={batch_size} images, got {len(pixels)}")
     total = float((pixels - pixels.mean(0)).square().sum((1, 2)).mean())
     if total == 0:
-        raise ValueError("CGAE.fit: x must differ between images, got the same image throughout; there is nothing to learn")
+        raise ValueError(
+            "CGAE.fit: x must differ between images, got the same image throughout; there is nothing to learn"
+        )
     start = time.perf_counter()
     generator = torch.Generator(pixels.device).manual_seed(seed)
     least = _LEAST_NOISE * float(pixels.std())
-    codes = _begin(model, pixels, generator)
+    codes = _begin(model, pixels, generator, restart)
     steps = len(pixels) // batch_size
     groups = _groups(model, lr, float(pixels.std()))
     optimizer = torch.optim.Adam(groups)
@@ -116,7 +120,7 @@ def fit_parts(
                 batch = pixels[chosen]
                 posterior = model.posterior(batch, generator)
                 with torch.no_grad():
-                    state = codes[chosen]
+                    state = codes.of(chosen)
                     for _ in range(sweeps):
                         state = posterior.sweep(state, temperature)
                 gone = (batch - model.decoder(state)) * model.decoder.canvas.observed
@@ -150,20 +154,21 @@ def fit_parts(
 
 
 @torch.no_grad()
-def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator) -> State:
+def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: bool) -> State:
     """Prototypes from pieces of the images, the codes of all images under them, and the noise that is left."""
     decoder = model.decoder
-    weight, basis = clustered(decoder.canvas, pixels, model.num_prototypes, model.num_linear, generator)
-    decoder.weight.copy_(weight)
-    decoder.basis.copy_(basis)
-    if isinstance(decoder, OccludingDecoder):
-        decoder.opacity.copy_(_opacity(weight))
-    model.noise.copy_(pixels.std())
+    if restart:
+        weight, basis = clustered(decoder.canvas, pixels, model.num_prototypes, model.num_linear, generator)
+        decoder.weight.copy_(weight)
+        decoder.basis.copy_(basis)
+        if isinstance(decoder, OccludingDecoder):
+            decoder.opacity.copy_(_opacity(weight))
+        model.noise.copy_(pixels.std())
     states = []
     for batch in pixels.split(256):
         states.append(model.posterior(batch, generator).pursuit(0))
     codes = State(*map(torch.cat, zip(*states, strict=True)))
-    gone = torch.cat([(b - decoder(codes[rows])).square().mean((1, 2)) for b, rows in _blocks(pixels)])
+    gone = torch.cat([(b - decoder(codes.of(rows))).square().mean((1, 2)) for b, rows in _blocks(pixels)])
     model.noise.copy_(gone.mean().sqrt().clamp_min(_LEAST_NOISE * pixels.std()))
     return codes
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -16,16 +15,13 @@ from scge_pyg.models.cgae.code import Code, State
 from scge_pyg.models.cgae.decoders import AdditiveDecoder, Decoder
 from scge_pyg.models.cgae.draws import checked_temperature
 from scge_pyg.models.cgae.frames import frame_of
-from scge_pyg.models.cgae.inference import Posterior
+from scge_pyg.models.cgae.inference import METHODS, Posterior, searched
 from scge_pyg.models.cgae.learning import PartsFit, fit_parts
 from scge_pyg.models.cgae.occluding import OccludingDecoder
 
 __all__ = ["CGAE"]
 
 _DECODERS: dict[str, type[Decoder]] = {"additive": AdditiveDecoder, "occluding": OccludingDecoder}
-_METHODS = {"pursuit": 2, "gibbs": 20, "annealed": 20, "tempering": 20}  # sweeps
-_ANNEALING = (4.0, 1 / 4)  # times the temperature, from and to
-_TEMPERATURES = (1.0, 2.0, 4.0, 8.0)  # times the temperature
 
 
 class CGAE(nn.Module):
@@ -51,7 +47,7 @@ class CGAE(nn.Module):
         price: Nats of a part. Default: all H parts are used; ``math.log(K * P)`` is what naming one of K prototypes at
             one of P places costs.
         channels: C, for images ``[B, C, I, J]``. Default: images have no such axis.
-        padding: ``"same"``: the centre of a part is any pixel, and it is cut at the border; ``"valid"``: it lies within.
+        padding: ``"same"``: the centre of a part is any pixel, what lies outside is cut; ``"valid"``: it lies within.
         subpixel: Places for each pixel along each axis.
 
     Shapes:
@@ -153,17 +149,19 @@ class CGAE(nn.Module):
 
         Raises:
             TypeError: If ``x`` is no tensor or array of real numbers.
-            ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere, or an option is unknown.
+            ValueError: If ``x`` has another shape than the model, or is NaN or infinite somewhere, or for an unknown option.
 
         Cost: a sweep is :math:`O(H K (1 + q) P R^2)` products an image, on a graph with m nodes in a window in place of
         :math:`R^2`; tempering takes four times as much.
         """
-        if method not in _METHODS:
-            raise ValueError(f"CGAE: method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
+        if method not in METHODS:
+            raise ValueError(f"CGAE: method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
         temperature = checked_temperature("CGAE", temperature)
         if temperature == 0 and method == "tempering":
-            raise ValueError("CGAE: temperature must be above 0 for method='tempering'; method='pursuit' is the greedy limit")
-        sweeps = whole_number("CGAE", "sweeps", _METHODS[method] if sweeps is None else sweeps, 0)
+            raise ValueError(
+                "CGAE: temperature must be above 0 for method='tempering'; method='pursuit' is the greedy limit"
+            )
+        sweeps = whole_number("CGAE", "sweeps", METHODS[method] if sweeps is None else sweeps, 0)
         size = whole_number("CGAE", "batch_size", batch_size, 1)
         pixels = self.read(x)
         generator = torch.Generator(pixels.device).manual_seed(seed)
@@ -171,7 +169,7 @@ class CGAE(nn.Module):
         with tqdm(total=len(pixels), desc=progress, disable=progress is None, leave=False) as bar:
             for batch in pixels.split(size):
                 posterior = self.posterior(batch, generator)
-                state = _searched(posterior, method, temperature, sweeps)
+                state = searched(posterior, method, temperature, sweeps)
                 states.append(state)
                 energies.append(posterior.energy(state))
                 bar.update(len(batch))
@@ -222,13 +220,14 @@ class CGAE(nn.Module):
                 f"and {list(kind.shape)}"
             )
         if any(part.is_floating_point() or part.dtype == torch.bool for part in (kind, code.i, code.j)):
-            raise TypeError(f"CGAE: code.i, code.j and code.k must be integers, got {code.i.dtype}, {code.j.dtype}, {kind.dtype}")  # fmt: skip
+            types = ", ".join(str(part.dtype) for part in (code.i, code.j, kind))
+            raise TypeError(f"CGAE: code.i, code.j and code.k must be integers, got {types}")
         if tuple(code.b.shape) != (*kind.shape, self.num_linear):
             raise ValueError(f"CGAE: code.b must be {[*kind.shape, self.num_linear]}, got {list(code.b.shape)}")
         if bool(((kind < -1) | (kind >= self.num_prototypes)).any()):
             raise ValueError(
-                f"CGAE: code.k must be a prototype from 0 to {self.num_prototypes - 1}, or -1 for none, got values from "
-                f"{int(kind.min())} to {int(kind.max())}"
+                f"CGAE: code.k must be a prototype from 0 to {self.num_prototypes - 1}, or -1 for none, got values "
+                f"from {int(kind.min())} to {int(kind.max())}"
             )
         used = kind >= 0
         return State(self.frame.merge(code.i.long(), code.j.long(), used), kind.long(), code.b * used[..., None])
@@ -240,18 +239,3 @@ class CGAE(nn.Module):
             f"{self.frame.layout}, num_prototypes={self.num_prototypes}, num_parts={self.num_parts}, "
             f"prototype_size={self.decoder.canvas.kernel_shape[0]}, num_linear={self.num_linear}{price}"
         )
-
-
-def _searched(posterior: Posterior, method: str, temperature: float, sweeps: int) -> State:
-    if method == "pursuit":
-        return posterior.pursuit(sweeps)
-    if method == "annealed":
-        high, low = _ANNEALING
-        ratios = np.geomspace(high, low, sweeps) if sweeps > 1 else [1.0] * sweeps
-        return posterior.annealed([temperature * float(ratio) for ratio in ratios])
-    if method == "tempering":
-        return posterior.tempered([temperature * ratio for ratio in _TEMPERATURES], sweeps)[1]
-    state = posterior.pursuit()
-    for _ in range(sweeps):
-        state = posterior.sweep(state, temperature)
-    return state

@@ -19,7 +19,8 @@ _BLOCK = 256  # pieces at a time
 def pieces_at(canvas: Canvas, x: Tensor, place: Tensor) -> Tensor:
     """What lies in the window of ``place [M]`` in images ``x [M, C, N]``, one each, as kernels ``[M, C, *kernel]``."""
     channels, taps = x.shape[1], math.prod(canvas.kernel_shape)
-    bank = canvas.bank(torch.eye(channels * taps, dtype=x.dtype, device=x.device).view(-1, 1, channels, *canvas.kernel_shape))  # fmt: skip
+    delta = torch.eye(channels * taps, dtype=x.dtype, device=x.device)
+    bank = canvas.bank(delta.view(-1, 1, channels, *canvas.kernel_shape))
     reach = canvas.correlate(torch.ones_like(x[:1]), bank)[0, :, 0]
     found = []
     for image, at in zip(x.split(_BLOCK), place.split(_BLOCK), strict=True):
@@ -42,9 +43,7 @@ def patches(canvas: Canvas, x: Tensor, each: int, generator: torch.Generator) ->
     return pieces_at(canvas, x.repeat_interleave(each, 0), place.flatten())
 
 
-def clustered(
-    canvas: Canvas, x: Tensor, count: int, linear: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def clustered(canvas: Canvas, x: Tensor, count: int, linear: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Prototypes ``[K, C, *kernel]`` and their directions ``[K, q, C, *kernel]``: k-means of pieces of the images
     (scikit-learn, started by k-means++), and the principal components of each cluster, a standard deviation long.
     """

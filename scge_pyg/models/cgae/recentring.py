@@ -71,8 +71,11 @@ def _pattern(decoder: Decoder, canvas: GridCanvas, margin: int, gone: Tensor, st
     seen = inside[index] * (state.kind >= 0)[..., None]
     kind = state.kind.clamp_min(0).flatten()
     number = gone.new_zeros(decoder.num_prototypes, width**2).index_add_(0, kind, seen.flatten(0, 1)).clamp_min(1)
-    mean = [
-        gone.new_zeros(number.shape).index_add_(0, kind, (one.gather(1, index.flatten(1)).view_as(seen) * seen).flatten(0, 1)) / number
+    total = [
+        torch.zeros_like(number).index_add_(
+            0, kind, (one.gather(1, index.flatten(1)).view_as(seen) * seen).flatten(0, 1)
+        )
         for one in padded.unbind(1)
-    ]  # fmt: skip
-    return torch.stack(mean, 1).unflatten(2, (width, width)) + F.pad(decoder.weight, (margin,) * 4)
+    ]
+    mean = torch.stack(total, 1) / number.unsqueeze(1)
+    return mean.unflatten(2, (width, width)) + F.pad(decoder.weight, (margin,) * 4)

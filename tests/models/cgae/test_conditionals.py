@@ -68,7 +68,9 @@ def by_hand(posterior: Posterior, state: State, h: int, temperature: float) -> t
             at_0 = energy(torch.zeros(q, dtype=torch.double))
             up = [energy(unit[a]) for a in range(q)]
             down = [energy(-unit[a]) for a in range(q)]
-            slope = torch.stack([(u - d) / 2 for u, d in zip(up, down, strict=True)], 1) if q else at_0.new_zeros(count, 0)
+            slope = (
+                torch.stack([(u - d) / 2 for u, d in zip(up, down, strict=True)], 1) if q else at_0.new_zeros(count, 0)
+            )
             bend = at_0.new_zeros(count, q, q)
             for a in range(q):
                 bend[:, a, a] = up[a] + down[a] - 2 * at_0
@@ -79,7 +81,8 @@ def by_hand(posterior: Posterior, state: State, h: int, temperature: float) -> t
             least = at_0 + 0.5 * (slope * mean).sum(1)
             logs.append(-least / temperature - 0.5 * torch.logdet(bend))
             means.append(mean)
-    none = posterior.energy(with_part(state, h, torch.full((count,), -1), torch.zeros(count, dtype=torch.long), torch.zeros(count, q, dtype=torch.double)))  # fmt: skip
+    nowhere, no_code = torch.zeros(count, dtype=torch.long), torch.zeros(count, q, dtype=torch.double)
+    none = posterior.energy(with_part(state, h, nowhere - 1, nowhere, no_code))
     if posterior.price is None:
         none = none + math.inf
     return torch.stack([*logs, -none / temperature], 1).log_softmax(1), torch.stack(means, 1)
@@ -106,7 +109,9 @@ def test_every_placement_has_the_probability_that_its_energy_gives(decoder: str,
     temperature = torch.full((len(state.kind),), 1.7, dtype=torch.double)
     for h, terms in enumerate(seen_terms(posterior, state)):
         log_p = log_weights(terms, posterior.price, temperature).flatten(1)
-        none = torch.zeros_like(log_p[:, :1]) if posterior.price is not None else torch.full_like(log_p[:, :1], -math.inf)
+        none = (
+            torch.zeros_like(log_p[:, :1]) if posterior.price is not None else torch.full_like(log_p[:, :1], -math.inf)
+        )
         log_p = torch.cat([log_p, none], 1).log_softmax(1)
         expected, _ = by_hand(posterior, state, h, 1.7)
         assert torch.allclose(log_p, expected, atol=1e-8)

@@ -13,7 +13,9 @@ from scge_pyg.models.cgae.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.recentring import recentre
 
 
-def scenes(count: int, parts: torch.Tensor, seed: int, side: int = 16) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def scenes(
+    count: int, parts: torch.Tensor, seed: int, side: int = 16
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Two parts an image, at least 4 pixels apart, noise 0.05: images, prototypes and places of the parts."""
     generator = torch.Generator().manual_seed(seed)
     size = parts.shape[-1]

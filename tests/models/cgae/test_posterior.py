@@ -73,7 +73,7 @@ def test_a_wrong_temperature_is_seen() -> None:
 
 
 def test_exchanges_keep_the_units_of_linear_codes() -> None:
-    """With a price the number of linear codes differs between states: energies and probabilities of none by counting."""
+    """With a price the number of linear codes differs between states: the probability of none by integration."""
     model = CGAE((1, 1), 1, 1, 1, num_linear=1, price=0.2).double()
     with torch.no_grad():
         model.decoder.weight.fill_(0.5)
