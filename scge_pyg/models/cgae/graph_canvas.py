@@ -61,7 +61,7 @@ class GraphCanvas(Canvas):
 
 
 def _window(pos: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Nodes ``[N, m]`` that a part at each node reaches, padded by the node itself, and weights of taps ``[N, m, T]``."""
+    """Nodes ``[N, m]`` that a part at a node reaches, padded by the node itself, and weights of taps ``[N, m, T]``."""
     nodes, dim = pos.shape
     points = pos.detach().cpu().double()
     pairs = cKDTree(points.numpy()).query_pairs((size + 1) / 2, p=np.inf, output_type="ndarray").astype(np.int64)

@@ -67,7 +67,7 @@ def fit_parts(
     r"""Learn prototypes in place by the gradient of the marginal likelihood, :math:`\partial \log p(o) =
     E_{p(z \mid o)}[\partial \log p(o, z)]`, one posterior sample an image and step.
 
-    Each image keeps its code: the first is found by pursuit, each later one is ``sweeps`` Gibbs sweeps on from the last.
+    Each image keeps its code: the first is found by pursuit, each later one ``sweeps`` Gibbs sweeps later.
     Prototypes start as k-means of pieces of the images. One that is hardly used, or after some shift the twin
     (:math:`\cos > 0.88`) of one used more, starts anew from a piece of an image where the error is large, in the first
     7 of 10 steps.
