@@ -36,8 +36,9 @@ def log_weights(terms: Terms, price: float | None, temperature: Tensor) -> Tenso
     """
     log_p = terms.gain
     if terms.linear.shape[2]:
-        whiten = terms.whiten.expand(len(log_p), *terms.whiten.shape[1:])
-        log_p = log_p + 0.5 * torch.einsum("bkqrp,bkrp->bkqp", whiten, terms.linear).square().sum(2)
+        columns = zip(terms.whiten.unbind(3), terms.linear.unbind(2), strict=True)
+        white = sum((w * a.unsqueeze(2) for w, a in columns), torch.zeros((), dtype=log_p.dtype, device=log_p.device))
+        log_p = log_p.add(white.square_().sum(2), alpha=0.5)
     if price:
         log_p = log_p - price
     hot = (temperature > 0).view(-1, 1, 1)

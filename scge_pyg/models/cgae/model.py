@@ -149,7 +149,7 @@ class CGAE(nn.Module):
 
         Raises:
             TypeError: If ``x`` is no tensor or array of real numbers.
-            ValueError: If ``x`` has another shape than the model, or is NaN or infinite somewhere; if an option is unknown.
+            ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere; for an unknown option.
 
         Cost: a sweep is :math:`O(H K (1 + q) P R^2)` products an image, on a graph with m nodes in a window in place of
         :math:`R^2`; tempering takes four times as much.
