@@ -32,6 +32,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/far_patches.py --quick
 	$(BIN)/python benchmarks/operators.py --quick
 	$(BIN)/python benchmarks/estimator_bias.py --quick
+	$(BIN)/python benchmarks/cgae_estimators.py --quick
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/isometry.py
 	$(BIN)/python benchmarks/compression.py --quick
