@@ -21,6 +21,15 @@ LOSSES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors on two threads wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def seeded(number):
     return torch.Generator().manual_seed(number)
 
@@ -121,11 +130,10 @@ def from_gibbs(draws, sweeps, generator):
     return loss_of
 
 
-@pytest.mark.parametrize("baseline", [None, "loo", "running"])
-@pytest.mark.parametrize("draws", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("baseline", "draws"), [(None, 1), (None, 3), ("running", 1), ("running", 3), ("loo", 2), ("loo", 3)]
+)
 def test_reinforce_has_the_gradient_of_the_bound_as_its_mean(baseline, draws):
-    if baseline == "loo" and draws == 1:
-        pytest.skip("nothing to leave out")
     level = RunningMean()
     level(torch.full((1, 1), -3.0))
 
