@@ -1,0 +1,171 @@
+"""Sparse dictionaries as codes: which atoms an image uses and how much of each, how many decided image by image."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from cgae_coding import ScalarCoder
+from cgae_curves import Candidate, Split
+from cgae_pursuit import Atoms, Dictionary, Filters, learn, pursuit
+from draws import Array
+from scipy.special import gammaln
+from sklearn.decomposition import MiniBatchDictionaryLearning
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+__all__ = ["Pursued", "convolutional", "dictionary", "part_bits", "pursued", "sparse_candidates"]
+
+_SHAPE = (28, 28)
+_STEPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+_SLOPES = tuple(2 ** (e / 2) for e in range(-12, 3))
+_ROUNDS = 3  # of choosing counts and fitting the tables to them
+
+
+class Pursued(NamedTuple):
+    """What pursuit says of images: ``index [S, n]``, ``amplitude [S, n, n]``, and the images' energy ``[S]``."""
+
+    index: Array
+    amplitude: Array
+    energy: Array
+
+
+def pursued(atoms: Dictionary, x: Tensor, count: int) -> Pursued:
+    """:func:`pursuit` of images ``[S, N]``, a hundred at a time."""
+    parts = [pursuit(atoms, part, count) for part in x.split(100)]
+    index, amplitude = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
+    return Pursued(index, amplitude, x.square().sum(1).numpy())
+
+
+@torch.no_grad()
+def _errors(atoms: Dictionary, x: Tensor, index: Array, amplitude: Array) -> Array:
+    """Squared errors ``[S, n + 1]`` with the first 0, ..., n atoms at amplitudes ``[S, n, n]``."""
+    columns = []
+    for part, i, a in zip(x.split(100), *(torch.from_numpy(v).split(100) for v in (index, amplitude)), strict=True):
+        rebuilt = a @ atoms.atoms(i)
+        columns.append(torch.cat([part[:, None], part[:, None] - rebuilt], 1).square().sum(2))
+    return torch.cat(columns).double().numpy()
+
+
+def part_bits(usage: Array | None, index: Array, num_atoms: int) -> Array:
+    r"""Bits ``[S, n + 1]`` that name the first 0, ..., n of the atoms ``index [S, n]`` as a set.
+
+    .. math::
+        -\sum_h \log_2 p(a_h) - \log_2 n!
+
+    Args:
+        usage: How often training codes use each atom ``[A]``, half a use added to each; None: p = 1 / A.
+        index: The atoms.
+        num_atoms: A.
+    """
+    p = (np.ones(num_atoms) if usage is None else usage + 0.5).astype(float)
+    length = -np.log2(p / p.sum())[index]
+    total = np.cumsum(np.pad(length, ((0, 0), (1, 0))), 1)
+    return np.asarray(total - gammaln(np.arange(index.shape[1] + 1) + 1) / np.log(2))
+
+
+def sparse_candidates(
+    atoms: Dictionary, train: Tensor, valid: Tensor, test: Tensor, count: int, settings: dict[str, Any]
+) -> Iterator[Candidate]:
+    """Codes of at most ``count`` atoms at several steps and slopes.
+
+    Every image takes the number of atoms of least error + slope bits; the count, the atoms and the amplitudes are
+    entropy-coded by the frequencies in training codes. Where naming the atoms by their plain number is shorter on the
+    validation images, that is done.
+    """
+    images = (train, valid, test)
+    codes = [pursued(atoms, x, count) for x in images]
+    lower = np.tril(np.ones((count, count), bool))
+    for step in _STEPS:
+        coder = ScalarCoder(codes[0].amplitude[:, lower].reshape(-1, 1), step)
+        cells = [coder.encode(code.amplitude[..., None])[..., 0] for code in codes]
+        rebuilt = [np.where(lower, coder.point[c], 0).astype(np.float32) for c in cells]
+        error = [_errors(atoms, x, code.index, r) for x, code, r in zip(images, codes, rebuilt, strict=True)]
+        for slope in _SLOPES:
+            yield _at(codes, cells, error, atoms.num_atoms, len(coder.point), slope, {**settings, "step": step})
+
+
+def _at(
+    codes: list[Pursued],
+    cells: list[Array],
+    error: list[Array],
+    num_atoms: int,
+    num_cells: int,
+    slope: float,
+    settings: dict[str, Any],
+) -> Candidate:
+    samples, count = codes[0].index.shape
+    number = np.full(samples, count)
+    lower = np.tril(np.ones((count, count), bool))
+    for _ in range(_ROUNDS):
+        used = np.arange(count) < number[:, None]
+        usage = np.bincount(codes[0].index[used], minlength=num_atoms)
+        own = cells[0][np.arange(samples), np.maximum(number, 1) - 1]
+        length = _lengths(np.bincount(own[used], minlength=num_cells))
+        counts = _lengths(np.bincount(number, minlength=count + 1))
+        rest = [np.pad(np.where(lower, length[c], 0).sum(2), ((0, 0), (1, 0))) + counts for c in cells]
+        bits = [part_bits(usage, code.index, num_atoms) + r for code, r in zip(codes, rest, strict=True)]
+        number = (error[0] + slope * bits[0]).argmin(1)
+    plain = [part_bits(None, code.index, num_atoms) + r for code, r in zip(codes, rest, strict=True)]
+    found = {}
+    for name, lengths in (("usage", bits), ("plain", plain)):
+        best = [(e + slope * b).argmin(1) for e, b in zip(error, lengths, strict=True)]
+        rows = [np.arange(len(b)) for b in best]
+        pairs = [
+            (float(b[r, i].mean()), float(e[r, i].mean()))
+            for b, e, r, i in zip(lengths, error, rows, best, strict=True)
+        ]
+        found[name] = Candidate({**settings, "slope": slope, "names": name}, pairs[1], pairs[2])
+    return min(found.values(), key=lambda c: c.valid[1] + slope * c.valid[0])
+
+
+def _lengths(count: Array) -> Array:
+    return np.asarray(-np.log2((count + 0.5) / (count + 0.5).sum()))
+
+
+def _tensors(data: Split, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    train, valid, test = map(torch.from_numpy, data)
+    return train[:most], valid, test
+
+
+def dictionary(data: Split, quick: bool) -> Iterator[Candidate]:
+    """scikit-learn's mini-batch dictionary learning, then pursuit-driven refinement; the mean image is taken off."""
+    train, valid, test = _tensors(data, 20_000)
+    mean = train.mean(0)
+    train, valid, test = train - mean, valid - mean, test - mean
+    for size in (64,) if quick else (256, 1024):
+        model = MiniBatchDictionaryLearning(size, alpha=1.0, max_iter=2, batch_size=256, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            start = model.fit(train[: 500 if quick else 4_000].numpy()).components_
+        atoms = Atoms(torch.from_numpy(start).float())
+        for count in (8,) if quick else (8, 16):
+            if count == 8:
+                yield from sparse_candidates(atoms, train, valid, test, 8, {"atoms": size, "refined": False})
+            refined = Atoms(atoms.weight.detach())
+            learn(refined, train, count, epochs=3 if quick else 15)
+            settings = {"atoms": size, "refined": True, "most": count}
+            yield from sparse_candidates(refined, train, valid, test, count, settings)
+
+
+def convolutional(data: Split, quick: bool) -> Iterator[Candidate]:
+    """Convolutional sparse coding: learned filters at any pixel, by orthogonal matching pursuit."""
+    train, valid, test = _tensors(data, 10_000)
+    for size, width, count in ((16, 11, 8),) if quick else ((32, 11, 8), (64, 11, 10), (64, 15, 8)):
+        atoms = Filters(_patches(train, size, width), _SHAPE)
+        learn(atoms, train, count, epochs=1 if quick else 4)
+        settings = {"filters": size, "width": width, "most": count}
+        yield from sparse_candidates(atoms, train, valid, test, count, settings)
+
+
+def _patches(x: Tensor, count: int, width: int, seed: int = 0) -> Tensor:
+    """Squares ``[count, width, width]`` around random bright pixels of random images."""
+    generator = torch.Generator().manual_seed(seed)
+    images = x[torch.randint(len(x), (count,), generator=generator)]
+    place = torch.multinomial(images + 1e-6, 1, generator=generator)
+    squares = F.unfold(images.view(-1, 1, *_SHAPE), width, padding=width // 2)
+    return squares.gather(2, place[:, None].expand(-1, width * width, -1)).view(-1, width, width)
