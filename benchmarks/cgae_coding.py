@@ -72,8 +72,8 @@ class OperatingPoints(NamedTuple):
 
 
 def operating_points(x: Array, steps: Array) -> OperatingPoints:
-    """Bits and squared errors of columns ``x [S, n]`` at each of ``steps [J]``; an infinite step is put last."""
-    steps = np.append(steps, np.inf)
+    """Bits and squared errors of columns ``x [S, n]`` at an infinite step and at each of ``steps [J - 1]``."""
+    steps = np.append(np.inf, steps)
     bits, error = np.empty((2, x.shape[1], len(steps)))
     for j, step in enumerate(steps):
         coder = ScalarCoder(x, step)
