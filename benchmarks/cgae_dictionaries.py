@@ -18,7 +18,7 @@ from sklearn.decomposition import MiniBatchDictionaryLearning
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-__all__ = ["Pursued", "convolutional", "dictionary", "part_bits", "pursued", "sparse_candidates"]
+__all__ = ["convolutional", "dictionary", "part_bits", "sparse_candidates"]
 
 _SHAPE = (28, 28)
 _STEPS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -26,19 +26,11 @@ _SLOPES = tuple(2 ** (e / 2) for e in range(-12, 3))
 _ROUNDS = 4  # of choosing counts and fitting the tables to them
 
 
-class Pursued(NamedTuple):
-    """What pursuit says of images: ``index [S, n]``, ``amplitude [S, n, n]``, and the images' energy ``[S]``."""
-
-    index: Array
-    amplitude: Array
-    energy: Array
-
-
-def pursued(atoms: Dictionary, x: Tensor, count: int) -> Pursued:
+def _pursued(atoms: Dictionary, x: Tensor, count: int) -> tuple[Array, Array]:
     """:func:`pursuit` of images ``[S, N]``, a hundred at a time."""
     parts = [pursuit(atoms, part, count) for part in x.split(100)]
     index, amplitude = (torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True))
-    return Pursued(index, amplitude, x.square().sum(1).numpy())
+    return index, amplitude
 
 
 @torch.no_grad()
@@ -51,19 +43,17 @@ def _errors(atoms: Dictionary, x: Tensor, index: Array, amplitude: Array) -> Arr
     return torch.cat(columns).double().numpy()
 
 
-def part_bits(usage: Array | None, index: Array, num_atoms: int) -> Array:
+def part_bits(usage: Array, index: Array) -> Array:
     r"""Bits ``[S, n + 1]`` that name the first 0, ..., n of the atoms ``index [S, n]`` as a set.
 
     .. math::
         -\sum_h \log_2 p(a_h) - \log_2 n!
 
     Args:
-        usage: How often training codes use each atom ``[A]``, half a use added to each; None: p = 1 / A.
+        usage: How often training codes use each atom ``[A]``, half a use added to each; zeros: p = 1 / A.
         index: The atoms.
-        num_atoms: A.
     """
-    p = (np.ones(num_atoms) if usage is None else usage + 0.5).astype(float)
-    length = -np.log2(p / p.sum())[index]
+    length = _lengths(usage)[index]
     total = np.cumsum(np.pad(length, ((0, 0), (1, 0))), 1)
     return np.asarray(total - gammaln(np.arange(index.shape[1] + 1) + 1) / np.log(2))
 
@@ -93,15 +83,15 @@ def sparse_candidates(
     entropy-coded by their frequencies in the training images' codes.
     """
     images = (train, valid, test)
-    codes = [pursued(atoms, x, count) for x in images]
+    codes = [_pursued(atoms, x, count) for x in images]
     lower = np.tril(np.ones((count, count), bool))
     for step in _STEPS:
-        coder = ScalarCoder(codes[0].amplitude[:, lower].reshape(-1, 1), step)
+        coder = ScalarCoder(codes[0][1][:, lower].reshape(-1, 1), step)
         coded = []
-        for x, code in zip(images, codes, strict=True):
-            cells = coder.encode(code.amplitude[..., None])[..., 0]
+        for x, (index, amplitude) in zip(images, codes, strict=True):
+            cells = coder.encode(amplitude[..., None])[..., 0]
             rebuilt = np.where(lower, coder.point[cells], 0).astype(np.float32)
-            coded.append(_Coded(code.index, cells, _errors(atoms, x, code.index, rebuilt)))
+            coded.append(_Coded(index, cells, _errors(atoms, x, index, rebuilt)))
         for slope in _SLOPES:
             tables = _fitted(coded[0], atoms.num_atoms, len(coder.point), slope)
             _, *pairs = (_measured(part, tables, slope) for part in coded)
@@ -129,7 +119,7 @@ def _bits(coded: _Coded, tables: _Tables) -> Array:
     """Lengths ``[S, n + 1]`` of the codes with the first 0, ..., n atoms."""
     lower = np.tril(np.ones(coded.cells.shape[1:], bool))
     amplitudes = np.where(lower, tables.cell[coded.cells], 0).sum(2)
-    names = part_bits(tables.usage, coded.index, len(tables.usage))
+    names = part_bits(tables.usage, coded.index)
     return np.asarray(names + np.pad(amplitudes, ((0, 0), (1, 0))) + tables.number)
 
 
@@ -171,7 +161,9 @@ def dictionary(data: Split, quick: bool) -> Iterator[Candidate]:
 def convolutional(data: Split, quick: bool) -> Iterator[Candidate]:
     """Convolutional sparse coding: learned filters at any pixel, by orthogonal matching pursuit.
 
-    Taking the mean image off first helps where images are full (Fashion-MNIST) and hurts on black (MNIST).
+    Taking the mean image off first helps where images are full (Fashion-MNIST) and hurts on black (MNIST). Filters
+    learned by sporco's ConvBPDNDictLearn, whose penalty is the l1 norm, from the same start and 200 images left the
+    pursuit with eight parts an error of 14.1, those of :func:`learn` 9.2 (16 filters of 11x11, 200 other images).
     """
     full = ((32, 11, 8, False), (64, 11, 10, False), (64, 15, 8, False), (64, 19, 8, True))
     for size, width, count, centred in ((16, 11, 8, False),) if quick else full:

@@ -201,10 +201,10 @@ def test_learning_lowers_the_error_of_planted_filters(module_of):
 def test_names_of_parts_are_a_code_of_sets(module_of):
     bits = module_of("cgae_dictionaries").part_bits
     pairs = np.array(list(combinations(range(6), 2)))
-    assert bits(None, pairs, 6)[0] == pytest.approx([0, math.log2(6), 2 * math.log2(6) - 1])
+    assert bits(np.zeros(6), pairs)[0] == pytest.approx([0, math.log2(6), 2 * math.log2(6) - 1])
     usage = np.array([9.5, 4.5, 2.5, 1.5, 0.5, 0.5])
     p = (usage + 0.5) / (usage + 0.5).sum()
-    own = bits(usage, pairs, 6)[:, 2]
+    own = bits(usage, pairs)[:, 2]
     assert np.exp2(-own).sum() == pytest.approx(1 - np.square(p).sum())  # the rest are pairs of one atom with itself
 
 
