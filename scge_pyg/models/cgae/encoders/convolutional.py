@@ -17,10 +17,11 @@ __all__ = ["ConvEncoder"]
 
 
 class Map(NamedTuple):
-    """Features of cells, logits of prototypes at places and which places are free."""
+    """Features of cells, logits of prototypes at places, those of places and which of them are free."""
 
     features: Tensor
     logits: Tensor
+    places: Tensor
     free: Tensor
 
 
@@ -53,7 +54,7 @@ class ConvEncoder(Encoder):
         width = whole_number("ConvEncoder", "width", width, 1)
         self.radius = whole_number("ConvEncoder", "radius", radius, 0)
         self.reach = self.radius * canvas.subpixel
-        self.columns = canvas.place_shape[1]
+        self.rows, self.columns = canvas.place_shape
         self.trunk = Trunk(canvas, model.channels or 1, width)
         self.head = Head(canvas, width, model.num_prototypes)
         self.linear = Head(canvas, width, model.num_prototypes * model.num_linear) if model.num_linear else None
@@ -62,12 +63,13 @@ class ConvEncoder(Encoder):
         """The map."""
         features = self.trunk(pixels / self.scale)
         logits = self.head(features)
-        return Map(features, logits, torch.ones_like(logits[:, 0], dtype=torch.bool))
+        places = logits.logsumexp(1)
+        return Map(features, logits, places, torch.ones_like(places, dtype=torch.bool))
 
     def places(self, memory: Map) -> tuple[Tensor, Tensor | None, Tensor]:
         """Sums over prototypes, and which places are left."""
-        logits = memory.logits.logsumexp(1)
-        return logits, None if self.model.price is None else torch.zeros_like(logits[:, :1]), memory.free
+        none = None if self.model.price is None else torch.zeros_like(memory.places[:, :1])
+        return memory.places, none, memory.free
 
     def kinds(self, memory: Map, place: Tensor) -> tuple[Tensor, Tensor]:
         """The map's column at a place."""
@@ -77,8 +79,9 @@ class ConvEncoder(Encoder):
 
     def after(self, memory: Map, parts: State) -> Map:
         """The neighbourhood of the last part is no longer free."""
-        every = torch.arange(memory.free.shape[1], device=memory.free.device)
         place, used = parts.place[:, -1:], parts.kind[:, -1:] >= 0
-        down = (every // self.columns - place // self.columns).abs()
-        right = (every % self.columns - place % self.columns).abs()
-        return memory._replace(free=memory.free & ~((torch.maximum(down, right) <= self.reach) & used))
+        row, column = place // self.columns, place % self.columns
+        down = (torch.arange(self.rows, device=place.device) - row).abs() <= self.reach
+        right = (torch.arange(self.columns, device=place.device) - column).abs() <= self.reach
+        near = (down & used).unsqueeze(2) & right.unsqueeze(1)
+        return memory._replace(free=memory.free & ~near.flatten(1))

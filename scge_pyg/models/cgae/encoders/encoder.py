@@ -82,7 +82,7 @@ class Encoder(nn.Module, ABC):
         states, energies = [], []
         for batch in pixels.split(size):
             posterior = self.model.posterior(batch)
-            state = self.propose(batch)[0] if len(batch) else posterior.empty()
+            state = self.propose(batch)[0]
             for _ in range(refine):
                 state = posterior.sweep(state, 0.0)
             if refine:

@@ -14,7 +14,7 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.encoders.encoder import Encoder
 from scge_pyg.models.cgae.estimators import reinforce_loss
 
-__all__ = ["EncoderFit", "fit_encoder"]
+__all__ = ["EncoderFit", "fit_encoder", "reinforced"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ def fit_encoder(
     *,
     method: str = "distill",
     epochs: int = 10,
-    batch_size: int = 64,
+    batch_size: int = 32,
     lr: float = 0.003,
     draws: int = 8,
     seed: int = 0,
@@ -90,7 +90,7 @@ def fit_encoder(
                 if codes is not None:
                     loss = value = _distilled(encoder, pixels[chosen], codes[chosen])
                 else:
-                    loss, value = _reinforced(encoder, pixels[chosen], draws, generator)
+                    loss, value = reinforced(encoder, pixels[chosen], draws, generator)
                 gradients = torch.autograd.grad(loss, weights, allow_unused=True)
                 for weight, gradient in zip(weights, gradients, strict=True):
                     weight.grad = gradient
@@ -109,7 +109,8 @@ def _distilled(encoder: Encoder, pixels: Tensor, code: State) -> Tensor:
     return (0.5 * (state.b - code.b).square().sum((1, 2)) - log_q).mean()
 
 
-def _reinforced(encoder: Encoder, pixels: Tensor, draws: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def reinforced(encoder: Encoder, pixels: Tensor, draws: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Loss of the bound for images ``[B, C, N]``, and the mean energy of the draws."""
     every = pixels.repeat(draws, 1, 1)
     state, log_q = encoder.propose(every, generator=generator)
     energy = encoder.model.posterior(every).energy(state).view(draws, -1)

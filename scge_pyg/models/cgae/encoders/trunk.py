@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae.canvas import Canvas, GridCanvas
 
-__all__ = ["Head", "Trunk"]
+__all__ = ["Head", "Trunk", "grid_of"]
 
 _LAYERS = 3
 _STRIDE = 2
