@@ -57,9 +57,9 @@ def images(*shape: int, seed: int = 112) -> Tensor:
 @pytest.mark.parametrize("options", [{}, {"padding": "valid"}, {"subpixel": 2}, {"price": 1.0}])
 @pytest.mark.parametrize("radius", [0, 1, 2])
 def test_parts_are_the_peaks_that_a_loop_finds(options: dict[str, object], radius: int) -> None:
-    model = a_model(7, 9, 3, 4, 4, **options)
+    model = a_model(9, 11, 3, 3, 4, **options)
     encoder = rough(lambda: ConvEncoder(model, width=4, radius=radius))
-    x = images(4, 7, 9)
+    x = images(4, 9, 11)
     code = encoder(x)
     assert isinstance(encoder, ConvEncoder)
     with torch.no_grad():
@@ -68,7 +68,7 @@ def test_parts_are_the_peaks_that_a_loop_finds(options: dict[str, object], radiu
     reach = radius * (2 if "subpixel" in options else 1)
     for image in range(4):
         free = dict(enumerate(logits[image].double().exp().sum(0).tolist()))
-        for h in range(4):
+        for h in range(3):
             if model.price is not None and sum(free.values()) < 1:
                 assert code.k[image, h] == -1
                 continue
@@ -82,7 +82,8 @@ def test_parts_are_the_peaks_that_a_loop_finds(options: dict[str, object], radiu
 def test_when_everything_is_suppressed_parts_share_a_neighbourhood() -> None:
     model = a_model(4, 4, 2, 5, 3)
     code = rough(lambda: ConvEncoder(model, width=4, radius=3))(images(3, 4, 4))
-    assert (code.k >= 0).all() and torch.isfinite(code.energy).all()
+    assert (code.k >= 0).all()
+    assert torch.isfinite(code.energy).all()
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -126,7 +127,8 @@ def test_what_is_seen_is_what_the_parts_so_far_leave(decoder: str) -> None:
     x, seen = images(5, 8, 9), []
     encoder.trunk.register_forward_pre_hook(lambda module, args: seen.append(2.5 * args[0]))
     code = encoder(x)
-    assert len(seen) >= 4 and code.b.abs().max() > 0.1
+    assert len(seen) >= 4
+    assert code.b.abs().max() > 0.1
     for t in range(4):
         first = torch.arange(4) < t
         expected = x - model.decode(code._replace(k=torch.where(first, code.k, -1))).detach()
@@ -202,34 +204,38 @@ def test_the_score_function_has_the_bounds_gradient_as_its_mean(kind: type[Encod
     energy = (log_q.exp() * encoder.model.posterior(every).energy(states).detach()).sum()
     exact = torch.cat([g.flatten() for g in torch.autograd.grad(energy, weights)])
     generator, found = torch.Generator().manual_seed(116), []
-    for _ in range(60):
+    for _ in range(40):
         loss, _ = reinforced(encoder, pixels, 100, generator)
         found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]))
-    mean, error = torch.stack(found).mean(0), torch.stack(found).std(0) / 60**0.5
+    mean, error = torch.stack(found).mean(0), torch.stack(found).std(0) / 40**0.5
     assert float((mean - exact).norm()) < 2 * float(error.norm()) < 0.3 * float(exact.norm())
 
 
-def shapes(count: int, seed: int, linear: bool = False, price: float | None = None) -> tuple[CGAE, Tensor, Code]:
-    """Images of two of three known 5 x 5 parts on 12 x 12, apart from each other, and their true codes."""
+def shapes(count: int, seed: int) -> tuple[CGAE, Tensor, Code]:
+    """Images of two of three known 5 x 5 parts on 12 x 12, apart from each other, and their true codes; parts have a
+    price, and a third one may be used."""
     generator = torch.Generator().manual_seed(120)
-    model = CGAE((12, 12), 3, 2 if price is None else 3, 5, num_linear=int(linear), price=price)
+    model = CGAE((12, 12), 3, 3, 5, num_linear=1, price=8.0)
     with torch.no_grad():
         model.decoder.weight.copy_((torch.rand(3, 1, 5, 5, generator=generator) > 0.5).float())
-        model.decoder.basis.copy_(0.3 * torch.rand(3, int(linear), 1, 5, 5, generator=generator))
+        model.decoder.basis.copy_(0.3 * torch.rand(3, 1, 1, 5, 5, generator=generator))
         model.noise.fill_(0.1)
     generator.manual_seed(seed)
-    place = torch.randint(2, 10, (count, 2, 2), generator=generator)
+    place = torch.randint(2, 10, (count, 3, 2), generator=generator)
     close = ((place[:, 0] - place[:, 1]).abs().amax(1) < 4)[:, None]
     place[:, 1] = torch.where(close, (place[:, 0] + 2) % 8 + 2, place[:, 1])
-    kind = torch.rand(count, 3, generator=generator).argsort(1)[:, :2]
-    b = torch.randn(count, 2, int(linear), generator=generator)
+    kind = torch.rand(count, 3, generator=generator).argsort(1)
+    b = torch.randn(count, 3, 1, generator=generator)
+    place[:, 2], kind[:, 2], b[:, 2] = 0, -1, 0
     code = Code(place[:, :, 0], place[:, :, 1], kind, b, torch.zeros(count))
     x = model.decode(code).detach()
     return model, x + 0.1 * torch.randn(x.shape, generator=generator), code
 
 
-def as_set(code: Code) -> Tensor:
-    return ((code.k * 12 + code.i) * 12 + code.j).sort(1).values
+def found(code: Code, true: Code) -> float:
+    """Share of images with all places and prototypes right, and no part too many."""
+    one, other = (((c.k * 12 + c.i) * 12 + c.j).sort(1).values for c in (code, true))
+    return float((one == other).all(1).double().mean())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -237,31 +243,16 @@ def test_a_distilled_encoder_finds_parts_that_it_has_not_seen(kind: type[Encoder
     model, x, _ = shapes(320, 121)
     _, held_out, true = shapes(200, 122)
     torch.manual_seed(123)
-    encoder = kind(model, width=8)
-    found = (as_set(encoder(held_out)) == as_set(true)).all(1).double().mean()
+    encoder = kind(model, width=16)
+    assert found(encoder(held_out), true) < 0.02
     fit = fit_encoder(encoder, x, epochs=4, batch_size=16, lr=0.01)
+    assert fit.losses[-1] < 0.3 * fit.losses[0]
     code = encoder(held_out)
-    trained = (as_set(code) == as_set(true)).all(1).double().mean()
-    assert float(found) < 0.02 and float(trained) > 0.8
-    assert fit.losses[-1] < 0.2 * fit.losses[0]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_linear_codes_are_read_off_and_a_price_leaves_parts_out(kind: type[Encoder]) -> None:
-    model, x, _ = shapes(320, 124, linear=True, price=8.0)
-    _, held_out, true = shapes(200, 125, linear=True, price=8.0)
-    torch.manual_seed(126)
-    encoder = kind(model, width=8)
-    fit_encoder(encoder, x, epochs=4, batch_size=16, lr=0.01)
-    code, search = encoder(held_out), model.encode(held_out)
-    assert float(((code.k >= 0).sum(1) == (search.k >= 0).sum(1)).double().mean()) > 0.8
-    assert float((search.k >= 0).sum(1).double().mean()) < 2.5
-    given = State(
-        *(torch.cat([a, b[:, 2:]], 1) for a, b in zip(model.taken_in(true), model.taken_in(search), strict=True))
-    )
-    state, _ = encoder.propose(model.read(held_out), given=given)
-    pairs = torch.stack([state.b[:, :2].detach().flatten(), true.b.flatten()])
-    assert float(torch.corrcoef(pairs)[0, 1]) > 0.7
+    assert found(code, true) > 0.6
+    state, _ = encoder.propose(model.read(held_out), given=model.taken_in(true))
+    pairs = torch.stack([state.b[:, :2].detach().flatten(), true.b[:, :2].flatten()])
+    assert float(torch.corrcoef(pairs)[0, 1]) > 0.6
+    assert not state.b[:, 2].any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -278,7 +269,7 @@ def test_a_refinement_never_raises_the_energy_which_is_that_of_the_code(kind: ty
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", ["distill", "reinforce"])
 def test_training_is_repeated_by_its_seed_saved_and_leaves_the_model_alone(kind: type[Encoder], method: str) -> None:
-    model, x, _ = shapes(64, 130, linear=True)
+    model, x, _ = shapes(64, 130)
     start = rough(lambda: kind(model, width=4), 1.0)
     kept = copy.deepcopy(model.state_dict())
     fits, encoders = [], []
@@ -290,7 +281,7 @@ def test_training_is_repeated_by_its_seed_saved_and_leaves_the_model_alone(kind:
     for name, value in encoders[0].model.state_dict().items():
         torch.testing.assert_close(value, kept[name], rtol=0, atol=0)
     assert all(p.grad is None for p in encoders[0].model.parameters())
-    fresh = kind(CGAE((12, 12), 3, 2, 5, num_linear=1), width=4)
+    fresh = kind(CGAE((12, 12), 3, 3, 5, num_linear=1, price=8.0), width=4)
     fresh.load_state_dict(encoders[0].state_dict())
     for a, b in zip(fresh(x), encoders[0](x), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -305,21 +296,22 @@ def test_channels_and_batches(kind: type[Encoder]) -> None:
     whole, split = encoder.encode(x, refine=1), encoder.encode(x, refine=1, batch_size=2)
     for a, b in zip(whole, split, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    assert kind(model.double(), width=4)(x).energy.dtype == torch.double
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_errors_name_what_is_wrong(kind: type[Encoder]) -> None:
     model = a_model(6, 6, 2, 2, 3)
-    with pytest.raises(ValueError, match="width must be .*got 0"):
+    with pytest.raises(ValueError, match=r"width must be .*got 0"):
         kind(model, width=0)
     encoder = kind(model, width=4)
     with pytest.raises(ValueError, match=r"x must be \[B, 6, 6\], got \[2, 5, 6\]"):
         encoder(torch.zeros(2, 5, 6))
-    with pytest.raises(ValueError, match="refine must be .*got -1"):
+    with pytest.raises(ValueError, match=r"refine must be .*got -1"):
         encoder.encode(torch.zeros(2, 6, 6), refine=-1)
     with pytest.raises(ValueError, match="method must be 'distill' or 'reinforce', got 'em'"):
         fit_encoder(encoder, torch.ones(2, 6, 6), method="em")
-    with pytest.raises(ValueError, match="draws must be .*got 1"):
+    with pytest.raises(ValueError, match=r"draws must be .*got 1"):
         fit_encoder(encoder, torch.ones(2, 6, 6), draws=1)
     with pytest.raises(ValueError, match="must have an image that is not blank"):
         fit_encoder(encoder, torch.zeros(2, 6, 6))

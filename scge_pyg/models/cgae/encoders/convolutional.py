@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.cgae.code import State
@@ -30,8 +31,8 @@ class ConvEncoder(Encoder):
     within ``radius`` pixels of it sharing one part (non-maximum suppression), each with its likeliest prototype.
 
     As a proposal, parts are drawn one after the other from the softmax of what has not been suppressed yet
-    (Plackett-Luce: draws without replacement), beside a logit 0 of no part if the model has a price. The image is looked
-    at once: :math:`O(F^2 P)` products for features of width F.
+    (Plackett-Luce: draws without replacement), beside a logit 0 of no part if the model has a price. An image is
+    looked at once, :math:`O(F (F + K) P)` products for features of width F.
 
     Args:
         model: Its places must be a grid.
@@ -58,6 +59,8 @@ class ConvEncoder(Encoder):
         self.trunk = Trunk(canvas, model.channels or 1, width)
         self.head = Head(canvas, width, model.num_prototypes)
         self.linear = Head(canvas, width, model.num_prototypes * model.num_linear) if model.num_linear else None
+        nn.init.constant_(self.head.linear.bias, -math.log(model.num_prototypes * model.num_places))  # type: ignore[arg-type]
+        self.to(model.noise.device, model.noise.dtype)
 
     def begin(self, pixels: Tensor) -> Map:
         """The map."""

@@ -47,8 +47,8 @@ def fit_encoder(
 
     ``"distill"`` minimises :math:`-\log q_e(z \mid o) + \tfrac12 \lVert b - b_e \rVert^2` for the codes z of
     :meth:`CGAE.encode`, part by part in the order of the pursuit, each after the search's own parts before it.
-    ``"reinforce"`` climbs the bound :math:`\mathbb{E}_{q_e}[\log p(o, z)]` by :func:`reinforce_loss`, with no code given;
-    linear codes take the decoder's gradient.
+    ``"reinforce"`` climbs the bound :math:`\mathbb{E}_{q_e}[\log p(o, z)]` by :func:`reinforce_loss`, with no code
+    given; linear codes take the decoder's gradient.
 
     Args:
         encoder: Goes on from what it is.
@@ -120,4 +120,4 @@ def reinforced(encoder: Encoder, pixels: Tensor, draws: int, generator: torch.Ge
 def _in_front(state: State) -> State:
     """Parts in use first, in their order: one that is not covers nothing."""
     order = (state.kind < 0).long().argsort(dim=1, stable=True)
-    return State(state.place.gather(1, order), state.kind.gather(1, order), state.b.gather(1, order[..., None].expand_as(state.b)))  # fmt: skip
+    return State(*(part.take_along_dim(order.view(*order.shape, *[1] * (part.dim() - 2)), 1) for part in state))

@@ -73,6 +73,7 @@ class RecurrentEncoder(Encoder):
         place = torch.arange(canvas.num_places)
         steps = (place // self.columns + rows - 1) * self.wide + place % self.columns + self.columns - 1
         self.register_buffer("steps", steps, persistent=False)
+        self.to(model.noise.device, model.noise.dtype)
 
     def begin(self, pixels: Tensor) -> Look:
         """A look at the image."""

@@ -88,7 +88,7 @@ def grid_of(name: str, canvas: Canvas) -> GridCanvas:
     """
     if not isinstance(canvas, GridCanvas):
         raise ValueError(
-            f"{name}: the model's places must be a grid, got the {canvas.num_places} nodes of a graph without a lattice "
-            f"in 2 dimensions; use CGAE.encode there"
+            f"{name}: the model's places must be a grid, got the {canvas.num_places} nodes of a graph without a "
+            f"lattice in 2 dimensions; use CGAE.encode there"
         )
     return canvas
