@@ -38,7 +38,7 @@ __all__ = ["cells", "prototypes"]
 
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
 _ALL = frozenset(FAULTS)
-_PATH = ("draw", "sign", "first", "pixels", "own", "weights")
+_PATH = ("draw", "sign", "pixels", "first", "own", "weights")
 _RATIOS = (0.1, 0.5, 0.8, 0.95, 1.05, 1.25, 2.0, 10.0)  # 1 / (2 beta) over the largest eigenvalue of the covariance
 _OWN_FIT = "CGAE.fit"
 

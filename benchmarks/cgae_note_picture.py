@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import matplotlib
 
@@ -10,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import torch
 from cgae_note_sketch import FAULTS, PARTS, PROTOTYPES, Run, sample
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -51,7 +52,7 @@ def picture(mean: Tensor, test: Tensor, learned: Callable[[str, Run, int], tuple
     return figure
 
 
-def _row(axes: list[plt.Axes], name: str, images: Tensor) -> None:
+def _row(axes: Sequence[Axes], name: str, images: Tensor) -> None:
     for number, (axis, image) in enumerate(zip(axes, images, strict=True)):
         scale = 1.0 if number >= PROTOTYPES else 0.7
         axis.imshow(image, cmap="RdBu_r", vmin=-scale, vmax=scale)

@@ -54,7 +54,7 @@ def _rows(records: list[dict[str, Any]], head: str) -> str:
             spread = f" ± {stdev(values):.{digits}f}" if key == "error" and len(values) > 1 else ""
             cells.append(f"{mean(values):.{digits}f}{spread}")
         lines.append([what, *cells, f"{sum(map(is_collapsed, mine))} of {len(mine)}"])
-    return markdown_table([head, *(title for title, _ in _COLUMNS.values()), "grey"], lines)
+    return markdown_table([head, *(title for title, _ in _COLUMNS.values()), "one picture for all"], lines)
 
 
 def _temperatures(records: list[dict[str, Any]]) -> str:
