@@ -129,7 +129,7 @@ class Posterior:
             best, least = self._better(best, least, state.of(order[lowest, torch.arange(count, device=order.device)]))
             codes = ((state.kind >= 0).sum(1) * state.b.shape[2]).view(chains, count)
             state = state.of(self._exchanged(order, energy, codes, heat.view(chains, count), number % 2))
-        return state[:count], best
+        return state.of(slice(count)), best
 
     def _exchanged(self, order: Tensor, energy: Tensor, codes: Tensor, heat: Tensor, first: int) -> Tensor:
         """Which state each chain goes on with ``[chains * B]``, after exchanges between every second pair."""

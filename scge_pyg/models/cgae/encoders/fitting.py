@@ -88,7 +88,7 @@ def fit_encoder(
             total = 0.0
             for chosen in torch.randperm(len(pixels), generator=generator, device=pixels.device).split(batch_size):
                 if codes is not None:
-                    loss = value = _distilled(encoder, pixels[chosen], codes[chosen])
+                    loss = value = _distilled(encoder, pixels[chosen], codes.of(chosen))
                 else:
                     loss, value = reinforced(encoder, pixels[chosen], draws, generator)
                 gradients = torch.autograd.grad(loss, weights, allow_unused=True)
