@@ -52,6 +52,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/workers.py --quick
 	$(BIN)/python benchmarks/dask_arrays.py --quick
+	$(BIN)/python benchmarks/cgae_note.py --quick
 
 # the site in docs/_build/html: every page, the API, and all tutorials run in their quick form, some five minutes the first time
 docs: $(VENV)/.docs

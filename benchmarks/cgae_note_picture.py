@@ -31,6 +31,7 @@ _ROWS = {
     "CGAE.fit": Run(),
 }
 _SHOWN = 5  # test images
+_COLOURS = plt.get_cmap("RdBu_r", 31)
 
 
 def picture(mean: Tensor, test: Tensor, learned: Callable[[str, Run, int], tuple[Tensor, Run]]) -> Figure:
@@ -55,6 +56,6 @@ def picture(mean: Tensor, test: Tensor, learned: Callable[[str, Run, int], tuple
 def _row(axes: Sequence[Axes], name: str, images: Tensor) -> None:
     for number, (axis, image) in enumerate(zip(axes, images, strict=True)):
         scale = 1.0 if number >= PROTOTYPES else 0.7
-        axis.imshow(image, cmap="RdBu_r", vmin=-scale, vmax=scale)
+        axis.imshow(image, cmap=_COLOURS, vmin=-scale, vmax=scale)
         axis.set_axis_off()
     axes[0].text(-0.15, 0.5, name, transform=axes[0].transAxes, ha="right", va="center", fontsize=9)
