@@ -37,7 +37,8 @@ class ConvEncoder(Encoder):
     Args:
         model: Its places must be a grid.
         width: F.
-        radius: Of the suppression, in pixels along each axis; 0: only the place itself.
+        radius: Of the suppression, in pixels along each axis; 0: only the place itself. Default: R // 3. The larger,
+            the fewer parts are spent on one stroke, and the farther apart parts must be.
 
     Raises:
         ValueError: If the model's places are no grid, ``width`` is less than 1 or ``radius`` less than 0.
@@ -49,11 +50,11 @@ class ConvEncoder(Encoder):
         torch.Size([4, 3])
     """
 
-    def __init__(self, model: CGAE, width: int = 32, radius: int = 1) -> None:
+    def __init__(self, model: CGAE, width: int = 16, radius: int | None = None) -> None:
         super().__init__(model)
         canvas = grid_of("ConvEncoder", model.decoder.canvas)
         width = whole_number("ConvEncoder", "width", width, 1)
-        self.radius = whole_number("ConvEncoder", "radius", radius, 0)
+        self.radius = whole_number("ConvEncoder", "radius", canvas.size // 3 if radius is None else radius, 0)
         self.reach = self.radius * canvas.subpixel
         self.rows, self.columns = canvas.place_shape
         self.trunk = Trunk(canvas, model.channels or 1, width)
