@@ -31,7 +31,7 @@ class OccludingDecoder(Decoder):
 
     def forward(self, state: State) -> Tensor:
         """Images ``[B, C, N]``."""
-        image = torch.zeros((), dtype=self.weight.dtype, device=self.weight.device)
+        image = state.b.new_zeros(len(state.kind), self.channels, self.canvas.num_pixels)
         for value, alpha in self._layers(self._bank(), state):
             image = (1 - alpha) * image + alpha * value
         return image

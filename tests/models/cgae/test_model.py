@@ -137,6 +137,14 @@ def test_an_empty_batch_gives_an_empty_code() -> None:
     assert code.energy.shape == (0,)
 
 
+@pytest.mark.parametrize("decoder", ["additive", "occluding"])
+def test_no_parts_are_a_blank_image(decoder: str) -> None:
+    nothing = torch.zeros(2, 0, dtype=torch.long)
+    image = drawn(decoder=decoder).decode(Code(nothing, nothing, nothing, torch.zeros(2, 0, 0), torch.zeros(2)))
+    assert image.shape == (2, 9, 8)
+    assert image.eq(0).all()
+
+
 def test_decoding_has_gradients_in_prototypes_and_linear_codes() -> None:
     model = drawn(num_linear=2, decoder="occluding").double().requires_grad_(True)
     code = model.encode(pictures(2, 9, 8).double(), "gibbs", sweeps=1)
