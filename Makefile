@@ -53,6 +53,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/workers.py --quick
 	$(BIN)/python benchmarks/dask_arrays.py --quick
 	$(BIN)/python benchmarks/cgae_note.py --quick
+	$(BIN)/python benchmarks/cgae.py --quick
+	$(BIN)/python benchmarks/cgae_points.py --quick
 
 # the site in docs/_build/html: every page, the API, and all tutorials run in their quick form, some five minutes the first time
 docs: $(VENV)/.docs

@@ -31,7 +31,7 @@ from scge_pyg.models.cgae import CGAE
 
 _PARTS = ("shapes", "speed", "collapse", "bits", "cover", "shuffled")
 _SIZES = {
-    "full": {"seeds": 5, "scenes": 2000, "images": 20_000, "epochs": 4, "rate_images": 20_000, "rate_epochs": 4,
+    "full": {"seeds": 5, "scenes": 2000, "images": 10_000, "epochs": 4, "rate_images": 10_000, "rate_epochs": 4,
              "tested": 10_000, "shuffled_seeds": 2, "repeats": 3},
     "quick": {"seeds": 1, "scenes": 1000, "images": 2000, "epochs": 4, "rate_images": 2000, "rate_epochs": 4,
               "tested": 500, "shuffled_seeds": 1, "repeats": 1},

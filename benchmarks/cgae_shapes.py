@@ -65,7 +65,7 @@ def scenes(seed: int, count: int, *, part: int, cover: bool = False, apart: floa
 def recovered(model: CGAE, code: Code, truth: Shapes) -> dict[str, float]:
     """Cosine of the least well found shape, and the share of images in which every shape's place is right.
 
-    Prototypes are matched to shapes by cosine after the best shift; that shift is subtracted from the places, one for
+    Prototypes are matched to shapes by cosine after the best shift; that shift is added to the places, one for
     each prototype.
     """
     units = [F.normalize(w.flatten(1)).view(-1, 1, SIZE, SIZE) for w in (truth.shapes, model.prototypes)]
@@ -75,7 +75,7 @@ def recovered(model: CGAE, code: Code, truth: Shapes) -> dict[str, float]:
     shift = alike[torch.arange(KINDS), match].argmax(1)
     width = 2 * SIZE - 1
     moved = torch.stack([shift // width, shift % width], 1) - (SIZE - 1)
-    wanted = torch.cat([match[truth.kind].unsqueeze(2), truth.place - moved[truth.kind]], 2)
+    wanted = torch.cat([match[truth.kind].unsqueeze(2), truth.place + moved[truth.kind]], 2)
     found = torch.stack([code.k, code.i, code.j], 2)
     hit = (wanted.unsqueeze(2) == found.unsqueeze(1)).all(3)
     one_each = len(match.unique()) == KINDS

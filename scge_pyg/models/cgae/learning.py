@@ -56,7 +56,7 @@ def fit_parts(
     *,
     epochs: int = 5,
     batch_size: int = 128,
-    lr: float = 0.1,
+    lr: float = 0.03,
     sweeps: int = 1,
     temperature: float = 1.0,
     revive: bool = True,

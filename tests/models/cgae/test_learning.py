@@ -50,8 +50,8 @@ def test_known_parts_are_found_with_their_places() -> None:
     test, kind, place = scenes(100, parts, 132)
     code = model.encode(test)
     shift = torch.stack([alike[k, match[k]].argmax() for k in range(3)])
-    down, right = shift // 9 - 4 - 2, shift % 9 - 4 - 2
-    wanted = {(n, int(match[k]), *(place[n, h] - torch.stack([down[k], right[k]])).tolist())
+    down, right = shift // 9 - 4 + 2, shift % 9 - 4 + 2
+    wanted = {(n, int(match[k]), *(place[n, h] + torch.stack([down[k], right[k]])).tolist())
               for n in range(100) for h in range(2) for k in [kind[n, h]]}  # fmt: skip
     got = {(n, int(code.k[n, h]), int(code.i[n, h]), int(code.j[n, h])) for n in range(100) for h in range(2)}
     assert len(wanted & got) >= 190
