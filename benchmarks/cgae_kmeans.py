@@ -42,7 +42,9 @@ def kmeans(data: Split, quick: bool) -> Iterator[Candidate]:
     """K from 16 to 4,096 (``quick``: 128): k-means++, mini-batches, then Lloyd's iteration on all images."""
     for size in _SIZES[: 4 if quick else None]:
         for seed in range(3 if size <= _SMALL and not quick else 1):
-            fast = MiniBatchKMeans(size, n_init=1, init_size=3 * size, batch_size=_BATCH, random_state=seed)
+            fast = MiniBatchKMeans(
+                size, max_iter=10, n_init=1, init_size=3 * size, batch_size=_BATCH, random_state=seed
+            )
             start = fast.fit(data.train).cluster_centers_
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
