@@ -70,7 +70,7 @@ def measure(cell: dict[str, Any], size: dict[str, int]) -> dict[str, Any]:
     if part == "collapse":
         return collapse(cell["prototypes"], cell["naive"], cell["seed"], size["images"], size["epochs"], size["tested"])
     if part == "bits":
-        return rate(cell["data"], 0, size["rate_images"], size["rate_epochs"], size["tested"], RATES[cell["model"]], 4)
+        return rate(cell["data"], 0, size["rate_images"], size["rate_epochs"], size["tested"], RATES[cell["model"]], 2)
     if part == "shuffled":
         return shuffled(cell["seed"], size["images"], size["epochs"], size["tested"])
     return known(cell["seed"], size["scenes"]) if part == "shapes" else covered(cell["seed"], size["scenes"])
