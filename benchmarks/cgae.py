@@ -32,9 +32,9 @@ from scge_pyg.models.cgae import CGAE
 _PARTS = ("shapes", "speed", "collapse", "bits", "cover", "shuffled")
 _SIZES = {
     "full": {"seeds": 5, "scenes": 2000, "images": 10_000, "epochs": 4, "rate_images": 10_000, "rate_epochs": 4,
-             "tested": 10_000, "shuffled_seeds": 2, "repeats": 3},
+             "tested": 10_000, "used": 2000, "shuffled_seeds": 2, "repeats": 3},
     "quick": {"seeds": 1, "scenes": 1000, "images": 2000, "epochs": 4, "rate_images": 2000, "rate_epochs": 4,
-              "tested": 500, "shuffled_seeds": 1, "repeats": 1},
+              "tested": 500, "used": 500, "shuffled_seeds": 1, "repeats": 1},
 }  # fmt: skip
 RATES: dict[str, dict[str, Any]] = {
     "K = 20, 7 x 7": {"num_prototypes": 20, "prototype_size": 7},
@@ -54,7 +54,7 @@ def cells(parts: list[str], size: dict[str, int]) -> Iterator[dict[str, Any]]:
         elif part == "bits":
             yield from ({"part": part, "data": data, "model": name} for data in ("mnist", "fashion") for name in RATES)
         elif part == "collapse":
-            kinds = ((20, False), (10, False), (20, True))
+            kinds = ((20, False), (20, True), (10, False))
             yield from (
                 {"part": part, "seed": s, "prototypes": k, "naive": n} for s in range(size["seeds"]) for k, n in kinds
             )
@@ -68,11 +68,11 @@ def measure(cell: dict[str, Any], size: dict[str, int]) -> dict[str, Any]:
     if part == "speed":
         return compared(100, size["repeats"])
     if part == "collapse":
-        return collapse(cell["prototypes"], cell["naive"], cell["seed"], size["images"], size["epochs"], size["tested"])
+        return collapse(cell["prototypes"], cell["naive"], cell["seed"], size["images"], size["epochs"], size["used"])
     if part == "bits":
         return rate(cell["data"], 0, size["rate_images"], size["rate_epochs"], size["tested"], RATES[cell["model"]], 2)
     if part == "shuffled":
-        return shuffled(cell["seed"], size["images"], size["epochs"], size["tested"])
+        return shuffled(cell["seed"], size["images"], size["epochs"], size["used"])
     return known(cell["seed"], size["scenes"]) if part == "shapes" else covered(cell["seed"], size["scenes"])
 
 
