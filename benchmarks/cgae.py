@@ -31,15 +31,14 @@ from scge_pyg.models.cgae import CGAE
 
 _PARTS = ("shapes", "speed", "collapse", "bits", "cover", "shuffled")
 _SIZES = {
-    "full": {"seeds": 5, "scenes": 2000, "images": 10_000, "epochs": 4, "rate_images": 10_000, "rate_epochs": 4,
+    "full": {"seeds": 5, "scenes": 2000, "images": 6000, "epochs": 4, "rate_images": 10_000, "rate_epochs": 4,
              "tested": 10_000, "used": 2000, "shuffled_seeds": 2, "repeats": 3},
     "quick": {"seeds": 1, "scenes": 1000, "images": 2000, "epochs": 4, "rate_images": 2000, "rate_epochs": 4,
               "tested": 500, "used": 500, "shuffled_seeds": 1, "repeats": 1},
 }  # fmt: skip
 RATES: dict[str, dict[str, Any]] = {
-    "K = 20, 7 x 7": {"num_prototypes": 20, "prototype_size": 7},
-    "K = 20, 7 x 7, q = 1": {"num_prototypes": 20, "prototype_size": 7, "num_linear": 1},
     "K = 64, 11 x 11, q = 1": {"num_prototypes": 64, "prototype_size": 11, "num_linear": 1, "padding": "valid"},
+    "K = 20, 7 x 7": {"num_prototypes": 20, "prototype_size": 7},
 }
 _EPOCHS = 12  # over the shapes
 

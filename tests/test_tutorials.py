@@ -185,5 +185,8 @@ def test_parts_shows_what_it_claims(outputs):
     assert results["noise", "found"] == pytest.approx(0.05, rel=0.2)
     assert results["error", "over the noise"] < 1.25
     first = next(line for line in text.splitlines() if line.startswith("first image: "))
-    assert all(0 <= k < 6 and 0 <= i < 20 and 0 <= j < 20 for k, i, j in json.loads(first[13:].replace("(", "[").replace(")", "]")))
+    assert all(
+        0 <= k < 6 and 0 <= i < 20 and 0 <= j < 20
+        for k, i, j in json.loads(first[13:].replace("(", "[").replace(")", "]"))
+    )
     assert picture.read_bytes().startswith(b"\x89PNG")

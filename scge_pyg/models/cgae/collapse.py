@@ -41,4 +41,4 @@ def most_alike(prototypes: Tensor) -> Tensor:
     unit = prototypes / prototypes.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, *[1] * (axes + 1))
     correlate = (torch.conv1d, torch.conv2d, torch.conv3d)[axes - 1]
     alike = correlate(unit, unit, padding=[n - 1 for n in shape]).flatten(2).amax(2)
-    return alike.fill_diagonal_(0.0)
+    return alike * (1 - torch.eye(len(alike), dtype=alike.dtype, device=alike.device))

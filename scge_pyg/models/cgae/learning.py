@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PartsFit", "fit_parts"]
 
-_TWINS, _DEAD = 0.88, 0.1  # cosine of prototypes; share of an even usage
+_TWINS, _CLOSE, _DEAD = 0.95, 0.85, 0.1  # cosines of prototypes; share of an even usage
 _REVIVALS, _SETTLED = 20, 0.7  # rounds of revival, all in this part of the steps
 _LEAST_NOISE = 1e-3  # of the standard deviation of pixels
 _AVERAGED = 0.05  # of a batch in the running noise
@@ -68,9 +68,10 @@ def fit_parts(
     E_{p(z \mid o)}[\partial \log p(o, z)]`, one posterior sample an image and step.
 
     Each image keeps its code: the first is found by pursuit, each later one ``sweeps`` Gibbs sweeps later.
-    Prototypes start as k-means of pieces of the images. One that is hardly used, or after some shift the twin
-    (:math:`\cos > 0.88`) of one used more, starts anew from a piece of an image where the error is large, in the first
-    7 of 10 steps.
+    Prototypes start as k-means of pieces of the images, and are kept apart: the energy is multiplied by 1 plus the sum
+    over pairs of what their cosine, after the best shift, is above 0.85. One that is hardly used, or the twin
+    (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is explained badly, in the
+    first 7 of 10 steps.
 
     Args:
         model: The model.
@@ -126,7 +127,8 @@ def fit_parts(
                 gone = (batch - model.decoder(state)) * model.decoder.canvas.observed
                 error = gone.square().sum((1, 2)).mean()
                 optimizer.zero_grad()
-                (0.5 * error / model.noise**2).backward()
+                energy = 0.5 * error / model.noise**2
+                (energy + energy.detach() * _crowding(model.decoder.weight)).backward()
                 optimizer.step()
                 schedule.step()
                 for kept, new in zip(codes, state, strict=True):
@@ -171,6 +173,11 @@ def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: boo
     gone = torch.cat([(b - decoder(codes.of(rows))).square().mean((1, 2)) for b, rows in _blocks(pixels)])
     model.noise.copy_(gone.mean().sqrt().clamp_min(_LEAST_NOISE * pixels.std()))
     return codes
+
+
+def _crowding(weight: Tensor) -> Tensor:
+    """By how much pairs of prototypes are more alike, after the best shift, than they should be."""
+    return (most_alike(weight) - _CLOSE).clamp_min(0).sum() / 2
 
 
 def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:

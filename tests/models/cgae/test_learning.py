@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.learning import _revive
+from scge_pyg.models.cgae.learning import _crowding, _revive
 from scge_pyg.models.cgae.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.recentring import recentre
 
@@ -120,6 +120,19 @@ def test_unused_prototypes_and_twins_start_anew_where_the_error_is() -> None:
     assert lost.tolist() == [False, True, False, True]
     for k in (1, 3):
         assert torch.allclose(model.decoder.weight[k, 0], x[7, 4:7, 4:7], atol=1e-6)
+
+
+def test_prototypes_that_are_too_alike_are_driven_apart_and_others_left_alone() -> None:
+    w = torch.eye(3).repeat(3, 1, 1).unsqueeze(1)
+    w[1, 0, 0, 1] = 0.4
+    w[2, 0] = torch.tensor([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    w.requires_grad_()
+    loss = _crowding(w)
+    cosine = 3**0.5 / (3 + 0.4**2) ** 0.5
+    assert float(loss.detach()) == pytest.approx(cosine - 0.85, abs=1e-6)
+    (slope,) = torch.autograd.grad(loss, w)
+    assert slope[2].eq(0).all()
+    assert float(_crowding((w - 0.1 * slope).detach())) < float(loss.detach())
 
 
 def test_a_pattern_off_the_middle_is_moved_in_and_its_places_back() -> None:
