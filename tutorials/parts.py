@@ -123,13 +123,13 @@ with torch.no_grad():
 # %%
 figure, axes = plt.subplots(2, 6, figsize=(11, 4.4), layout="constrained")
 for k, axis in enumerate(axes[0]):
-    axis.imshow(model.prototypes[k], cmap="gray", vmin=0, vmax=1)
+    axis.imshow(model.prototypes[k].numpy(), cmap="gray", vmin=0, vmax=1)
     axis.set_title(f"prototype {k}\nin {int((code.k == k).sum())} parts", fontsize=9)
 titles = ["image", "one part", "two", "three", "first part moved"]
 for axis, image, title in zip(axes[1], [test[chosen], *rebuilt], titles, strict=False):
-    axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+    axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
     axis.set_title(title, fontsize=9)
-axes[1, 5].imshow(test[chosen], cmap="gray", vmin=0, vmax=1)
+axes[1, 5].imshow(test[chosen].numpy(), cmap="gray", vmin=0, vmax=1)
 for h in range(3):
     i, j = int(one.i[0, h]), int(one.j[0, h])
     axes[1, 5].add_patch(plt.Rectangle((j - 2.5, i - 2.5), 5, 5, fill=False, color=f"C{h}", linewidth=2))

@@ -15,15 +15,15 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.collapse import most_alike, usage_entropy
 from scge_pyg.models.cgae.draws import checked_temperature
 from scge_pyg.models.cgae.occluding import OccludingDecoder
-from scge_pyg.models.cgae.patches import clustered, pieces_at, window_energy
+from scge_pyg.models.cgae.patches import clustered
 from scge_pyg.models.cgae.recentring import recentre
+from scge_pyg.models.cgae.upkeep import crowding, double, opacity_of, revive_unused
 
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE
 
 __all__ = ["PartsFit", "fit_parts"]
 
-_TWINS, _CLOSE, _DEAD = 0.95, 0.85, 0.1  # cosines of prototypes; share of an even usage
 _REVIVALS, _SETTLED = 20, 0.7  # rounds of revival, all in this part of the steps
 _LEAST_NOISE = 1e-3  # of the standard deviation of pixels
 _AVERAGED = 0.05  # of a batch in the running noise
@@ -70,8 +70,8 @@ def fit_parts(
     Each image keeps its code: the first is found by pursuit, each later one ``sweeps`` Gibbs sweeps later.
     Prototypes start as k-means of pieces of the images, and are kept apart: the energy is multiplied by 1 plus the sum
     over pairs of what their cosine, after the best shift, is above 0.85. One that is hardly used, or the twin
-    (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is explained badly, in the
-    first 7 of 10 steps.
+    (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is explained badly, and one
+    of which two lie on each other is doubled, in the first 7 of 10 steps.
 
     Args:
         model: The model.
@@ -128,7 +128,7 @@ def fit_parts(
                 error = gone.square().sum((1, 2)).mean()
                 optimizer.zero_grad()
                 energy = 0.5 * error / model.noise**2
-                (energy + energy.detach() * _crowding(model.decoder.weight)).backward()
+                (energy + energy.detach() * crowding(model.decoder.weight)).backward()
                 optimizer.step()
                 schedule.step()
                 for kept, new in zip(codes, state, strict=True):
@@ -137,9 +137,9 @@ def fit_parts(
                 square = error.detach() / model.decoder.canvas.observed.sum() / batch.shape[1]
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if number % every == every - 1 and number < _SETTLED * steps * epochs:
-                    new = recentre(model.decoder, gone.detach(), state, codes)
+                    new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes)
                     if revive:
-                        dead = _revive(model, gone.detach(), state, codes.kind, generator)
+                        dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
                         revived, new = revived + int(dead.sum()), new | dead
                     _forget(optimizer, new)
                 bar.update()
@@ -164,7 +164,7 @@ def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: boo
         decoder.weight.copy_(weight)
         decoder.basis.copy_(basis)
         if isinstance(decoder, OccludingDecoder):
-            decoder.opacity.copy_(_opacity(weight))
+            decoder.opacity.copy_(opacity_of(weight))
         model.noise.copy_(pixels.std())
     states = []
     for batch in pixels.split(256):
@@ -173,11 +173,6 @@ def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: boo
     gone = torch.cat([(b - decoder(codes.of(rows))).square().mean((1, 2)) for b, rows in _blocks(pixels)])
     model.noise.copy_(gone.mean().sqrt().clamp_min(_LEAST_NOISE * pixels.std()))
     return codes
-
-
-def _crowding(weight: Tensor) -> Tensor:
-    """By how much pairs of prototypes are more alike, after the best shift, than they should be."""
-    return (most_alike(weight) - _CLOSE).clamp_min(0).sum() / 2
 
 
 def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:
@@ -189,41 +184,6 @@ def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:
 
 def _blocks(pixels: Tensor) -> list[tuple[Tensor, slice]]:
     return [(batch, slice(256 * n, 256 * n + len(batch))) for n, batch in enumerate(pixels.split(256))]
-
-
-def _opacity(weight: Tensor) -> Tensor:
-    """Logits that make a prototype opaque where it is bright: 3 at its largest value, -3 where it is 0."""
-    size = weight.abs().amax(1, keepdim=True)
-    return 6 * size / size.flatten(1).amax(1).clamp_min(1e-12).view(-1, *[1] * (size.dim() - 1)) - 3
-
-
-@torch.no_grad()
-def _revive(model: CGAE, gone: Tensor, state: State, kind: Tensor, generator: torch.Generator) -> Tensor:
-    """Start unused prototypes and the less used of twins anew; returns which, ``[K]`` bool.
-
-    Each starts as one use of another prototype, as it is in the image without the other parts, drawn by the error in
-    its window: what fits its prototype least gets one of its own.
-    """
-    decoder, count = model.decoder, model.num_prototypes
-    usage = torch.bincount(kind[kind >= 0], minlength=count).double()
-    usage = usage / usage.sum().clamp_min(1)
-    lost = usage < _DEAD / count
-    alike = most_alike(decoder.weight) > _TWINS
-    rank = usage.argsort(stable=True).argsort(stable=True)
-    lost |= (alike & (rank[:, None] < rank[None, :])).any(1)
-    error = window_energy(decoder.canvas, gone).gather(1, state.place) * (state.kind >= 0)
-    number = min(int(lost.sum()), int((error > 0).sum()))
-    if number:
-        flat = torch.multinomial(error.flatten(), number, generator=generator)
-        image, part = flat // error.shape[1], flat % error.shape[1]
-        own = State(*(value[image, part].unsqueeze(1) for value in state))
-        pieces = pieces_at(decoder.canvas, gone[image] + decoder(own), own.place[:, 0])
-        lost = lost & (lost.cumsum(0) <= number)
-        decoder.weight[lost] = pieces
-        decoder.basis[lost] = decoder.basis[own.kind[:, 0]]
-        if isinstance(decoder, OccludingDecoder):
-            decoder.opacity[lost] = _opacity(pieces)
-    return lost if number else torch.zeros_like(lost)
 
 
 def _forget(optimizer: torch.optim.Adam, prototypes: Tensor) -> None:

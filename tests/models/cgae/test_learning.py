@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.learning import _crowding, _revive
 from scge_pyg.models.cgae.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.recentring import recentre
+from scge_pyg.models.cgae.upkeep import crowding, double, revive_unused
 
 
 def scenes(
@@ -116,7 +116,7 @@ def test_unused_prototypes_and_twins_start_anew_where_the_error_is() -> None:
     with torch.no_grad():
         gone = pixels - model.decoder(state)
     gone[:6] = 0
-    lost = _revive(model, gone, state, state.kind, torch.Generator().manual_seed(138))
+    lost = revive_unused(model, gone, state, state.kind, torch.Generator().manual_seed(138))
     assert lost.tolist() == [False, True, False, True]
     for k in (1, 3):
         assert torch.allclose(model.decoder.weight[k, 0], x[7, 4:7, 4:7], atol=1e-6)
@@ -127,12 +127,23 @@ def test_prototypes_that_are_too_alike_are_driven_apart_and_others_left_alone() 
     w[1, 0, 0, 1] = 0.4
     w[2, 0] = torch.tensor([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
     w.requires_grad_()
-    loss = _crowding(w)
+    loss = crowding(w)
     cosine = 3**0.5 / (3 + 0.4**2) ** 0.5
     assert float(loss.detach()) == pytest.approx(cosine - 0.85, abs=1e-6)
     (slope,) = torch.autograd.grad(loss, w)
     assert slope[2].eq(0).all()
-    assert float(_crowding((w - 0.1 * slope).detach())) < float(loss.detach())
+    assert float(crowding((w - 0.1 * slope).detach())) < float(loss.detach())
+
+
+def test_two_halves_become_one_whole() -> None:
+    model = CGAE((6, 6), 3, 3, 3)
+    with torch.no_grad():
+        model.decoder.weight.fill_(0.5)
+    kind = torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 2], [1, 2, -1], [-1, -1, 1]])
+    place = torch.tensor([[7, 7, 7], [9, 9, 9], [3, 4, 3], [8, 8, 0], [0, 0, 0]])
+    doubled = double(model.decoder, State(place, kind, torch.zeros(5, 3, 0)))
+    assert doubled.tolist() == [True, False, False]
+    assert model.prototypes.amax((1, 2)).tolist() == [1.0, 0.5, 0.5]
 
 
 def test_a_pattern_off_the_middle_is_moved_in_and_its_places_back() -> None:
