@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from scge_pyg.models.cgae.code_length import CodeLength, quantize
 from torch import Tensor
 
 from scge_pyg import discover
 from scge_pyg.datasets import FashionMNISTNodes, MNISTNodes
 from scge_pyg.models.cgae import CGAE, Code, most_alike, usage_entropy
+from scge_pyg.models.cgae.code_length import CodeLength, quantize
 
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
 STEPS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of a linear code, in standard deviations of its prior
@@ -47,7 +47,8 @@ def error(model: CGAE, x: Tensor, code: Code) -> float:
 def collapse(prototypes: int, naive: bool, seed: int, count: int, epochs: int, tested: int) -> dict[str, Any]:
     """Usage entropy over log K, likeness and explained variance on test images.
 
-    The naive variant starts from noise around the mean image piece, as the note's sketch does, and starts nothing anew.
+    The naive variant starts from noise around the mean pixel, is not looked after, and draws codes by the mean error of a
+    pixel in place of the sum, as the note's sketch does.
     """
     x, test = images("mnist", True)[:count], images("mnist", False)[:tested]
     model = CGAE((28, 28), prototypes, 8, 7)
@@ -56,7 +57,8 @@ def collapse(prototypes: int, naive: bool, seed: int, count: int, epochs: int, t
         with torch.no_grad():
             noise = torch.randn(model.decoder.weight.shape, generator=generator)
             model.decoder.weight.copy_(x.mean() + 0.01 * noise)
-    fit = model.fit(x, epochs=epochs, seed=seed, revive=not naive, restart=not naive)
+    heat = 784.0 if naive else 1.0
+    fit = model.fit(x, epochs=epochs, seed=seed, upkeep=not naive, restart=not naive, temperature=heat)
     code = model.encode(test)
     total = float((test - x.mean(0)).square().flatten(1).sum(1).mean())
     return {

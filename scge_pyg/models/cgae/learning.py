@@ -59,7 +59,7 @@ def fit_parts(
     lr: float = 0.03,
     sweeps: int = 1,
     temperature: float = 1.0,
-    revive: bool = True,
+    upkeep: bool = True,
     restart: bool = True,
     seed: int = 0,
     progress: str | None = None,
@@ -81,7 +81,7 @@ def fit_parts(
         lr: Largest learning rate of Adam in standard deviations of a pixel; it rises and falls once.
         sweeps: Gibbs sweeps of a step.
         temperature: Of the samples; 0 learns from the best part given the others (hard EM).
-        revive: Whether unused prototypes and twins start anew.
+        upkeep: Whether prototypes are kept apart, moved into their windows, doubled and started anew.
         restart: Whether all prototypes start from the images; or else learning goes on from those of the model.
         seed: Of start, order and samples.
         progress: Title of a progress bar. Default: no bar.
@@ -128,7 +128,9 @@ def fit_parts(
                 error = gone.square().sum((1, 2)).mean()
                 optimizer.zero_grad()
                 energy = 0.5 * error / model.noise**2
-                (energy + energy.detach() * crowding(model.decoder.weight)).backward()
+                if upkeep:
+                    energy = energy + energy.detach() * crowding(model.decoder.weight)
+                energy.backward()
                 optimizer.step()
                 schedule.step()
                 for kept, new in zip(codes, state, strict=True):
@@ -136,12 +138,11 @@ def fit_parts(
                 errors.append(error.detach())
                 square = error.detach() / model.decoder.canvas.observed.sum() / batch.shape[1]
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
-                if number % every == every - 1 and number < _SETTLED * steps * epochs:
+                if upkeep and number % every == every - 1 and number < _SETTLED * steps * epochs:
                     new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes)
-                    if revive:
-                        dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
-                        revived, new = revived + int(dead.sum()), new | dead
-                    _forget(optimizer, new)
+                    dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
+                    revived += int(dead.sum())
+                    _forget(optimizer, new | dead)
                 bar.update()
             fit.errors.append(float(torch.stack(errors).mean()))
             fit.explained.append(1 - fit.errors[-1] / total)
