@@ -12,6 +12,15 @@ from scge_pyg.models.cgae.constellation import Constellation
 GRID, PROTOTYPES = (24, 24), 6
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors on two threads wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def code_of(i, j, k, b=None):
     b = torch.zeros(*k.shape, 0) if b is None else b
     return Code(i, j, k, b, torch.zeros(len(k)))
@@ -168,8 +177,8 @@ def test_unused_parts_are_a_state_of_a_slot():
 
 
 def test_the_same_seed_gives_the_same_bits():
-    code = faces(150, 0)
-    first, second = (Constellation(GRID, PROTOTYPES, 3, num_rounds=2, seed=5).fit(code).bits(code) for _ in range(2))
+    code = faces(100, 0)
+    first, second = (Constellation(GRID, PROTOTYPES, 2, num_rounds=2, seed=5).fit(code).bits(code) for _ in range(2))
     assert torch.equal(first, second)
 
 

@@ -8,6 +8,15 @@ from scge_pyg.models.cgae.slot_tree import Slot, SlotTree
 GRID = (3, 2)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors on two threads wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def some_placement(generator, beside):
     def normal(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.double)
