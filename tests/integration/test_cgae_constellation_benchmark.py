@@ -1,0 +1,51 @@
+"""The benchmark of constellations: faces take more bits than there are, fewer with a tree, and rows become tables."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from scge_pyg.models.cgae import CGAE
+
+
+@pytest.fixture
+def script(monkeypatch):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors on two threads wait for each other on a busy machine
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    import cgae_constellation
+
+    yield cgae_constellation
+    torch.set_num_threads(threads)
+
+
+def test_faces_become_a_table(script):
+    found = script.known(60, 0)
+    assert found["truth"] < found["tree"] < found["slots"] - 8 < found["uniform"] - 16
+    table = script.tables([{"part": "faces", "number": 60, **found}])
+    assert f"| {found['truth']:.1f}" in table
+    assert f"| {found['uniform']:.1f}" in table
+
+
+def test_samples_and_codes_are_measured_with_each_density(script, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(60, 28, 28, generator=generator) * (torch.arange(28) > 20)
+    monkeypatch.setattr(script, "images", lambda data, train: images)
+    monkeypatch.setattr(script, "_SAMPLES", 20)
+    monkeypatch.setattr(script, "CGAE", small)
+    size = {"images": 60, "tested": 20, "epochs": 1}
+    rows = [
+        {"part": "images", "data": "mnist", "kind": kind, **script.measured("mnist", kind, size)}
+        for kind in ("uniform", "one tree")
+    ]
+    assert rows[1]["bits"] < rows[0]["bits"]
+    assert rows[1]["distance"] < rows[0]["distance"]
+    assert rows[0]["test_distance"] < 1e-4  # test images are training images here
+    assert "| one tree" in script.tables(rows)
+
+
+def small(shape):
+    model = CGAE(shape, 4, 2, 5)
+    fit = model.fit
+    model.fit = lambda x, epochs: fit(x, epochs=epochs, batch_size=20)
+    return model
