@@ -151,7 +151,7 @@ def picture(data: str, size: dict[str, int], path: Path) -> None:
         with torch.no_grad():
             drawn: Tensor = model.decode(code).clamp(0, 1)
         for axis, image in zip(line, drawn, strict=True):
-            axis.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+            axis.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1)
             axis.set_axis_off()
     figure.savefig(path, dpi=120)
 

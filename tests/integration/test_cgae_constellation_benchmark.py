@@ -44,6 +44,14 @@ def test_samples_and_codes_are_measured_with_each_density(script, monkeypatch):
     assert "| one tree" in script.tables(rows)
 
 
+def test_samples_are_drawn_in_a_picture(script, monkeypatch, tmp_path):
+    images = torch.rand(40, 28, 28, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(script, "images", lambda data, train: images)
+    monkeypatch.setattr(script, "CGAE", small)
+    script.picture("fashion", {"images": 40, "tested": 20, "epochs": 1}, tmp_path / "samples.png")
+    assert (tmp_path / "samples.png").stat().st_size > 1000
+
+
 def small(shape):
     model = CGAE(shape, 4, 2, 5)
     fit = model.fit

@@ -153,7 +153,8 @@ class Constellation:
         There is no image, so the energy is NaN.
         """
         self._check_fitted("sample")
-        component = torch.multinomial(self.weight, n, replacement=True, generator=generator)
+        n = whole_number("Constellation.sample", "n", n, 0)
+        component = torch.multinomial(self.weight.expand(n, -1), 1, generator=generator)[:, 0]
         count = len(self.trees[0].slots)
         place, k = torch.zeros(n, count, 2, dtype=torch.long), torch.zeros(n, count, dtype=torch.long)
         for m, tree in enumerate(self.trees):

@@ -58,7 +58,7 @@ class Slot(NamedTuple):
         row = torch.full((n,), last + 1) if before is None else torch.where(before.used, before.k, last)
         k = torch.multinomial(self.prototype[row], 1, generator=generator)[:, 0]
         used, k = k < last, k.clamp_max(last - 1)
-        kind = torch.multinomial(self.share, n, replacement=True, generator=generator)
+        kind = torch.multinomial(self.share.expand(n, -1), 1, generator=generator)[:, 0]
         place = self.alone.sample(k, None, generator)
         if before is not None and self.beside is not None:
             beside = self.beside.sample(k, before, generator)

@@ -129,6 +129,16 @@ def test_sampled_faces_are_faces(face_model):
     assert float(offset.std(0).max()) < 2
 
 
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_fewer_samples_than_components_are_drawn(n):
+    code = faces(60, 0)
+    code = code._replace(b=torch.randn(60, 5, 1, generator=torch.Generator().manual_seed(1)))
+    model = Constellation(GRID, PROTOTYPES, 3, step=0.5, num_rounds=1).fit(code)
+    drawn = model.sample(n, torch.Generator().manual_seed(0))
+    assert [tuple(field.shape) for field in drawn] == [(n, 5)] * 3 + [(n, 5, 1), (n,)]
+    assert model.bits(drawn).shape == (n,)
+
+
 def test_neither_the_order_of_parts_nor_that_of_codes_changes_bits():
     model = Constellation(GRID, PROTOTYPES, 1, num_rounds=3).fit(faces(200, 0))
     new = faces(700, 1)
