@@ -47,8 +47,8 @@ def error(model: CGAE, x: Tensor, code: Code) -> float:
 def collapse(prototypes: int, naive: bool, seed: int, count: int, epochs: int, tested: int) -> dict[str, Any]:
     """Usage entropy over log K, likeness and explained variance on test images.
 
-    The naive variant starts from noise around the mean pixel, is not looked after, and draws codes by the mean error of a
-    pixel in place of the sum, as the note's sketch does.
+    The naive variant starts from noise around the mean pixel, is not looked after, and draws codes by the mean
+    error of a pixel in place of the sum, as the note's sketch does.
     """
     x, test = images("mnist", True)[:count], images("mnist", False)[:tested]
     model = CGAE((28, 28), prototypes, 8, 7)
