@@ -114,9 +114,8 @@ one = type(code)(*(value[chosen : chosen + 1] for value in code))
 order = (one.k[0] < 0).long().argsort(stable=True)
 one = one._replace(i=one.i[:, order], j=one.j[:, order], k=one.k[:, order], b=one.b[:, order])
 steps = [one._replace(k=torch.where(torch.arange(4) < shown, one.k, -1)) for shown in range(1, 4)]
-moved = one._replace(i=one.i.clone(), j=one.j.clone())
+moved = one._replace(i=one.i.clone())
 moved.i[0, 0] = 19 - moved.i[0, 0]
-moved.j[0, 0] = 19 - moved.j[0, 0]
 with torch.no_grad():
     rebuilt = [model.decode(step)[0] for step in (*steps, moved)]
 
