@@ -61,7 +61,7 @@ def scenes(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x + 0.05 * torch.randn(x.shape, generator=generator), number
 
 
-train, _ = scenes(600 if QUICK else 3000)
+train, _ = scenes(800 if QUICK else 3000)
 test, number = scenes(200)
 
 # %% [markdown]
@@ -74,7 +74,7 @@ test, number = scenes(200)
 
 # %%
 model = CGAE((20, 20), num_prototypes=6, num_parts=4, prototype_size=5, price=math.log(6 * 400))
-fit = model.fit(train, epochs=10, batch_size=30)
+fit = model.fit(train, epochs=12, batch_size=30, lr=0.1)
 model.requires_grad_(False)
 print(model)
 print(f"variance explained {fit.explained[-1]:.3f}, noise {float(model.noise):.3f} (true: 0.05)")

@@ -39,7 +39,7 @@ def test_known_parts_are_found_with_their_places() -> None:
     parts = blobs(3, 5, 130)
     x, kind, place = scenes(240, parts, 131)
     model = CGAE((16, 16), 3, 2, 5)
-    fit = model.fit(x, epochs=8, batch_size=24, seed=1)
+    fit = model.fit(x, epochs=12, batch_size=24, lr=0.1, seed=1)
     found, true = (F.normalize(w.flatten(1)).view(3, 1, 5, 5) for w in (model.prototypes, parts))
     alike = F.conv2d(true, found, padding=4).flatten(2)
     assert float(alike.amax(2).amax(1).min()) > 0.95
