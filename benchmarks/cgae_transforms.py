@@ -118,8 +118,7 @@ def _trained(name: str, data: Split, quick: bool) -> Iterator[Candidate]:
         torch.manual_seed(0)
         model = make(latent)
         x = torch.from_numpy(data.train)[:, :, None]
-        epochs = 6 if quick else 4
-        fit_autoencoder(model, x, epochs=epochs, batch_size=32, lr=rate, progress=f"{name}, {latent} latents")
+        fit_autoencoder(model, x, epochs=4, batch_size=32, lr=rate, progress=f"{name}, {latent} latents")
         model.eval()
         yield from autoencoder_candidates(model, data, {"latent": latent})
 
