@@ -118,10 +118,11 @@ def comparison_table(records: list[dict[str, Any]], name: str) -> str:
     sizes = sorted({r["K"] for r in records})
     lines = []
     for variant, what in VARIANTS.items():
-        line = [what]
-        for size in sizes:
-            mine = [r for r in records if r["variant"] == variant and r["K"] == size]
-            spread = f" ± {stdev(r['inertia'] for r in mine):.2f}" if len(mine) > 1 else ""
-            line.append(f"{mean(r['inertia'] for r in mine):.2f}{spread}, {mean(r['dead'] for r in mine):.1f} dead")
-        lines.append(line)
+        runs = [[r for r in records if r["variant"] == variant and r["K"] == size] for size in sizes]
+        lines.append([what, *(_cell(mine) if mine else "" for mine in runs)])
     return markdown_table([f"{name}: k-means", *(f"K = {size:,}" for size in sizes)], lines)
+
+
+def _cell(runs: list[dict[str, Any]]) -> str:
+    spread = f" ± {stdev(r['inertia'] for r in runs):.2f}" if len(runs) > 1 else ""
+    return f"{mean(r['inertia'] for r in runs):.2f}{spread}, {mean(r['dead'] for r in runs):.1f} dead"
