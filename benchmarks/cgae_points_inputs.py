@@ -41,11 +41,11 @@ def pca_of(train: Tensor, test: Tensor, bits: float) -> tuple[Tensor, Tensor, fl
     codes = [((x.flatten(1) - centre) @ axes).numpy() for x in (train, test)]
     points = operating_points(codes[0], 2.0 ** np.arange(-3, 4.01, 0.25))
     coders = [ScalarCoder(codes[0], steps_at(points, 2 ** (e / 4))) for e in range(-28, 15)]
-    rates = [float(coder.bits(coder.encode(codes[1])).mean()) for coder in coders]
+    rates = [float(coder.bits(coder.encode(codes[0])).mean()) for coder in coders]
     nearest = int(np.abs(np.array(rates) - bits).argmin())
     coder = coders[nearest]
     left = [torch.from_numpy(coder.decode(coder.encode(z))).float() @ axes.T + centre for z in codes]
-    return left[0].view_as(train), left[1].view_as(test), rates[nearest]
+    return left[0].view_as(train), left[1].view_as(test), float(coder.bits(coder.encode(codes[1])).mean())
 
 
 def patches_of(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor, float]:

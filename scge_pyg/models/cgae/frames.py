@@ -136,6 +136,11 @@ def frame_of(nodes: Any, size: int, *, channels: int | None, padding: str = "sam
             f"CGAE: the graph must have a map on which parts can be moved, got one without a geometry (dim 0); "
             f"{nodes.fit if nodes.fit is not None else 'give one with coordinates'}"
         )
+    if nodes.dim > 3:
+        raise ValueError(
+            f"CGAE: the graph's map must have at most 3 dimensions, got {nodes.dim}; a map in more is no place to move "
+            f"parts in, discover(x, dim=2) draws one"
+        )
     if padding != "same" or subpixel != 1:
         raise ValueError(
             f"CGAE: padding and subpixel need a lattice in 2 dimensions, got padding={padding!r} and "

@@ -56,9 +56,12 @@ class Posterior:
     def energy(self, state: State) -> Tensor:
         """``[B]``, in nats."""
         used = state.kind >= 0
-        gone = (self.x - self.decoder(state)) * self.decoder.canvas.observed
         cost = 0.5 * state.b.square().sum((1, 2)) + (self.price or 0.0) * used.sum(1)
-        return 0.5 * gone.square().sum((1, 2)) * self.noise**-2 + cost
+        return 0.5 * self.residual(state).square().sum((1, 2)) * self.noise**-2 + cost
+
+    def residual(self, state: State) -> Tensor:
+        """What the codes leave of the images ``[B, C, N]``, 0 at pixels that don't count."""
+        return (self.x - self.decoder(state)) * self.decoder.canvas.observed
 
     def sweep(self, state: State, temperature: float | Tensor) -> State:
         """Draw every part once, each given the others."""
@@ -79,8 +82,7 @@ class Posterior:
             return state
         tangent = self.decoder.tangent(state) * self.decoder.canvas.observed
         tangent = tangent.flatten(3).flatten(1, 2)
-        fixed = self.decoder(state._replace(b=torch.zeros_like(state.b)))
-        left = ((self.x - fixed) * self.decoder.canvas.observed).flatten(1)
+        left = self.residual(state._replace(b=torch.zeros_like(state.b))).flatten(1)
         gram = tangent @ tangent.mT * self.noise**-2
         gram = gram + torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
         b = torch.linalg.solve(gram, (tangent @ left.unsqueeze(2)) * self.noise**-2)

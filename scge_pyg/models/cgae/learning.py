@@ -27,6 +27,7 @@ __all__ = ["PartsFit", "fit_parts"]
 _REVIVALS, _SETTLED = 20, 0.7  # rounds of revival, all in this part of the steps
 _LEAST_NOISE = 1e-3  # of the standard deviation of pixels
 _AVERAGED = 0.05  # of a batch in the running noise
+_BLOCK = 256  # images at a time, before the first step
 
 
 @dataclass
@@ -76,7 +77,7 @@ def fit_parts(
     Args:
         model: The model.
         x: Images.
-        epochs: Passes over them.
+        epochs: Passes over them; the last, smaller batch of each is left out.
         batch_size: Images of a step.
         lr: Largest learning rate of Adam in standard deviations of a pixel; it rises and falls once.
         sweeps: Gibbs sweeps of a step.
@@ -106,7 +107,9 @@ def fit_parts(
     start = time.perf_counter()
     generator = torch.Generator(pixels.device).manual_seed(seed)
     least = _LEAST_NOISE * float(pixels.std())
-    codes = _begin(model, pixels, generator, restart)
+    counted = int(model.decoder.canvas.observed.sum()) * pixels.shape[1]
+    codes, error = _begin(model, pixels, generator, restart)
+    model.noise.fill_(max((error / counted) ** 0.5, least))
     steps = len(pixels) // batch_size
     groups = _groups(model, lr, float(pixels.std()))
     optimizer = torch.optim.Adam(groups)
@@ -124,7 +127,7 @@ def fit_parts(
                     state = codes.of(chosen)
                     for _ in range(sweeps):
                         state = posterior.sweep(state, temperature)
-                gone = (batch - model.decoder(state)) * model.decoder.canvas.observed
+                gone = posterior.residual(state)
                 error = gone.square().sum((1, 2)).mean()
                 optimizer.zero_grad()
                 energy = 0.5 * error / model.noise**2
@@ -136,7 +139,7 @@ def fit_parts(
                 for kept, new in zip(codes, state, strict=True):
                     kept[chosen] = new
                 errors.append(error.detach())
-                square = error.detach() / model.decoder.canvas.observed.sum() / batch.shape[1]
+                square = error.detach() / counted
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if upkeep and number % every == every - 1 and number < _SETTLED * steps * epochs:
                     new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes)
@@ -150,15 +153,14 @@ def fit_parts(
             fit.alike.append(float(most_alike(model.decoder.weight.detach()).max()))
             fit.revived.append(revived)
             bar.set_postfix(error=f"{fit.errors[-1]:.3f}")
-    square = fit.errors[-1] / (int(model.decoder.canvas.observed.sum()) * pixels.shape[1])
-    model.noise.fill_(max(square**0.5, least))
+    model.noise.fill_(max((fit.errors[-1] / counted) ** 0.5, least))
     fit.seconds = time.perf_counter() - start
     return fit
 
 
 @torch.no_grad()
-def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: bool) -> State:
-    """Prototypes from pieces of the images, the codes of all images under them, and the noise that is left."""
+def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: bool) -> tuple[State, float]:
+    """Prototypes from pieces of the images, the codes of all images under them, and the mean error that is left."""
     decoder = model.decoder
     if restart:
         weight, basis = clustered(decoder.canvas, pixels, model.num_prototypes, model.num_linear, generator)
@@ -167,13 +169,12 @@ def _begin(model: CGAE, pixels: Tensor, generator: torch.Generator, restart: boo
         if isinstance(decoder, OccludingDecoder):
             decoder.opacity.copy_(opacity_of(weight))
         model.noise.copy_(pixels.std())
-    states = []
-    for batch in pixels.split(256):
-        states.append(model.posterior(batch, generator).pursuit(0))
-    codes = State(*map(torch.cat, zip(*states, strict=True)))
-    gone = torch.cat([(b - decoder(codes.of(rows))).square().mean((1, 2)) for b, rows in _blocks(pixels)])
-    model.noise.copy_(gone.mean().sqrt().clamp_min(_LEAST_NOISE * pixels.std()))
-    return codes
+    states, error = [], 0.0
+    for batch in pixels.split(_BLOCK):
+        posterior = model.posterior(batch, generator)
+        states.append(posterior.pursuit(0))
+        error += float(posterior.residual(states[-1]).square().sum())
+    return State(*map(torch.cat, zip(*states, strict=True))), error / len(pixels)
 
 
 def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:
@@ -181,10 +182,6 @@ def _groups(model: CGAE, lr: float, unit: float) -> list[dict[str, Any]]:
     logits = [p for name, p in model.decoder.named_parameters() if name == "opacity"]
     values = [p for name, p in model.decoder.named_parameters() if name != "opacity"]
     return [{"params": values, "lr": lr * unit}, *([{"params": logits, "lr": lr}] if logits else [])]
-
-
-def _blocks(pixels: Tensor) -> list[tuple[Tensor, slice]]:
-    return [(batch, slice(256 * n, 256 * n + len(batch))) for n, batch in enumerate(pixels.split(256))]
 
 
 def _forget(optimizer: torch.optim.Adam, prototypes: Tensor) -> None:

@@ -169,6 +169,7 @@ def test_decoding_has_gradients_in_prototypes_and_linear_codes() -> None:
         ({"padding": "full"}, "padding must be"),
         ({"subpixel": 0}, "subpixel must be"),
         ({"nodes": SharedGraph(torch.zeros(2, 0), torch.tensor([[0, 1], [1, 0]]))}, "must have a map"),
+        ({"nodes": SharedGraph.from_pos(torch.rand(9, 4))}, "at most 3 dimensions, got 4"),
     ],
 )
 def test_impossible_models_are_refused(options: dict, says: str) -> None:
