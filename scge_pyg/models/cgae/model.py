@@ -173,8 +173,6 @@ class CGAE(nn.Module):
                 states.append(state)
                 energies.append(posterior.energy(state))
                 bar.update(len(batch))
-        if not states:
-            states, energies = [self.posterior(pixels).empty()], [pixels.new_zeros(0)]
         return self.handed_out(State(*map(torch.cat, zip(*states, strict=True))), torch.cat(energies))
 
     def decode(self, code: Code) -> Tensor:

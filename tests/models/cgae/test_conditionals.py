@@ -22,7 +22,7 @@ CASES = {
 }
 
 
-def small(decoder: str, nodes: object = (5, 4), seed: int = 100, **options: object) -> CGAE:
+def small(decoder: str, nodes: object = (4, 3), seed: int = 100, **options: object) -> CGAE:
     model = CGAE(nodes, 3, 3, 2 if options.get("subpixel") else 3, decoder=decoder, **options).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

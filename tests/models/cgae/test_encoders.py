@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -17,15 +17,6 @@ from scge_pyg.models.cgae.encoders.fitting import reinforced
 from scge_pyg.models.cgae.encoders.trunk import Head, Trunk
 
 KINDS: list[type[Encoder]] = [ConvEncoder, RecurrentEncoder]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small tensors on two threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def a_model(*args: int, seed: int = 110, **options: object) -> CGAE:

@@ -7,15 +7,6 @@ from scge_pyg.models.cgae.placement import Parts, Placement, fit_placement
 GRID = (60, 60)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors on two threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def placement(grid=GRID):
     return Placement(
         grid,

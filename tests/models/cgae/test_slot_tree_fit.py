@@ -12,15 +12,6 @@ GRID = (100, 100)
 BACKGROUND = torch.tensor([0.3, 0.3, 0.3, 0.1], dtype=torch.double)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors on two threads wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def known_tree(parents, sure=0.9, seed=0):
     """Offsets of a few places, and prototypes that mostly go on as their parents."""
     generator = torch.Generator().manual_seed(seed)

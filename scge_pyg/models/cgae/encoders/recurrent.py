@@ -98,8 +98,7 @@ class RecurrentEncoder(Encoder):
     def after(self, memory: Look, parts: State) -> Look:
         """A look at what is left."""
         with torch.no_grad():
-            decoder = self.model.decoder
-            residual = (memory.pixels - decoder(parts)) * decoder.canvas.observed
+            residual = self.model.posterior(memory.pixels).residual(parts)
         return self._look(memory.pixels, residual, memory.hidden, parts.place[:, -1])
 
     def _look(self, pixels: Tensor, residual: Tensor, hidden: Tensor, last: Tensor | None) -> Look:
