@@ -51,7 +51,7 @@ def test_the_chain_has_the_posterior_of_all_codes(
             for _ in range(12):
                 state = many.sweep(state, 1.0)
         else:
-            state, _ = many.tempered([1.0, 3.0], 12)
+            state, _ = many.tempered([1.0, 3.0], 13)  # the last thing done is an exchange
     seen = torch.bincount(numbered(state), minlength=81)
     assert int(seen[expected == 0].sum()) == 0
     assert agreement(seen, expected * count) > 1e-3
@@ -78,7 +78,7 @@ def test_exchanges_keep_the_units_of_linear_codes() -> None:
         model.decoder.basis.fill_(1.5)
     count, x = 20_000, torch.full((1, 1, 1), 0.4, dtype=torch.double)
     many = model.posterior(x.expand(count, -1, -1), torch.Generator().manual_seed(106))
-    state, _ = many.tempered([1.0, 4.0], 12)
+    state, _ = many.tempered([1.0, 4.0], 13)
     grid = torch.linspace(-12, 12, 4001, dtype=torch.double)
     energy = 0.5 * (0.4 - 0.5 - 1.5 * grid) ** 2 + 0.5 * grid**2 + 0.2
     part = float(torch.trapezoid((-energy).exp(), grid)) / (2 * torch.pi) ** 0.5
