@@ -25,6 +25,7 @@ _ONSET = (0.25, 1e3)
 _FEWEST = 0.5  # counts a column is taken to have, so that its yield stays finite
 _SURE = (1e-4, 0.95)
 _PAIRS = 2**20
+_FEW_PAIRS = 2**15  # up to here sums over all pairs cost no more than a mesh
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class Placed:
 
 
 def sums(placed: Placed) -> MeshSums | DenseSums:
-    """Sums of contact over all columns: on a mesh in up to three columns, over all pairs in four."""
-    method = MeshSums if placed.z.shape[1] <= MESH_COLUMNS else DenseSums
+    """Sums of contact over all columns: on a mesh, or over all pairs if they are few or lie in four columns."""
+    few = len(placed.z) * len(placed.y) <= _FEW_PAIRS
+    method = DenseSums if few or placed.z.shape[1] > MESH_COLUMNS else MeshSums
     return method(placed.z, placed.y, np.exp(placed.log_yield), placed.kernel, placed.shared)
 
 

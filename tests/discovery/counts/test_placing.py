@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
+from scge_pyg.discovery.counts import placing
+from scge_pyg.discovery.counts.halves import halves
+from scge_pyg.discovery.counts.judging import first_placed
 from scge_pyg.discovery.counts.kernels import Kernel
 from scge_pyg.discovery.counts.placing import Placed, log_chances, place
+from scge_pyg.discovery.counts.profiles import links_of
 from tests.discovery.counts.conftest import beads, misplaced
 
 
@@ -53,6 +58,21 @@ def test_the_maximum_is_that_of_scipy():
 
     best = minimize(loss, np.r_[z.ravel(), y.ravel(), np.log(margin)], method="L-BFGS-B", options={"maxiter": 3000})
     assert _likelihood(found, small.counts) == pytest.approx(-best.fun, abs=2e-3)
+
+
+@pytest.mark.parametrize(("seed", "half", "kernel"), [(101, 0, "power"), (104, 1, "gaussian"), (105, 1, "power")])
+def test_yields_of_rows_that_meet_few_do_not_run_away_on_a_mesh(seed, half, kernel, monkeypatch):
+    place_of = np.random.default_rng(seed).random((90, 2))
+    apart = cdist(place_of, place_of)
+    near = np.where((apart < 0.5) & (apart > 0), np.exp(-((apart / 0.2) ** 2) / 2), 0)
+    own = halves(sp.csr_matrix(near), half, symmetric=True)[0]
+    start = first_placed(own, links_of(own)[0], 2, Kernel(kernel), shared=True)
+    exact = place(own, start, 100, rate=0.15)
+    monkeypatch.setattr(placing, "_FEW_PAIRS", 0)
+    on_mesh = place(own, start, 100, rate=0.15)
+    monkeypatch.undo()
+    assert _likelihood(exact, own) > _likelihood(start, own)
+    assert _likelihood(on_mesh, own) == pytest.approx(_likelihood(exact, own), abs=0.01)
 
 
 def test_places_and_yields_are_recovered(square):
