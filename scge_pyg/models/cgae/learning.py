@@ -30,7 +30,7 @@ _AVERAGED = 0.05  # of a batch in the running noise
 _BLOCK = 256  # images at a time, before the first step
 
 
-@dataclass
+@dataclass(repr=False)
 class PartsFit:
     """What a run of learning did, epoch by epoch.
 
@@ -49,6 +49,15 @@ class PartsFit:
     alike: list[float] = field(default_factory=list)
     revived: list[int] = field(default_factory=list)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        if not self.errors:
+            return "PartsFit(0 epochs)"
+        return (
+            f"PartsFit({len(self.errors)} epochs, error {self.errors[-1]:.4g} an image, explained "
+            f"{self.explained[-1]:.3f}, usage {self.entropies[-1]:.3f} nats, alike {self.alike[-1]:.3f}, "
+            f"{sum(self.revived)} revived, {self.seconds:.1f} s)"
+        )
 
 
 def fit_parts(
@@ -108,8 +117,8 @@ def fit_parts(
     generator = torch.Generator(pixels.device).manual_seed(seed)
     least = _LEAST_NOISE * float(pixels.std())
     counted = int(model.decoder.canvas.observed.sum()) * pixels.shape[1]
-    codes, error = _begin(model, pixels, generator, restart)
-    model.noise.fill_(max((error / counted) ** 0.5, least))
+    codes, first = _begin(model, pixels, generator, restart)
+    model.noise.fill_(max((first / counted) ** 0.5, least))
     steps = len(pixels) // batch_size
     groups = _groups(model, lr, float(pixels.std()))
     optimizer = torch.optim.Adam(groups)
@@ -142,7 +151,7 @@ def fit_parts(
                 square = error.detach() / counted
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if upkeep and number % every == every - 1 and number < _SETTLED * steps * epochs:
-                    new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes)
+                    new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes, state)
                     dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
                     revived += int(dead.sum())
                     _forget(optimizer, new | dead)

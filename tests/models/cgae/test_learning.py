@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
+from scge_pyg.models.cgae.learning import _forget
 from scge_pyg.models.cgae.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.recentring import recentre
 from scge_pyg.models.cgae.upkeep import crowding, double, revive_unused
@@ -104,15 +105,16 @@ def test_directions_start_as_the_principal_components_of_the_clusters() -> None:
 
 
 def test_unused_prototypes_and_twins_start_anew_where_the_error_is() -> None:
-    model = CGAE((12, 12), 4, 1, 3)
+    model = CGAE((12, 12), 4, 1, 3, num_linear=1)
     used, twin, worst = torch.eye(3), torch.eye(3) * 2, torch.ones(3, 3)
     with torch.no_grad():
         model.decoder.weight.copy_(torch.stack([used, twin, worst, torch.zeros(3, 3)]).unsqueeze(1))
+        model.decoder.basis.copy_(torch.arange(4.0).view(4, 1, 1, 1, 1).expand(4, 1, 1, 3, 3))
     x = torch.zeros(8, 12, 12)
     x[:6, 4:7, 4:7] = used
     x[6:, 4:7, 4:7] = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 0, 1]])
     pixels = model.read(x)
-    state = State(torch.full((8, 1), 65), torch.tensor([[0], [0], [0], [0], [1], [1], [2], [2]]), torch.zeros(8, 1, 0))
+    state = State(torch.full((8, 1), 65), torch.tensor([[0], [0], [0], [0], [1], [1], [2], [2]]), torch.zeros(8, 1, 1))
     with torch.no_grad():
         gone = pixels - model.decoder(state)
     gone[:6] = 0
@@ -120,6 +122,7 @@ def test_unused_prototypes_and_twins_start_anew_where_the_error_is() -> None:
     assert lost.tolist() == [False, True, False, True]
     for k in (1, 3):
         assert torch.allclose(model.decoder.weight[k, 0], x[7, 4:7, 4:7], atol=1e-6)
+        assert model.decoder.basis[k].eq(2).all()
 
 
 def test_prototypes_that_are_too_alike_are_driven_apart_and_others_left_alone() -> None:
@@ -141,9 +144,47 @@ def test_two_halves_become_one_whole() -> None:
         model.decoder.weight.fill_(0.5)
     kind = torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 2], [1, 2, -1], [-1, -1, 1]])
     place = torch.tensor([[7, 7, 7], [9, 9, 9], [3, 4, 3], [8, 8, 0], [0, 0, 0]])
-    doubled = double(model.decoder, State(place, kind, torch.zeros(5, 3, 0)))
-    assert doubled.tolist() == [True, False, False]
+    codes = State(place, kind, torch.zeros(5, 3, 0))
+    before = kind.clone()
+    assert double(model.decoder, codes).tolist() == [True, False, False]
     assert model.prototypes.amax((1, 2)).tolist() == [1.0, 0.5, 0.5]
+    before[0, 1] = before[1, 1] = -1
+    assert torch.equal(codes.kind, before)
+    assert codes.place[:2].tolist() == [[7, 0, 7], [9, 0, 9]]
+    assert not double(model.decoder, codes).any()
+
+
+def test_learning_doubles_halves() -> None:
+    pattern = torch.tensor([[1.0, 1, 0], [0, 1, 0], [0, 1, 1]])
+    x = 0.02 * torch.randn(60, 9, 9, generator=torch.Generator().manual_seed(144))
+    x[:, 3:6, 3:6] += pattern
+    model = CGAE((9, 9), 1, 2, 3, price=3.0)
+    with torch.no_grad():
+        model.decoder.weight.copy_(pattern.view(1, 1, 3, 3) / 2)
+    model.fit(x, epochs=4, batch_size=20, lr=1e-3, restart=False)
+    assert torch.allclose(model.prototypes[0], pattern, atol=0.1)
+    assert (model.encode(x).k >= 0).sum(1).eq(1).all()
+
+
+def test_learning_goes_on_from_what_is_there() -> None:
+    x, _, _ = scenes(40, blobs(2, 5, 145), 146)
+    model = CGAE((16, 16), 2, 2, 5)
+    with torch.no_grad():
+        model.decoder.weight.normal_(generator=torch.Generator().manual_seed(147))
+    before = model.prototypes.clone()
+    model.fit(x, epochs=1, batch_size=20, lr=1e-6, upkeep=False, restart=False)
+    assert torch.allclose(model.prototypes, before, atol=1e-4)
+    assert not torch.equal(model.prototypes, before)
+
+
+def test_what_adam_knew_of_a_replaced_prototype_is_forgotten() -> None:
+    weight = torch.nn.Parameter(torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(148)))
+    optimizer = torch.optim.Adam([weight])
+    weight.square().sum().backward()
+    optimizer.step()
+    _forget(optimizer, torch.tensor([False, True, False]))
+    for name in ("exp_avg", "exp_avg_sq"):
+        assert optimizer.state[weight][name].flatten(1).eq(0).all(1).tolist() == [False, True, False]
 
 
 def test_a_pattern_off_the_middle_is_moved_in_and_its_places_back() -> None:
@@ -182,6 +223,7 @@ def test_learning_says_what_it_did_and_repeats_with_its_seed() -> None:
     assert fit.explained[-1] == pytest.approx(1 - fit.errors[-1] / float((x - x.mean(0)).square().sum((1, 2)).mean()))
     assert fit.alike[-1] == pytest.approx(float(most_alike(model.prototypes.unsqueeze(1)).max()))
     assert 0 < fit.entropies[-1] <= math.log(4) + 1e-9
+    assert f"2 epochs, error {fit.errors[-1]:.4g} an image, explained {fit.explained[-1]:.3f}" in repr(fit)
 
 
 def test_a_scale_of_the_pixels_changes_the_scale_of_the_prototypes_alone() -> None:
