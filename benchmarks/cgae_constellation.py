@@ -28,8 +28,8 @@ from report import Records, markdown_table
 from torch import Tensor
 
 from scge_pyg.models.cgae import CGAE, Code
-from scge_pyg.models.cgae.code_length import CodeLength
-from scge_pyg.models.cgae.constellation import Constellation
+from scge_pyg.models.cgae.density.code_length import CodeLength
+from scge_pyg.models.cgae.density.constellation import Constellation
 
 _NAMES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 _FACES = (24, 24)

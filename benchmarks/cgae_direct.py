@@ -9,7 +9,7 @@ from torch import Tensor
 
 from scge_pyg.models.cgae import CGAE
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Terms
+from scge_pyg.models.cgae.decoding.decoders import Terms
 from scge_pyg.models.cgae.draws import log_weights
 
 

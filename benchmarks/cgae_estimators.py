@@ -29,8 +29,8 @@ from cgae_toy import Toy, gibbs, slopes
 from report import Records, markdown_table
 from torch import Tensor
 
-from scge_pyg.models.cgae.estimators import RunningMean, importance_loss, posterior_loss, reinforce_loss
-from scge_pyg.models.cgae.proposal_draws import draw_codes, relaxed_draws
+from scge_pyg.models.cgae.learning.estimators import RunningMean, importance_loss, posterior_loss, reinforce_loss
+from scge_pyg.models.cgae.learning.proposal_draws import draw_codes, relaxed_draws
 
 _DRAWS, _CHUNK = 8, 1000
 _NOISES = (4.0, 2.0, 1.0, 0.5)

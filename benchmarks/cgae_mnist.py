@@ -15,7 +15,7 @@ from torch import Tensor
 from scge_pyg import discover
 from scge_pyg.datasets import FashionMNISTNodes, MNISTNodes
 from scge_pyg.models.cgae import CGAE, Code, most_alike, usage_entropy
-from scge_pyg.models.cgae.code_length import CodeLength, quantize
+from scge_pyg.models.cgae.density.code_length import CodeLength, quantize
 
 _CACHE = Path(os.environ.get("SCGE_CACHE", "results/cache"))
 STEPS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of a linear code, in standard deviations of its prior

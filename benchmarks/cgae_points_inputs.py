@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from scge_pyg.models.autoencoders.pca import principal_components
 from scge_pyg.models.cgae import CGAE, Code
-from scge_pyg.models.cgae.code_length import CodeLength, quantize
+from scge_pyg.models.cgae.density.code_length import CodeLength, quantize
 
 _MODEL = {"num_prototypes": 64, "prototype_size": 11, "num_linear": 1, "padding": "valid"}
 _STEP, _PATCH, _KINDS = 1.0, 7, 256

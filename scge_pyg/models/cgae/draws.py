@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Draw, Terms
+from scge_pyg.models.cgae.decoding.decoders import Draw, Terms
 
 __all__ = ["checked_temperature", "drawing", "log_weights"]
 

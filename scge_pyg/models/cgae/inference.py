@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Decoder
+from scge_pyg.models.cgae.decoding.decoders import Decoder
 from scge_pyg.models.cgae.draws import drawing
 
 __all__ = ["METHODS", "Posterior", "searched"]

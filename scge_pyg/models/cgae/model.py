@@ -12,12 +12,12 @@ from tqdm import tqdm
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.cgae.code import Code, State
-from scge_pyg.models.cgae.decoders import AdditiveDecoder, Decoder
+from scge_pyg.models.cgae.decoding.decoders import AdditiveDecoder, Decoder
+from scge_pyg.models.cgae.decoding.frames import frame_of
+from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
 from scge_pyg.models.cgae.draws import checked_temperature
-from scge_pyg.models.cgae.frames import frame_of
 from scge_pyg.models.cgae.inference import METHODS, Posterior, searched
-from scge_pyg.models.cgae.learning import PartsFit, fit_parts
-from scge_pyg.models.cgae.occluding import OccludingDecoder
+from scge_pyg.models.cgae.learning.fit_parts import PartsFit, fit_parts
 
 __all__ = ["CGAE"]
 

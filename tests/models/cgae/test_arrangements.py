@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from scge_pyg.models.cgae.arrangements import Arrangements
+from scge_pyg.models.cgae.density.arrangements import Arrangements
 
 TREES = [(-1,), (1, -1), (-1, 0, 1, 1, 0), (1, -1, 1, 1), (2, 0, -1, 2, 3, 3), (-1, 0, 1, 2, 3, 4), (5, 5, 5, 5, 5, -1)]
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from scge_pyg.models.cgae.canvas import GridCanvas
-from scge_pyg.models.cgae.graph_canvas import GraphCanvas
+from scge_pyg.models.cgae.decoding.canvas import GridCanvas
+from scge_pyg.models.cgae.decoding.graph_canvas import GraphCanvas
 
 GRIDS = [
     {"size": 3},

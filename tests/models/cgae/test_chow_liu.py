@@ -2,7 +2,7 @@ import networkx as nx
 import pytest
 import torch
 
-from scge_pyg.models.cgae.chow_liu import chow_liu_tree
+from scge_pyg.models.cgae.density.chow_liu import chow_liu_tree
 
 
 def edges(parent):

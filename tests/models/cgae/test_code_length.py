@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scge_pyg.models.cgae.code import Code
-from scge_pyg.models.cgae.code_length import CodeLength, log_orders, quantize
+from scge_pyg.models.cgae.density.code_length import CodeLength, log_orders, quantize
 
 
 def code_of(rows, b=None):

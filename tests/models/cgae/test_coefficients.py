@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scge_pyg.models.cgae.code import Code
-from scge_pyg.models.cgae.coefficients import Coefficients
+from scge_pyg.models.cgae.density.coefficients import Coefficients
 
 
 def code_of(b, k=None):

@@ -8,7 +8,7 @@ import torch
 from scge_pyg import SharedGraph
 from scge_pyg.models.cgae import CGAE
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Terms
+from scge_pyg.models.cgae.decoding.decoders import Terms
 from scge_pyg.models.cgae.draws import drawing, log_weights
 from scge_pyg.models.cgae.inference import Posterior
 

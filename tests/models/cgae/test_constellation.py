@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from scge_pyg.models.cgae.code import Code
-from scge_pyg.models.cgae.code_length import CodeLength
-from scge_pyg.models.cgae.constellation import Constellation
+from scge_pyg.models.cgae.density.code_length import CodeLength
+from scge_pyg.models.cgae.density.constellation import Constellation
 
 GRID, PROTOTYPES = (24, 24), 6
 

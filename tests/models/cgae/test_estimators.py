@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.distributions import Categorical, kl_divergence
 
-from scge_pyg.models.cgae.estimators import RunningMean, importance_loss, posterior_loss, reinforce_loss
-from scge_pyg.models.cgae.proposal_draws import draw_codes
+from scge_pyg.models.cgae.learning.estimators import RunningMean, importance_loss, posterior_loss, reinforce_loss
+from scge_pyg.models.cgae.learning.proposal_draws import draw_codes
 
 PARTS, VALUES, PIXELS, IMAGES, NOISE = 2, 3, 4, 2, 1.2
 CODES = torch.tensor(list(itertools.product(range(VALUES), repeat=PARTS)))

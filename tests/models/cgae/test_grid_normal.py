@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from scge_pyg.models.cgae.grid_normal import grid_normal, sample_grid_normal
+from scge_pyg.models.cgae.density.grid_normal import grid_normal, sample_grid_normal
 
 CASES = [(3.2, 1.5), (0.0, 0.25), (9.0, 40.0), (-7.0, 2.0), (25.0, 0.3)]
 

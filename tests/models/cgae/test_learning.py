@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.learning import _forget
-from scge_pyg.models.cgae.patches import clustered, patches, pieces_at
-from scge_pyg.models.cgae.recentring import recentre
-from scge_pyg.models.cgae.upkeep import crowding, double, revive_unused
+from scge_pyg.models.cgae.learning.fit_parts import _forget
+from scge_pyg.models.cgae.learning.patches import clustered, patches, pieces_at
+from scge_pyg.models.cgae.learning.recentring import recentre
+from scge_pyg.models.cgae.learning.upkeep import crowding, double, revive_unused
 
 
 def scenes(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from scge_pyg.models.cgae.placement import Parts, Placement, fit_placement
+from scge_pyg.models.cgae.density.placement import Parts, Placement, fit_placement
 
 GRID = (60, 60)
 

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import chisquare
 from torch.distributions import Categorical, Independent
 
-from scge_pyg.models.cgae.proposal_draws import draw_codes, relaxed_draws
+from scge_pyg.models.cgae.learning.proposal_draws import draw_codes, relaxed_draws
 
 LOGITS = torch.tensor([[[0.0, 1.0, -1.0], [2.0, 0.0, 0.5]], [[-1.0, -1.0, 3.0], [0.0, 0.0, 0.0]]])
 

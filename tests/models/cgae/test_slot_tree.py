@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from scge_pyg.models.cgae.placement import Parts, Placement
-from scge_pyg.models.cgae.slot_tree import Slot, SlotTree
+from scge_pyg.models.cgae.density.placement import Parts, Placement
+from scge_pyg.models.cgae.density.slot_tree import Slot, SlotTree
 
 GRID = (3, 2)
 

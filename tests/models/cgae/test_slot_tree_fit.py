@@ -4,9 +4,9 @@ import pytest
 import torch
 from sklearn.metrics import mutual_info_score
 
-from scge_pyg.models.cgae.placement import Parts, Placement
-from scge_pyg.models.cgae.slot_tree import Slot, SlotTree
-from scge_pyg.models.cgae.slot_tree_fit import fit_slot_tree, mutual_information
+from scge_pyg.models.cgae.density.placement import Parts, Placement
+from scge_pyg.models.cgae.density.slot_tree import Slot, SlotTree
+from scge_pyg.models.cgae.density.slot_tree_fit import fit_slot_tree, mutual_information
 
 GRID = (100, 100)
 BACKGROUND = torch.tensor([0.3, 0.3, 0.3, 0.1], dtype=torch.double)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from scge_pyg.graph.checks import whole_number
 from scge_pyg.models.cgae.code import Code, State
-from scge_pyg.models.cgae.decoders import joined
+from scge_pyg.models.cgae.decoding.decoders import joined
 from scge_pyg.models.cgae.model import CGAE
 
 __all__ = ["Encoder"]

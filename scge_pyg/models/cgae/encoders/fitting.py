@@ -12,7 +12,7 @@ from tqdm import tqdm
 from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.encoders.encoder import Encoder
-from scge_pyg.models.cgae.estimators import reinforce_loss
+from scge_pyg.models.cgae.learning.estimators import reinforce_loss
 
 __all__ = ["EncoderFit", "fit_encoder", "reinforced"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from scge_pyg.models.cgae.canvas import Canvas, GridCanvas
+from scge_pyg.models.cgae.decoding.canvas import Canvas, GridCanvas
 
 __all__ = ["Head", "Trunk", "grid_of"]
 

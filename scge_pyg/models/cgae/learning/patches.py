@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from scge_pyg.models.cgae.canvas import Canvas
+from scge_pyg.models.cgae.decoding.canvas import Canvas
 
 __all__ = ["clustered", "patches", "pieces_at", "window_energy"]
 

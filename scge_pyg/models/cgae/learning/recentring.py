@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scge_pyg.models.cgae.canvas import GridCanvas
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Decoder
+from scge_pyg.models.cgae.decoding.canvas import GridCanvas
+from scge_pyg.models.cgae.decoding.decoders import Decoder
 
 __all__ = ["recentre"]
 

@@ -12,12 +12,12 @@ from tqdm import tqdm
 
 from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.collapse import most_alike, usage_entropy
+from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
 from scge_pyg.models.cgae.draws import checked_temperature
-from scge_pyg.models.cgae.occluding import OccludingDecoder
-from scge_pyg.models.cgae.patches import clustered
-from scge_pyg.models.cgae.recentring import recentre
-from scge_pyg.models.cgae.upkeep import crowding, double, opacity_of, revive_unused
+from scge_pyg.models.cgae.learning.collapse import most_alike, usage_entropy
+from scge_pyg.models.cgae.learning.patches import clustered
+from scge_pyg.models.cgae.learning.recentring import recentre
+from scge_pyg.models.cgae.learning.upkeep import crowding, double, opacity_of, revive_unused
 
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE

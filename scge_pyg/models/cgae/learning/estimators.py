@@ -83,7 +83,7 @@ def reinforce_loss(log_proposal: Tensor, log_likelihood: Tensor, baseline: Runni
         ValueError: If shapes differ, a value is not finite, the baseline is another, or "loo" has one draw only.
 
     Example:
-        >>> from scge_pyg.models.cgae.proposal_draws import draw_codes
+        >>> from scge_pyg.models.cgae.learning.proposal_draws import draw_codes
         >>> logits = torch.tensor([[[0.0, 1.0]]], requires_grad=True)  # one image, one part, two values
         >>> code, log_proposal = draw_codes(logits, 8, torch.Generator().manual_seed(0))
         >>> reinforce_loss(log_proposal, -code.sum(-1).float()).backward()

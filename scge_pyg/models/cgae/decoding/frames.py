@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.graph.checks import whole_number
-from scge_pyg.models.cgae.canvas import Canvas, GridCanvas
-from scge_pyg.models.cgae.graph_canvas import GraphCanvas
+from scge_pyg.models.cgae.decoding.canvas import Canvas, GridCanvas
+from scge_pyg.models.cgae.decoding.graph_canvas import GraphCanvas
 
 __all__ = ["Frame", "frame_of"]
 

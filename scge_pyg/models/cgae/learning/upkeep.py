@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.collapse import most_alike
-from scge_pyg.models.cgae.decoders import Decoder
-from scge_pyg.models.cgae.occluding import OccludingDecoder
-from scge_pyg.models.cgae.patches import pieces_at, window_energy
+from scge_pyg.models.cgae.decoding.decoders import Decoder
+from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
+from scge_pyg.models.cgae.learning.collapse import most_alike
+from scge_pyg.models.cgae.learning.patches import pieces_at, window_energy
 
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE

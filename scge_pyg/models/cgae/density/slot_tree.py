@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from scge_pyg.models.cgae.placement import Parts, Placement
+from scge_pyg.models.cgae.density.placement import Parts, Placement
 
 __all__ = ["Slot", "SlotTree"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from scge_pyg.models.cgae.canvas import Canvas
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoders import Decoder, Draw, Terms, joined, split, whitening
+from scge_pyg.models.cgae.decoding.canvas import Canvas
+from scge_pyg.models.cgae.decoding.decoders import Decoder, Draw, Terms, joined, split, whitening
 
 __all__ = ["OccludingDecoder"]
 

@@ -7,7 +7,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from scge_pyg.models.cgae.canvas import Canvas
+from scge_pyg.models.cgae.decoding.canvas import Canvas
 from scge_pyg.nn.layer.kernel import KernelPoints, kernel_points
 
 __all__ = ["GraphCanvas"]

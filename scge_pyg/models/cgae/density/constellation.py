@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from scge_pyg.graph.checks import positive_number, whole_number
-from scge_pyg.models.cgae.arrangements import Arrangements
 from scge_pyg.models.cgae.code import Code
-from scge_pyg.models.cgae.code_length import checked_code, log_orders
-from scge_pyg.models.cgae.coefficients import Coefficients
-from scge_pyg.models.cgae.placement import Parts
-from scge_pyg.models.cgae.slot_tree import SlotTree
-from scge_pyg.models.cgae.slot_tree_fit import first_slot_tree, fit_slot_tree
+from scge_pyg.models.cgae.density.arrangements import Arrangements
+from scge_pyg.models.cgae.density.code_length import checked_code, log_orders
+from scge_pyg.models.cgae.density.coefficients import Coefficients
+from scge_pyg.models.cgae.density.placement import Parts
+from scge_pyg.models.cgae.density.slot_tree import SlotTree
+from scge_pyg.models.cgae.density.slot_tree_fit import first_slot_tree, fit_slot_tree
 
 __all__ = ["Constellation"]
 

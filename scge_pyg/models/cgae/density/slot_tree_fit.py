@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from scge_pyg.models.cgae.chow_liu import chow_liu_tree
-from scge_pyg.models.cgae.placement import Parts, Placement, fit_placement
-from scge_pyg.models.cgae.slot_tree import Slot, SlotTree
+from scge_pyg.models.cgae.density.chow_liu import chow_liu_tree
+from scge_pyg.models.cgae.density.placement import Parts, Placement, fit_placement
+from scge_pyg.models.cgae.density.slot_tree import Slot, SlotTree
 
 __all__ = ["first_slot_tree", "fit_slot_tree", "mutual_information"]
 

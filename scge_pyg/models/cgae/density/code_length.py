@@ -9,7 +9,7 @@ from torch import Tensor
 
 from scge_pyg.graph.checks import positive_number, whole_number
 from scge_pyg.models.cgae.code import Code
-from scge_pyg.models.cgae.coefficients import Coefficients, steps
+from scge_pyg.models.cgae.density.coefficients import Coefficients, steps
 
 __all__ = ["CodeLength", "checked_code", "log_orders", "quantize"]
 

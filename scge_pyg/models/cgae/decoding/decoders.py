@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from scge_pyg.models.cgae.canvas import Canvas
 from scge_pyg.models.cgae.code import State
+from scge_pyg.models.cgae.decoding.canvas import Canvas
 
 __all__ = ["AdditiveDecoder", "Decoder", "Draw", "Terms", "joined", "split", "whitening"]
 

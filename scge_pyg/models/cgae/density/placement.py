@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from scge_pyg.models.cgae.grid_normal import grid_normal, sample_grid_normal
+from scge_pyg.models.cgae.density.grid_normal import grid_normal, sample_grid_normal
 
 __all__ = ["Parts", "Placement", "fit_placement"]
 
