@@ -174,6 +174,32 @@ def test_the_same_seed_gives_the_same_bits():
     assert torch.equal(first, second)
 
 
+@pytest.mark.parametrize("step", [None, 0.5])
+def test_what_was_fitted_is_saved_and_loaded_without_pickle(step, tmp_path):
+    code = toy_codes(300, 5)
+    if step:
+        code = code._replace(b=torch.randn(300, 3, 1, generator=torch.Generator().manual_seed(6)).double())
+    fitted = Constellation((2, 2), 2, 3, step=step, num_rounds=2).fit(code)
+    torch.save(fitted.state_dict(), tmp_path / "constellation.pt")
+    loaded = Constellation((2, 2), 2, 3, step=step)
+    loaded.load_state_dict(torch.load(tmp_path / "constellation.pt", weights_only=True))
+    assert torch.equal(loaded.bits(code), fitted.bits(code))
+    drawn = [model.sample(20, torch.Generator().manual_seed(7)) for model in (fitted, loaded)]
+    assert all(torch.equal(one, other) for one, other in zip(*drawn, strict=True) if not one.isnan().any())
+    assert repr(loaded) == repr(fitted) == "Constellation((2, 2), 2 prototypes, 3 components of 3 parts)"
+
+
+def test_a_state_that_is_not_of_this_model_is_refused():
+    state = Constellation((2, 2), 2, 2, num_rounds=1).fit(toy_codes(50, 8)).state_dict()
+    with pytest.raises(ValueError, match=r"must have 3 prototypes.*got \[2\] prototypes"):
+        Constellation((2, 2), 3).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"no rounded linear codes, but step is 0\.5"):
+        Constellation((2, 2), 2, step=0.5).load_state_dict(state)
+    for name in ("weight", "trees.0.0.share", "trees.1.2.alone.gain"):
+        with pytest.raises(ValueError, match="state has no"):
+            Constellation((2, 2), 2).load_state_dict({key: v for key, v in state.items() if key != name})
+
+
 def test_one_image_and_equal_images_give_a_density():
     for n in (1, 20):
         code = code_of(*(field[:1].repeat(n, 1) for field in faces(1, 0)[:3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from scge_pyg.models.cgae.code import Code
 
 __all__ = ["Coefficients", "steps"]
+
+_COUNTED = ("counts", "center", "width")
 
 
 def steps(code: Code, step: float) -> Tensor:
@@ -69,3 +72,12 @@ class Coefficients:
         table = (self.counts + (self.counts.sum(2, keepdim=True) == 0)).double()[k]
         drawn = torch.multinomial(table.flatten(0, -2), 1, generator=generator).view(table.shape[:-1])
         return (drawn + self.lowest) * self.step
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was counted."""
+        return {"lowest": torch.tensor(self.lowest), **{name: getattr(self, name) for name in _COUNTED}}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take what another one counted; a ``KeyError`` names an entry that is missing."""
+        self.lowest = int(state["lowest"])
+        self.counts, self.center, self.width = (state[name] for name in _COUNTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -14,14 +15,15 @@ from scge_pyg.models.cgae.density.code_length import checked_code, log_orders
 from scge_pyg.models.cgae.density.coefficients import Coefficients
 from scge_pyg.models.cgae.density.placement import Parts
 from scge_pyg.models.cgae.density.slot_tree import SlotTree
-from scge_pyg.models.cgae.density.slot_tree_fit import first_slot_tree, fit_slot_tree
+from scge_pyg.models.cgae.density.slot_tree_fit import fit_slot_tree
+from scge_pyg.models.cgae.density.slot_tree_start import first_slot_trees
+from scge_pyg.models.cgae.density.tree_state import state_of_trees, trees_of_state
 
 __all__ = ["Constellation"]
 
 _CHUNK = 512  # codes at a time
 _MOST = 12  # parts: the sum over arrangements grows as 2^H to 3^H
 _FEWEST = 200  # codes of a component, on average, that a round looks at, if there are so many
-_COARSE = 7  # rows and columns of the coarse picture by which constellations are first grouped
 
 
 class Constellation:
@@ -115,7 +117,8 @@ class Constellation:
         background = torch.bincount(shown, minlength=self.num_prototypes + 1) + 0.5
         background = background / background.sum()
         generator = torch.Generator().manual_seed(self.seed)
-        self._start(parts, background.double(), generator)
+        self.trees = first_slot_trees(parts, background.double(), self.grid, self.num_components, generator)
+        self.weight = torch.full((len(self.trees),), 1 / len(self.trees), dtype=torch.double)
         fewest = _FEWEST * len(self.trees)
         for done in range(self.num_rounds):
             some = torch.randperm(number, generator=generator)[: max(fewest, number * (done + 1) // self.num_rounds)]
@@ -170,6 +173,34 @@ class Constellation:
             b = self.coefficients.sample(k.clamp_min(0), generator) * (k >= 0).unsqueeze(2)
         return Code(place[..., 0], place[..., 1], k, b, torch.full((n,), math.nan))
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """What :meth:`fit` found, as tensors alone: ``torch.save`` it, and load it with ``weights_only=True``."""
+        self._check_fitted("state_dict")
+        counted = {} if self.coefficients is None else self.coefficients.state_dict()
+        named = {f"coefficients.{name}": value for name, value in counted.items()}
+        return {**state_of_trees(self.weight, self.trees), **named}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take what another of the same grid, prototypes and step was fitted to.
+
+        Raises:
+            ValueError: If entries are missing or of another number of prototypes, or one of both has no step.
+        """
+        counted = {name.removeprefix("coefficients."): v for name, v in state.items() if name.startswith("coeff")}
+        if bool(counted) != (self.step is not None):
+            raise ValueError(
+                f"Constellation.load_state_dict: state has {'' if counted else 'no '}rounded linear codes, but step is "
+                f"{self.step}; make the model as the one that was saved"
+            )
+        self.weight, self.trees = trees_of_state("Constellation.load_state_dict", state, self.grid, self.num_prototypes)
+        if self.step is not None:
+            self.coefficients = Coefficients(self.step, self.num_prototypes)
+            self.coefficients.load_state_dict(counted)
+
+    def __repr__(self) -> str:
+        fitted = f"{len(self.trees)} components of {len(self.trees[0].slots)} parts" if self.trees else "not fitted"
+        return f"Constellation({self.grid}, {self.num_prototypes} prototypes, {fitted})"
+
     def _parts(self, where: str, code: Code) -> tuple[Code, Parts]:
         code = checked_code(where, code, self.grid, self.num_prototypes, self.step, unused=True)
         return code, Parts(torch.stack([code.i, code.j], 2).double(), code.k.clamp_min(0), code.k >= 0)
@@ -188,24 +219,6 @@ class Constellation:
             drawn = None if generator is None else arrangements.sample(*factors, sums, generator)
             terms.append((sums.total, drawn))
         return terms
-
-    def _start(self, parts: Parts, background: Tensor, generator: torch.Generator) -> None:
-        """One component around each of M codes that look different (k-means++ of coarse pictures)."""
-        centers = [torch.linspace(0, size - 1, _COARSE, dtype=torch.double) for size in self.grid]
-        near = [
-            (-0.5 * ((parts.place[..., axis].unsqueeze(2) - centers[axis]) * _COARSE / self.grid[axis]).square()).exp()
-            for axis in range(2)
-        ]
-        picture = torch.einsum("bha,bhc,bh->bac", *near, parts.used.double()).flatten(1)
-        chosen = [int(torch.randint(len(picture), (1,), generator=generator))]
-        distance = torch.full((len(picture),), math.inf, dtype=torch.double)
-        while len(chosen) < self.num_components:
-            distance = torch.minimum(distance, (picture - picture[chosen[-1]]).square().sum(1))
-            if not distance.max() > 0:
-                break
-            chosen.append(int(torch.multinomial(distance, 1, generator=generator)))
-        self.trees = tuple(first_slot_tree(Parts(*(f[c] for f in parts)), background, self.grid) for c in chosen)
-        self.weight = torch.full((len(chosen),), 1 / len(chosen), dtype=torch.double)
 
     def _round(self, parts: Parts, background: Tensor, generator: torch.Generator) -> None:
         """Draw a component and an arrangement of each code, then estimate each component."""

@@ -7,14 +7,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from scge_pyg.models.cgae.density.chow_liu import chow_liu_tree
-from scge_pyg.models.cgae.density.placement import Parts, Placement, fit_placement
+from scge_pyg.models.cgae.density.placement import Parts, fit_placement
 from scge_pyg.models.cgae.density.slot_tree import Slot, SlotTree
+from scge_pyg.models.cgae.density.slot_tree_start import SHARES
 
-__all__ = ["first_slot_tree", "fit_slot_tree", "mutual_information"]
+__all__ = ["fit_slot_tree", "mutual_information"]
 
 _ROUNDS = 4  # of expectation maximisation between beside, alone and anywhere
-_START = 0.1  # of the grid: spread of a slot's place before the first round
-_SHARES = (0.6, 0.35, 0.05)  # of the three before the first round
 _SMOOTHING = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 1e5)  # pseudo-counts to choose from
 _BACKGROUND = 10.0  # pseudo-counts with which a slot's prototypes are drawn to those of all slots
 
@@ -34,26 +33,6 @@ def fit_slot_tree(parts: Parts, background: Tensor, grid: tuple[int, int], tree:
     for v, u in enumerate(parent):
         before = _of(parts, u) if tree and u >= 0 else None
         slots.append(_fit_slot(_of(parts, v), u, before, background, grid))
-    return SlotTree(tuple(slots))
-
-
-def first_slot_tree(example: Parts, background: Tensor, grid: tuple[int, int]) -> SlotTree:
-    """Slots that don't look at each other, around the places of one constellation of ``[H]`` parts."""
-    count, last = len(example.k), len(background) - 1
-    size = torch.tensor(grid, dtype=torch.double)
-    center = torch.where(example.used.unsqueeze(1), example.place, (size - 1) / 2)
-    none = torch.zeros(last, 2, dtype=torch.double)
-    share = torch.tensor([0.0, *_SHARES[1:]], dtype=torch.double)
-    slots = [
-        Slot(
-            v - 1,
-            background.expand(last + 2, -1),
-            None,
-            Placement(grid, center[v], none.new_zeros(2, 2), none, none, none.new_zeros(()), _START * size),
-            share / share.sum(),
-        )
-        for v in range(count)
-    ]
     return SlotTree(tuple(slots))
 
 
@@ -91,7 +70,7 @@ def _fit_slot(part: Parts, parent: int, before: Parts | None, background: Tensor
     if before is not None:
         table = torch.cat([_conditional(part, before, background)[0], table[:1]])
     kinds = torch.stack([followed, torch.ones_like(followed), torch.ones_like(followed)], 1).double()
-    share = kinds.amax(0) * torch.tensor(_SHARES, dtype=torch.double)
+    share = kinds.amax(0) * torch.tensor(SHARES, dtype=torch.double)
     share = share / share.sum()
     weight = kinds * share * part.used.unsqueeze(1)
     for _ in range(_ROUNDS):
