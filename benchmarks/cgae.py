@@ -1,4 +1,4 @@
-"""CGAE: known shapes, speed of a sweep, collapse, bits on MNIST, covering parts, shuffled pixels.
+"""CGAE: known shapes, an unknown number of them, speed, collapse, bits on MNIST, covering parts, shuffled pixels.
 
 Errors are means over test images of the summed squared error, pixels in [0, 1]. Models see training images alone;
 sizes were chosen on the last 10,000 training images and on shapes of seeds from 100 on. MNIST is read from the folder
@@ -16,20 +16,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from math import log
 from pathlib import Path
 from typing import Any
 
 import torch
 from cgae_direct import compared
 from cgae_mnist import collapse, rate, shuffled
-from cgae_shapes import NOISE, recovered, scenes
+from cgae_shapes import NOISE, PARTS, recovered, scenes
 from cgae_tables import tables
 from report import Records
 from tqdm import tqdm
 
 from scge_pyg.models.cgae import CGAE
 
-_PARTS = ("shapes", "speed", "collapse", "bits", "cover", "shuffled")
+_PARTS = ("shapes", "unknown", "speed", "collapse", "bits", "cover", "shuffled")
 _SIZES = {
     "full": {"seeds": 5, "scenes": 2000, "images": 6000, "epochs": 4, "rate_images": 10_000, "rate_epochs": 4,
              "tested": 10_000, "used": 2000, "shuffled_seeds": 2, "repeats": 3},
@@ -72,13 +73,16 @@ def measure(cell: dict[str, Any], size: dict[str, int]) -> dict[str, Any]:
         return rate(cell["data"], 0, size["rate_images"], size["rate_epochs"], size["tested"], RATES[cell["model"]], 2)
     if part == "shuffled":
         return shuffled(cell["seed"], size["images"], size["epochs"], size["used"])
-    return known(cell["seed"], size["scenes"]) if part == "shapes" else covered(cell["seed"], size["scenes"])
+    if part == "cover":
+        return covered(cell["seed"], size["scenes"])
+    return known(cell["seed"], size["scenes"], unknown=part == "unknown")
 
 
-def known(seed: int, count: int) -> dict[str, Any]:
-    """Shapes and places that are found again."""
-    train, test = scenes(seed, count, part=0), scenes(seed, 500, part=1)
-    model = CGAE((28, 28), 8, 3, 7)
+def known(seed: int, count: int, *, unknown: bool) -> dict[str, Any]:
+    """Shapes and places that are found again: all of three in each image, or, with half as many prototypes again as
+    shapes and a part more than needed, up to three."""
+    train, test = (scenes(seed, n, part=p, fewest=0 if unknown else PARTS) for p, n in ((0, count), (1, 500)))
+    model = CGAE((28, 28), 12, PARTS + 1, 7, price=log(12 * 28**2)) if unknown else CGAE((28, 28), 8, PARTS, 7)
     fit = model.fit(train.x, epochs=_EPOCHS, batch_size=64, seed=seed)
     return {**recovered(model, model.encode(test.x), test), "seconds": fit.seconds}
 

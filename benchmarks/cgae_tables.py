@@ -14,6 +14,7 @@ def tables(records: list[dict[str, Any]]) -> str:
     """All tables that there are records for."""
     makers = {
         "shapes": _shapes,
+        "unknown": _unknown,
         "speed": _speed,
         "collapse": _collapse,
         "bits": _bits,
@@ -24,10 +25,14 @@ def tables(records: list[dict[str, Any]]) -> str:
     return "\n\n".join(makers[part](rows) for part, rows in found.items() if rows)
 
 
-def _shapes(rows: list[dict[str, Any]]) -> str:
+def _shapes(rows: list[dict[str, Any]], title: str = "Known shapes") -> str:
     lines = [[str(r["seed"]), f"{r['cosine']:.3f}", f"{100 * r['exact']:.1f} %", f"{r['seconds']:.0f}"] for r in rows]
     head = ["seed", "cosine of the worst shape", "images with all places exact", "seconds to learn"]
-    return "Known shapes:\n\n" + markdown_table(head, lines)
+    return f"{title}:\n\n" + markdown_table(head, lines)
+
+
+def _unknown(rows: list[dict[str, Any]]) -> str:
+    return _shapes(rows, "An unknown number of shapes")
 
 
 def _speed(rows: list[dict[str, Any]]) -> str:

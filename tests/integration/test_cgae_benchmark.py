@@ -73,6 +73,24 @@ def test_other_orders_and_one_shift_a_prototype_are_forgiven_and_nothing_else():
     assert recovered(twice, code, truth)["cosine"] < 0.95
 
 
+def test_a_shape_that_is_not_there_may_not_be_found():
+    from cgae_shapes import recovered, scenes
+
+    truth = scenes(153, 40, part=0, fewest=0)
+    none = truth.kind < 0
+    assert torch.bincount((~none).sum(1), minlength=4).gt(0).all()
+    assert truth.x[none.all(1)].std() < 0.06
+    code, order = true_code(truth), torch.arange(8)
+    code = code._replace(i=code.i.masked_fill(none, 0), j=code.j.masked_fill(none, 0))
+    model = true_model(truth.shapes, order)
+    assert recovered(model, code, truth)["exact"] == 1
+    blank = int(none.all(1).nonzero()[0])
+    for image, kind in ((blank, 3), (int((~none[:, 0]).nonzero()[0]), -1)):
+        wrong = code.k.clone()
+        wrong[image, 0] = kind
+        assert recovered(model, code._replace(k=wrong), truth)["exact"] == pytest.approx(39 / 40)
+
+
 def test_the_direct_form_draws_from_the_same_probabilities():
     from cgae_direct import compared
 

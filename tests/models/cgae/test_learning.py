@@ -11,7 +11,7 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.learning.fit_parts import _forget
 from scge_pyg.models.cgae.learning.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.learning.recentring import recentre
-from scge_pyg.models.cgae.learning.upkeep import crowding, double, revive_unused
+from scge_pyg.models.cgae.learning.upkeep import crowding, revive_unused
 
 
 def scenes(
@@ -136,22 +136,6 @@ def test_prototypes_that_are_too_alike_are_driven_apart_and_others_left_alone() 
     (slope,) = torch.autograd.grad(loss, w)
     assert slope[2].eq(0).all()
     assert float(crowding((w - 0.1 * slope).detach())) < float(loss.detach())
-
-
-def test_two_halves_become_one_whole() -> None:
-    model = CGAE((6, 6), 3, 3, 3)
-    with torch.no_grad():
-        model.decoder.weight.fill_(0.5)
-    kind = torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 2], [1, 2, -1], [-1, -1, 1]])
-    place = torch.tensor([[7, 7, 7], [9, 9, 9], [3, 4, 3], [8, 8, 0], [0, 0, 0]])
-    codes = State(place, kind, torch.zeros(5, 3, 0))
-    before = kind.clone()
-    assert double(model.decoder, codes).tolist() == [True, False, False]
-    assert model.prototypes.amax((1, 2)).tolist() == [1.0, 0.5, 0.5]
-    before[0, 1] = before[1, 1] = -1
-    assert torch.equal(codes.kind, before)
-    assert codes.place[:2].tolist() == [[7, 0, 7], [9, 0, 9]]
-    assert not double(model.decoder, codes).any()
 
 
 def test_learning_doubles_halves() -> None:

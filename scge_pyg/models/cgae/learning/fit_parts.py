@@ -15,9 +15,10 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
 from scge_pyg.models.cgae.draws import checked_temperature
 from scge_pyg.models.cgae.learning.collapse import most_alike, usage_entropy
+from scge_pyg.models.cgae.learning.joining import join
 from scge_pyg.models.cgae.learning.patches import clustered
 from scge_pyg.models.cgae.learning.recentring import recentre
-from scge_pyg.models.cgae.learning.upkeep import crowding, double, opacity_of, revive_unused
+from scge_pyg.models.cgae.learning.upkeep import crowding, opacity_of, revive_unused
 
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE
@@ -81,7 +82,7 @@ def fit_parts(
     Prototypes start as k-means of pieces of the images, and are kept apart: the energy is multiplied by 1 plus the sum
     over pairs of what their cosine, after the best shift, is above 0.85. One that is hardly used, or the twin
     (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is explained badly, and one
-    of which two lie on each other is doubled, in the first 7 of 10 steps.
+    of which most uses lie in one and the same way on those of another takes it in, in the first 7 of 10 steps.
 
     Args:
         model: The model.
@@ -91,7 +92,7 @@ def fit_parts(
         lr: Largest learning rate of Adam in standard deviations of a pixel; it rises and falls once.
         sweeps: Gibbs sweeps of a step.
         temperature: Of the samples; 0 learns from the best part given the others (hard EM).
-        upkeep: Whether prototypes are kept apart, moved into their windows, doubled and started anew.
+        upkeep: Whether prototypes are kept apart, moved into their windows, joined and started anew.
         restart: Whether all prototypes start from the images; or else learning goes on from those of the model.
         seed: Of start, order and samples.
         progress: Title of a progress bar. Default: no bar.
@@ -151,7 +152,7 @@ def fit_parts(
                 square = error.detach() / counted
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if upkeep and number % every == every - 1 and number < _SETTLED * steps * epochs:
-                    new = recentre(model.decoder, gone.detach(), state, codes) | double(model.decoder, codes, state)
+                    new = recentre(model.decoder, gone.detach(), state, codes) | join(model.decoder, codes, state)
                     dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
                     revived += int(dead.sum())
                     _forget(optimizer, new | dead)

@@ -10,7 +10,7 @@ from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.decoding.canvas import GridCanvas
 from scge_pyg.models.cgae.decoding.decoders import Decoder
 
-__all__ = ["recentre"]
+__all__ = ["move_places", "recentre"]
 
 _WORTH = 1.03  # energy within the window after a move against that before
 
@@ -48,13 +48,18 @@ def recentre(decoder: Decoder, gone: Tensor, state: State, *others: State) -> Te
         decoder.weight[kind] = pattern[kind, :, top : top + size, left : left + size]
         wide = F.pad(decoder.basis[kind], (margin,) * 4)
         decoder.basis[kind] = wide[..., top : top + size, left : left + size]
-    rows, columns = canvas.place_shape
     for codes in (state, *others):
-        kind = codes.kind.clamp_min(0)
-        row = (codes.place // columns + canvas.subpixel * down[kind]).clamp(0, rows - 1)
-        column = (codes.place % columns + canvas.subpixel * right[kind]).clamp(0, columns - 1)
-        codes.place.copy_(torch.where(codes.kind >= 0, row * columns + column, 0))
+        move_places(canvas, codes, down, right)
     return moved
+
+
+def move_places(canvas: GridCanvas, codes: State, down: Tensor, right: Tensor) -> None:
+    """Move the places of every prototype by its number of pixels ``[K]``, in place, at most to the border."""
+    rows, columns = canvas.place_shape
+    kind = codes.kind.clamp_min(0)
+    row = (codes.place // columns + canvas.subpixel * down[kind]).clamp(0, rows - 1)
+    column = (codes.place % columns + canvas.subpixel * right[kind]).clamp(0, columns - 1)
+    codes.place.copy_(torch.where(codes.kind >= 0, row * columns + column, 0))
 
 
 def _pattern(decoder: Decoder, canvas: GridCanvas, margin: int, gone: Tensor, state: State) -> Tensor:

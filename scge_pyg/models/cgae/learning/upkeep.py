@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from scge_pyg.models.cgae.code import State
-from scge_pyg.models.cgae.decoding.decoders import Decoder
 from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
 from scge_pyg.models.cgae.learning.collapse import most_alike
 from scge_pyg.models.cgae.learning.patches import pieces_at, window_energy
@@ -16,7 +15,7 @@ from scge_pyg.models.cgae.learning.patches import pieces_at, window_energy
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE
 
-__all__ = ["crowding", "double", "opacity_of", "revive_unused"]
+__all__ = ["crowding", "opacity_of", "revive_unused"]
 
 _TWINS, _CLOSE, _DEAD = 0.95, 0.85, 0.1  # cosines of prototypes; share of an even usage
 
@@ -53,35 +52,6 @@ def revive_unused(model: CGAE, gone: Tensor, state: State, kind: Tensor, generat
         if isinstance(decoder, OccludingDecoder):
             decoder.opacity[lost] = opacity_of(pieces)
     return lost if number else torch.zeros_like(lost)
-
-
-@torch.no_grad()
-def double(decoder: Decoder, codes: State, *others: State) -> Tensor:
-    """Double the values of prototypes of which most uses lie on another use of the same, ``[K]`` bool.
-
-    A sum of two halves has no gradient towards one whole. Uses that lie on an earlier one are taken out of the codes,
-    and of others.
-    """
-    if isinstance(decoder, OccludingDecoder):
-        return torch.zeros(decoder.num_prototypes, dtype=torch.bool, device=codes.kind.device)
-    alike = _alike(codes)
-    count = decoder.weight.new_zeros(2, decoder.num_prototypes)
-    for row, chosen in zip(count, (codes.kind >= 0, alike.sum(2) > 1), strict=True):
-        row.index_add_(0, codes.kind.clamp_min(0).flatten(), chosen.flatten().to(row.dtype))
-    doubled = count[1] > 0.5 * count[0]
-    decoder.weight[doubled] *= 2
-    for state in (codes, *others):
-        repeated = _alike(state).tril(-1).any(2) & doubled[state.kind.clamp_min(0)]
-        state.kind.masked_fill_(repeated, -1)
-        state.place.masked_fill_(repeated, 0)
-        state.b.masked_fill_(repeated.unsqueeze(2), 0)
-    return doubled
-
-
-def _alike(state: State) -> Tensor:
-    """Which uses of an image are of one prototype at one place, ``[B, H, H]`` bool."""
-    kind = (state.kind.unsqueeze(1) == state.kind.unsqueeze(2)) & (state.kind >= 0).unsqueeze(2)
-    return kind & (state.place.unsqueeze(1) == state.place.unsqueeze(2))
 
 
 def opacity_of(weight: Tensor) -> Tensor:
