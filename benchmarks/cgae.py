@@ -111,7 +111,7 @@ def main() -> None:
     if args.tables:
         print(tables([record for path in args.tables for record in json.loads(path.read_text())["records"]]))
         return
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     name = "quick" if args.quick else "full"
     output = args.output or Path(f"results/cgae_{name}.json")
     records = Records(output, {"size": _SIZES[name], "rates": RATES, "epochs": _EPOCHS}, resume=args.resume)
