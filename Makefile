@@ -5,6 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 SCATTER := $(VENV)/torch-scatter
 EXTRAS := .venv-extras
 PLAYWRIGHT := $(VENV)/playwright
+# threads that wait sleep: where they spin, two of them are ten times as slow as one beside another busy process
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo docs test lint bench test-browser test-scatter test-extras
 
