@@ -24,12 +24,14 @@ ALLOWED = {
     "plot": {"graph", "metrics", "analysis"},
     "testing": {"graph", "nn"},
     "importing": set(),
+    "usage": set(),
+    "tables": {"usage"},
     "train": set(),
     "cli": set(),
 }
 EVERYTHING = set(ALLOWED)
 ALLOWED = {part: parts | {"importing"} for part, parts in ALLOWED.items()}
-ALLOWED["train"] = ALLOWED["cli"] = EVERYTHING
+ALLOWED["train"], ALLOWED["cli"] = EVERYTHING - {"cli"}, EVERYTHING
 EXTRAS = (
     *("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap"),
     *("plotly", "mne", "h5py", "anndata", "spikeinterface", "probeinterface"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.graph import SharedGraph
+from scge_pyg.usage import UsageError
 
 __all__ = ["write_also"]
 

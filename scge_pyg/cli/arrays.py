@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.columns import Chosen, Pick, check_times, choose
-from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.tables.columns import Chosen, Pick, check_times, choose
+from scge_pyg.tables.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.usage import UsageError
 
 __all__ = ["read_npy", "read_npz"]
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings
-from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.output import written_file
 from scge_pyg.discovery import check_layout
 from scge_pyg.discovery.layouts.layout_check import LayoutCheck
 from scge_pyg.io import read_layout
+from scge_pyg.tables.columns import Pick
+from scge_pyg.tables.measurements import Measurements
+from scge_pyg.usage import UsageError
 
 __all__ = ["run"]
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import scge_pyg
-from scge_pyg.cli.errors import UsageError, nearest
 from scge_pyg.cli.logs import logging_to_stderr
+from scge_pyg.usage import UsageError, nearest
 
 __all__ = ["COMMANDS", "main"]
 

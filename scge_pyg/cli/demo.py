@@ -12,12 +12,12 @@ from typing import Any
 from scge_pyg.cli.demo_pictures import FILES, draw
 from scge_pyg.cli.demo_tasks import Task, digits, smeared_photos, wandering_digits
 from scge_pyg.cli.demo_training import MODELS, TOLD, accuracies, schedule
-from scge_pyg.cli.errors import need
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.output import check_target, written_whole
 from scge_pyg.cli.summary import describe, score
 from scge_pyg.discovery import discover
 from scge_pyg.graph import SharedGraph
+from scge_pyg.usage import need
 
 __all__ = ["run"]
 

@@ -13,18 +13,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from scge_pyg.cli.also import write_also
-from scge_pyg.cli.columns import Pick
 from scge_pyg.cli.discover_matrix import FOR_FIELDS, run_matrix
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings, wants_progress
-from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
 from scge_pyg.cli.pictures import draw
 from scge_pyg.cli.summary import describe, judged, log_seconds, score, told
 from scge_pyg.discovery import discover
+from scge_pyg.tables.columns import Pick
+from scge_pyg.tables.measurements import Measurements
 from scge_pyg.transforms import ShuffleNodes
+from scge_pyg.usage import UsageError
 
 __all__ = ["run"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from scge_pyg.cli.also import write_also
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import collected_warnings, wants_progress
 from scge_pyg.cli.nodes_table import write_nodes
 from scge_pyg.cli.output import written_whole
@@ -22,6 +21,7 @@ from scge_pyg.graph import SharedGraph
 from scge_pyg.io import Signals
 from scge_pyg.io.formats import contacts
 from scge_pyg.io.matrices import read_matrix
+from scge_pyg.usage import UsageError
 
 __all__ = ["FOR_FIELDS", "run_matrix"]
 

@@ -6,8 +6,8 @@ import json
 import warnings
 from argparse import Namespace
 
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.train import export, trained_network
+from scge_pyg.usage import UsageError
 
 __all__ = ["run"]
 

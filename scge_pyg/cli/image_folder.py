@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scge_pyg.cli.errors import UsageError, need
-from scge_pyg.cli.measurements import Measurements, rows_per_block, to_tensor
+from scge_pyg.tables.measurements import Measurements, rows_per_block, to_tensor
+from scge_pyg.usage import UsageError, need
 
 __all__ = ["read_images"]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from scge_pyg.cli.arrays import read_npy, read_npz
-from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.image_folder import read_images
-from scge_pyg.cli.measurements import Measurements
 from scge_pyg.cli.parquet import read_parquet
 from scge_pyg.cli.signals import read_signals
-from scge_pyg.cli.tables import read_csv
 from scge_pyg.io.readers import SUFFIXES, format_of
+from scge_pyg.tables.columns import Pick
+from scge_pyg.tables.measurements import Measurements
+from scge_pyg.tables.text import read_csv
+from scge_pyg.usage import UsageError
 
 __all__ = ["open_input"]
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.usage import UsageError
 
 __all__ = ["check_target", "written_file", "written_whole"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.column_kinds import Values
-from scge_pyg.cli.columns import LeftOut, Pick, check_times, choose
-from scge_pyg.cli.errors import UsageError, need
-from scge_pyg.cli.header import NAMES
-from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.tables.column_kinds import Values
+from scge_pyg.tables.columns import LeftOut, Pick, check_times, choose
+from scge_pyg.tables.header import NAMES
+from scge_pyg.tables.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.usage import UsageError, need
 
 __all__ = ["read_parquet"]
 

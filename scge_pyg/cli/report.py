@@ -7,9 +7,9 @@ from argparse import Namespace
 
 from torch import Tensor
 
-from scge_pyg.cli.errors import UsageError, need
 from scge_pyg.cli.inputs import open_input
 from scge_pyg.cli.logs import collected_warnings
+from scge_pyg.usage import UsageError, need
 
 __all__ = ["run"]
 

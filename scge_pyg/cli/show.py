@@ -7,10 +7,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.output import written_file
 from scge_pyg.cli.summary import describe, judged, shown
 from scge_pyg.graph import SharedGraph
+from scge_pyg.usage import UsageError
 
 __all__ = ["load_graph", "run"]
 

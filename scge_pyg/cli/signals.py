@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from scge_pyg.cli.columns import Pick, choose
-from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
 from scge_pyg.io import read
+from scge_pyg.tables.columns import Pick, choose
+from scge_pyg.tables.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.usage import UsageError
 
 __all__ = ["read_signals"]
 

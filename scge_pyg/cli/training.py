@@ -9,7 +9,6 @@ from typing import Any
 
 from lightning.pytorch import Callback
 
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.logs import warnings_as_they_come
 from scge_pyg.cli.option_names import as_options
 from scge_pyg.cli.predictions import write_predictions
@@ -28,6 +27,7 @@ from scge_pyg.train import (
     Temperature,
 )
 from scge_pyg.train.epoch_lines import EpochLines
+from scge_pyg.usage import UsageError
 
 __all__ = ["build_module", "run"]
 

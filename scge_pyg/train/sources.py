@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.columns import Pick
 from scge_pyg.io import Signals, read
 from scge_pyg.io.libraries import is_of
 from scge_pyg.io.readers import SUFFIXES, format_of
+from scge_pyg.tables.columns import Pick
 from scge_pyg.train.labels import as_classes, read_labels
 from scge_pyg.train.tables import is_table, place_of, read_frame, read_table
 from scge_pyg.transforms import ShuffleNodes

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.tables import read_column, read_csv
+from scge_pyg.tables.columns import Pick
+from scge_pyg.tables.text import read_column, read_csv
+from scge_pyg.usage import UsageError
 
 __all__ = ["is_table", "place_of", "read_frame", "read_table"]
 
@@ -31,7 +31,7 @@ def read_table(
     """Values ``[S, N]`` and names of the columns that are nodes, and the cells of the target.
 
     Row numbers and times are left out, separators, decimal commas and missing values are told, as ``scge discover``
-    does (:func:`scge_pyg.cli.tables.read_csv`).
+    does (:func:`scge_pyg.tables.text.read_csv`).
 
     Args:
         path: The file.

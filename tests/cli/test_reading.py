@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from scge_pyg.cli.columns import Pick
-from scge_pyg.cli.errors import UsageError
 from scge_pyg.cli.inputs import open_input
+from scge_pyg.tables.columns import Pick
+from scge_pyg.usage import UsageError
 
 RNG = np.random.default_rng(0)
 WALK = RNG.normal(size=(30, 5)).cumsum(1).round(3)

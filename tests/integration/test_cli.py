@@ -73,7 +73,7 @@ def smooth_images(samples=600, side=8):
 def test_npy_is_read_in_blocks_and_never_whole(tmp_path, run, seen, monkeypatch, shape):
     array = RNG.normal(size=shape)
     np.save(tmp_path / "x.npy", array)
-    monkeypatch.setattr("scge_pyg.cli.measurements._BLOCK_BYTES", array[0].nbytes * 7)
+    monkeypatch.setattr("scge_pyg.tables.measurements._BLOCK_BYTES", array[0].nbytes * 7)
     loaded = []
     load = np.load
     monkeypatch.setattr(np, "load", lambda *a, **k: loaded.append(load(*a, **k)) or loaded[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import BooleanOptionalAction, Namespace
 
 from scge_pyg.cli.arguments.parser import Parser, as_paths, check_picture
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.usage import UsageError
 
 __all__ = ["check", "parser"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import BooleanOptionalAction, Namespace
 
 from scge_pyg.cli.arguments.parser import Parser, as_paths
-from scge_pyg.cli.errors import UsageError, nearest
 from scge_pyg.cli.output import check_target
+from scge_pyg.usage import UsageError, nearest
 
 __all__ = ["ALSO", "check", "parser"]
 

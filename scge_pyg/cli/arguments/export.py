@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from scge_pyg.cli.arguments.parser import Parser, as_paths
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.usage import UsageError
 
 __all__ = ["check", "parser"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from scge_pyg.cli.arguments.parser import Parser
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.usage import UsageError
 
 __all__ = ["OfRun", "WithOptions"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
-from scge_pyg.cli.errors import UsageError, need
+from scge_pyg.usage import UsageError, need
 
 __all__ = ["Parser", "as_paths", "check_picture"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scge_pyg.cli.arguments.of_run import OfRun, WithOptions
 from scge_pyg.cli.arguments.parser import Parser
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.usage import UsageError
 
 __all__ = ["check", "parser"]
 

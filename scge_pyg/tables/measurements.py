@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.columns import LeftOut
-from scge_pyg.cli.header import NUMERIC_IDS
+from scge_pyg.tables.columns import LeftOut
+from scge_pyg.tables.header import NUMERIC_IDS
 
 __all__ = ["Measurements", "Table", "rows_per_block", "to_tensor"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scge_pyg.cli.column_kinds import as_values, is_date, is_missing, is_text, number, what_it_is
+from scge_pyg.tables.column_kinds import as_values, is_date, is_missing, is_text, number, what_it_is
 
 __all__ = ["NAMES", "NUMERIC_IDS", "what_first_line_is"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from scge_pyg.cli.column_kinds import Values, goes_back, what_it_is
-from scge_pyg.cli.errors import UsageError
+from scge_pyg.tables.column_kinds import Values, goes_back, what_it_is
+from scge_pyg.usage import UsageError
 
 __all__ = ["Chosen", "LeftOut", "Pick", "check_times", "choose", "text_columns"]
 

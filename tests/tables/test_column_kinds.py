@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scge_pyg.cli.column_kinds import as_values, goes_back, what_it_is
+from scge_pyg.tables.column_kinds import as_values, goes_back, what_it_is
 
 COUNT = np.arange(20.0)
 RNG = np.random.default_rng(0)

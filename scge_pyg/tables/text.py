@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scge_pyg.cli.column_kinds import as_values, is_text, number
-from scge_pyg.cli.columns import Pick, check_times, choose, text_columns
-from scge_pyg.cli.errors import UsageError
-from scge_pyg.cli.header import NAMES, NUMERIC_IDS, what_first_line_is
-from scge_pyg.cli.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.tables.column_kinds import as_values, is_text, number
+from scge_pyg.tables.columns import Pick, check_times, choose, text_columns
+from scge_pyg.tables.header import NAMES, NUMERIC_IDS, what_first_line_is
+from scge_pyg.tables.measurements import Measurements, Table, rows_per_block, to_tensor
+from scge_pyg.usage import UsageError
 
 __all__ = ["read_column", "read_csv"]
 

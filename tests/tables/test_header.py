@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scge_pyg.cli.header import NAMES, NUMERIC_IDS, what_first_line_is
+from scge_pyg.tables.header import NAMES, NUMERIC_IDS, what_first_line_is
 
 RNG = np.random.default_rng(0)
 IDS = [str(number) for number in RNG.permutation(np.arange(710000, 730000, 900))[:12]]
