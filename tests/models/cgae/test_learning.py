@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
+from scge_pyg.models.cgae.decoding.graph_canvas import GraphCanvas
 from scge_pyg.models.cgae.learning.fit_parts import _forget
 from scge_pyg.models.cgae.learning.patches import clustered, patches, pieces_at
 from scge_pyg.models.cgae.learning.recentring import recentre
@@ -123,6 +124,14 @@ def test_unused_prototypes_and_twins_start_anew_where_the_error_is() -> None:
     for k in (1, 3):
         assert torch.allclose(model.decoder.weight[k, 0], x[7, 4:7, 4:7], atol=1e-6)
         assert model.decoder.basis[k].eq(2).all()
+
+
+def test_pieces_of_an_even_image_are_even_wherever_a_node_reaches() -> None:
+    canvas = GraphCanvas(6 * torch.rand(80, 2, generator=torch.Generator().manual_seed(161)), 3)
+    pieces = pieces_at(canvas, torch.ones(80, 1, 80), torch.arange(80))
+    reached = pieces > 1e-3
+    assert reached.float().mean() > 0.7
+    assert torch.allclose(pieces[reached], torch.ones(()), atol=1e-4)
 
 
 def test_prototypes_that_are_too_alike_are_driven_apart_and_others_left_alone() -> None:
