@@ -316,3 +316,23 @@ def test_a_graph_without_a_lattice_is_declined(kind: type[Encoder]) -> None:
     graph = SharedGraph(pos=pos, edge_index=torch.zeros(2, 0, dtype=torch.long))
     with pytest.raises(ValueError, match="places must be a grid, got the 30 nodes"):
         kind(CGAE(graph, 2, 2, 3))
+
+
+def test_parts_in_use_are_taught_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CGAE((6, 6), 2, 3, 3, price=1.0)
+    kind = torch.tensor([[-1, 1, 0], [0, -1, 1], [-1, -1, -1]])
+    row = torch.tensor([[0, 2, 4], [1, 0, 3], [0, 0, 0]])
+    front = torch.tensor([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
+    code = Code(row, row, kind, torch.zeros(3, 3, 0), torch.zeros(3))
+    monkeypatch.setattr(model, "encode", lambda x: code)
+    x = torch.randn(3, 6, 6, generator=torch.Generator().manual_seed(172))
+    torch.manual_seed(173)
+    encoder = RecurrentEncoder(model, width=4, hidden=8)
+    fit = fit_encoder(encoder, x, epochs=1, lr=1e-12)
+    place = 7 * row
+    losses = [
+        float(-encoder.propose(model.read(x), given=State(p, k, code.b))[1].mean())
+        for p, k in ((place.gather(1, front), kind.gather(1, front)), (place, kind))
+    ]
+    assert fit.losses[0] == pytest.approx(losses[0], abs=1e-5)
+    assert abs(losses[0] - losses[1]) > 1e-3
