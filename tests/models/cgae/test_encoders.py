@@ -331,7 +331,7 @@ def test_parts_in_use_are_taught_first(monkeypatch: pytest.MonkeyPatch) -> None:
     fit = fit_encoder(encoder, x, epochs=1, lr=1e-12)
     place = 7 * row
     losses = [
-        float(-encoder.propose(model.read(x), given=State(p, k, code.b))[1].mean())
+        float(-encoder.propose(model.read(x), given=State(p, k, code.b))[1].detach().mean())
         for p, k in ((place.gather(1, front), kind.gather(1, front)), (place, kind))
     ]
     assert fit.losses[0] == pytest.approx(losses[0], abs=1e-5)
