@@ -80,6 +80,13 @@ def test_most_uses_of_a_prototype_must_lie_so(share, expected) -> None:
     assert torch.equal(model.decoder.weight, weight) == (expected == 0)
 
 
+def test_a_use_on_which_two_of_one_prototype_lie_counts_once() -> None:
+    model = CGAE((SIDE, SIDE), 2, 3, 5)
+    kind = torch.tensor([[0, 1, 1]] * 3 + [[0, -1, -1]] * 7 + [[1, 1, 1]] * 4)
+    place = torch.tensor([[100, 100, 100]] * 3 + [[100, 0, 0]] * 7 + [[20, 120, 220]] * 4)
+    assert not join(model.decoder, State(place, kind, torch.zeros(14, 3, 0))).any()
+
+
 def test_places_that_differ_from_image_to_image_are_no_way() -> None:
     model, codes = pieces((0, 1, 0, 1, 1.0), seed=154)
     codes.place[:, 1] += torch.randint(-1, 2, (IMAGES,), generator=torch.Generator().manual_seed(155)) * SIDE
