@@ -139,19 +139,22 @@ def test_places_replace_the_graph_by_a_table(quiet_trainer):
 
 
 @pytest.mark.parametrize("lowered", ["evaluation", "always"])
-def test_lowering_changes_layers_and_no_answer(lowered, quiet_trainer):
+def test_lowering_changes_layers_and_no_answer(lowered, quiet_trainer, monkeypatch):
     x, y = samples()
     data = NodesDataModule(x, y, batch_size=16)
-    results = []
+    results, convolved, forward = [], [], torch.nn.Conv2d.forward
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", lambda self, x: convolved.append(self.training) or forward(self, x))
     for option in ("never", lowered):
         module = ClassificationModule(built(lambda: SCGEClassifier(1, 3, GRID, channels=(4,))), lowered=option)
         trainer = quiet_trainer(epochs=1)
         trainer.fit(module, datamodule=data)
+        assert (True in convolved) == (option == "always")
+        convolved.clear()
         results.append(torch.cat(trainer.predict(module, datamodule=data)))
+        assert set(convolved) == (set() if option == "never" else {False})
         convs = [part for part in module.model.modules() if isinstance(part, torch.nn.Conv2d)]
         assert len(convs) == (1 if option == "always" else 0)
     assert torch.allclose(*results, atol=1e-4)
-    assert not torch.equal(*results)
 
 
 def test_a_loss_that_is_not_finite_stops(quiet_trainer):
