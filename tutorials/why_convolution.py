@@ -20,8 +20,8 @@
 # 5. what the code does while an image moves across the frame.
 #
 # `python tutorials/why_convolution.py` takes the digits 0 and 1 of MNIST, from the folder that `SCGE_DATA` names or
-# downloaded, and about half an hour on one core. `SCGE_QUICK=1` draws its own rings and bars, on 16x16 pixels, in
-# three minutes. `SCGE_PICTURE=why.png` saves the pictures `why-strips.png`, `why-jacobian.png` and `why-examples.png`.
+# downloaded, and about half an hour on one core. `SCGE_QUICK=1` draws its own rings and bars, on 12x12 pixels, in
+# two minutes. `SCGE_PICTURE=why.png` saves the pictures `why-strips.png`, `why-jacobian.png` and `why-examples.png`.
 
 # %%
 import os
@@ -63,7 +63,7 @@ PICTURE = os.environ.get("SCGE_PICTURE")
 torch.set_num_threads(1)
 SEED, BATCH = 0, 32
 KINDS = ("a ring", "a bar") if QUICK else ("a 0", "a 1")
-SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 4)
+SHAPE, LATENT, EPOCHS = ((12, 12), 8, 8) if QUICK else ((28, 28), 16, 4)
 
 # %% [markdown]
 # ## The data, and the same data shuffled
@@ -73,13 +73,13 @@ SHAPE, LATENT, EPOCHS = ((16, 16), 8, 8) if QUICK else ((28, 28), 16, 4)
 
 # %%
 def draw(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rings (0) and bars (1) of any size, direction and place: images ``[count, 256, 1]`` and their kinds."""
+    """Rings (0) and bars (1) of any size, direction and place: images ``[count, 144, 1]`` and their kinds."""
     place, size, angle = (torch.rand(count, n, generator=generator) for n in (2, 2, 1))
     kind = torch.randint(0, 2, (count,), generator=generator)
-    at = torch.cartesian_prod(torch.arange(16.0), torch.arange(16.0)) - (4.5 + 6 * place).unsqueeze(1)
+    at = torch.cartesian_prod(torch.arange(12.0), torch.arange(12.0)) - (3 + 5 * place).unsqueeze(1)
     turn = torch.stack([(angle * torch.pi).cos(), (angle * torch.pi).sin()], 2)
     along, across = (at * turn).sum(2), (at * turn.flip(2) * torch.tensor([1.0, -1.0])).sum(2)
-    radius, length = 1.5 + 2 * size[:, :1], 2 + 2 * size[:, 1:]
+    radius, length = 1.2 + 1.5 * size[:, :1], 1.5 + 1.5 * size[:, 1:]
     ring = (along.square() + 1.5 * across.square()).sqrt() - radius
     bar = torch.hypot((along.abs() - length).clamp_min(0), across)
     return torch.exp(-torch.where(kind.unsqueeze(1) == 0, ring, bar).square()).unsqueeze(2), kind
