@@ -37,7 +37,7 @@ def parts_of(model: CGAE, code: Code) -> tuple[Tensor, Tensor]:
 def pca_of(train: Tensor, test: Tensor, bits: float) -> tuple[Tensor, Tensor, float]:
     """What principal components leave of images, at the slope that comes nearest to so many bits."""
     found = principal_components([train.flatten(1)], 300)
-    centre, axes = found.mean, found.components
+    centre, axes = found.mean.float(), found.components.float()
     codes = [((x.flatten(1) - centre) @ axes).numpy() for x in (train, test)]
     points = operating_points(codes[0], 2.0 ** np.arange(-3, 4.01, 0.25))
     coders = [ScalarCoder(codes[0], steps_at(points, 2 ** (e / 4))) for e in range(-28, 15)]
