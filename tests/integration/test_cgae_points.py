@@ -66,8 +66,8 @@ def test_what_is_trained_learns_and_the_best_rate_is_found(monkeypatch):
         return torch.nn.Linear(3, 2)
 
     net = trained(make, (x[:300],), labels[:300], 0.05, 150, 0)
-    assert accuracy(net, (x[300:],), labels[300:]) > 0.95
-    assert accuracy(net, (x[300:],), 1 - labels[300:]) < 0.05
+    assert accuracy(net, (x[300:],), labels[300:]) > 0.9
+    assert accuracy(net, (x[300:],), 1 - labels[300:]) < 0.1
     assert best_rate(make, (x,), labels, 100, 60) == 0.05
 
 
