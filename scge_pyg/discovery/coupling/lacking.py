@@ -50,6 +50,8 @@ def lacking(correlation: np.ndarray) -> np.ndarray:
 def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The matrix with the variance along directions ``[N, q]`` raised to 1: inverted as they are, they drown all else.
 
+    Where a part of the samples has more than 1 along them, it keeps that: less would leave no correlation matrix.
+
     Example:
         >>> reference = np.eye(40) - 1 / 40
         >>> bool(np.linalg.eigvalsh(lifted(reference, lacking(reference))).min() > 0.9)
@@ -58,7 +60,7 @@ def lifted(correlation: np.ndarray, directions: np.ndarray) -> np.ndarray:
     if not directions.shape[1]:
         return correlation
     variance = np.einsum("iq,ij,jq->q", directions, correlation, directions)
-    return correlation + (directions * (1 - variance)) @ directions.T
+    return correlation + (directions * np.maximum(1 - variance, 0)) @ directions.T
 
 
 def filled(score: np.ndarray, observed: np.ndarray | None, directions: np.ndarray, seed: int = 0) -> np.ndarray:

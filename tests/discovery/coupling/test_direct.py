@@ -198,6 +198,19 @@ def test_noise_fills_what_the_data_lack_and_nothing_else():
     assert filled(score, None, way[:, :0]) is score
 
 
+def test_what_a_half_has_of_a_direction_that_the_whole_lacks_is_left_to_it():
+    rng = np.random.default_rng(190)
+    direction = np.linalg.qr(rng.standard_normal((10, 2)))[0]
+    loadings = np.hstack([rng.standard_normal((10, 3)), 2 * direction[:, :1]])
+    half = loadings @ loadings.T + 0.01 * np.eye(10)
+    half /= np.sqrt(np.outer(np.diag(half), np.diag(half)))
+    variance = np.einsum("iq,ij,jq->q", direction, half, direction)
+    assert variance[0] > 1 > variance[1]
+    found = lifted(half, direction)
+    assert np.linalg.eigvalsh(found).min() > 0
+    assert np.allclose(found - half, (1 - variance[1]) * np.outer(direction[:, 1], direction[:, 1]))
+
+
 def test_matrices_without_an_inverse_are_lifted_or_left():
     """Nodes that are alike on one side of the samples, with the rounding of single precision."""
     rng = np.random.default_rng(0)
