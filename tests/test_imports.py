@@ -209,6 +209,10 @@ def test_the_core_works_without_extras():
     [
         ("from scge_pyg.datasets import DigitsNodes; DigitsNodes()", "demo"),
         ("from scge_pyg.transforms import TextToNodes; TextToNodes()", "demo"),
+        (
+            "import torch; from scge_pyg.models.cgae import CGAE; CGAE((9, 9), 2, 2, 3).fit(torch.rand(128, 9, 9))",
+            "demo",
+        ),
         ("from scge_pyg.datasets import PhotoPatches; PhotoPatches(8, 8, 10)", "demo"),
         (
             "import torch; from scge_pyg.graph import knn; knn(torch.rand(9, 2), torch.rand(9, 2), 1, backend='faiss')",

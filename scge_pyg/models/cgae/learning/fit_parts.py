@@ -100,6 +100,7 @@ def fit_parts(
     Raises:
         ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere, blank, or fewer images than
             a batch.
+        ModuleNotFoundError: If all prototypes start from the images and scikit-learn is missing (extra ``demo``).
 
     Cost: as ``sweeps`` sweeps of :meth:`CGAE.encode` an image and epoch; memory for the codes of all images.
     """

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from scge_pyg.importing import import_extra
 from scge_pyg.models.cgae.decoding.canvas import Canvas
 
 __all__ = ["clustered", "patches", "pieces_at", "window_energy"]
@@ -47,13 +48,12 @@ def clustered(canvas: Canvas, x: Tensor, count: int, linear: int, generator: tor
     """Prototypes ``[K, C, *kernel]`` and their directions ``[K, q, C, *kernel]``: k-means of pieces of the images
     (scikit-learn, started by k-means++), and the principal components of each cluster, a standard deviation long.
     """
-    from sklearn.cluster import KMeans
-
+    kmeans = import_extra("sklearn.cluster", "demo", "CGAE.fit").KMeans
     chosen = torch.randperm(len(x), generator=generator, device=x.device)[: max(_MOST, count)]
     each = min(max(_EACH, -(-10 * count // len(chosen))), canvas.num_places)
     pieces = patches(canvas, x[chosen], each, generator).flatten(1)
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=x.device))
-    means = KMeans(count, n_init=1, max_iter=30, random_state=seed).fit(pieces.double().cpu().numpy())
+    means = kmeans(count, n_init=1, max_iter=30, random_state=seed).fit(pieces.double().cpu().numpy())
     weight = torch.as_tensor(means.cluster_centers_, dtype=x.dtype, device=x.device)
     label = torch.as_tensor(means.labels_, device=x.device).long()
     basis = pieces.new_zeros(count, linear, pieces.shape[1])
