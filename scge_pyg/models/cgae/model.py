@@ -144,7 +144,7 @@ class CGAE(nn.Module):
             temperature: T of the posterior :math:`p_T \propto e^{-E/T}`; 0 is the greedy limit.
             sweeps: Default: 2 for the pursuit, 20 otherwise.
             batch_size: Images at a time.
-            seed: Of the samplers.
+            seed: Of the samplers; what they draw depends on the batches too.
             progress: Title of a progress bar. Default: no bar.
 
         Raises:
@@ -163,6 +163,7 @@ class CGAE(nn.Module):
             )
         sweeps = whole_number("CGAE", "sweeps", METHODS[method] if sweeps is None else sweeps, 0)
         size = whole_number("CGAE", "batch_size", batch_size, 1)
+        seed = whole_number("CGAE", "seed", seed, 0, 2**63 - 1)
         pixels = self.read(x)
         generator = torch.Generator(pixels.device).manual_seed(seed)
         states, energies = [], []

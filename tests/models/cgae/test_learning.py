@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from scge_pyg import SharedGraph
 from scge_pyg.models.cgae import CGAE, most_alike
 from scge_pyg.models.cgae.code import State
 from scge_pyg.models.cgae.decoding.graph_canvas import GraphCanvas
@@ -242,3 +243,32 @@ def test_a_scale_of_the_pixels_changes_the_scale_of_the_prototypes_alone() -> No
 def test_what_cannot_be_learned_from_is_refused(x: torch.Tensor, options: dict, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         CGAE((8, 8), 2, 1, 3).fit(x, **{"batch_size": 20, **options})
+
+
+def test_what_cannot_be_learned_from_is_refused_in_words() -> None:
+    x, _, _ = scenes(40, blobs(2, 3, 192), 196)
+    for scale in (1e-20, 1e10):
+        with pytest.raises(ValueError, match="divide x by its standard deviation"):
+            CGAE((16, 16), 2, 2, 3).fit(x * scale, batch_size=20)
+    for scale in (1e-17, 1e8):
+        model = CGAE((16, 16), 2, 2, 3)
+        model.fit(x * scale, batch_size=20, epochs=1)
+        assert torch.isfinite(model.prototypes).all()
+    assert math.isfinite(CGAE((16, 16), 2, 2, 3).double().fit(x.double() * 1e-20, batch_size=20, epochs=1).errors[0])
+    with pytest.raises(ValueError, match=r"num_prototypes must be at most the number of pieces.*got 50 for 40 images"):
+        CGAE((16, 16), 50, 1, 16, padding="valid").fit(x, batch_size=20)
+    with pytest.raises(TypeError, match="seed must be an integer"):
+        CGAE((16, 16), 2, 2, 3).fit(x, batch_size=20, seed=1.5)
+
+
+def test_a_background_that_is_not_zero_is_named() -> None:
+    x, _, _ = scenes(60, blobs(2, 5, 193), 194)
+    with pytest.warns(UserWarning, match="background of 0, so subtract yours"):
+        CGAE((16, 16), 2, 2, 5).fit(x + 5, epochs=1, batch_size=20)
+
+
+def test_a_map_in_another_unit_is_refused() -> None:
+    pos = 6 * torch.rand(80, 2, generator=torch.Generator().manual_seed(195))
+    for factor in (1e3, 1e-3):
+        with pytest.raises(ValueError, match="units of node spacing"):
+            CGAE(SharedGraph.from_pos(pos * factor), 2, 2, 3)

@@ -64,6 +64,14 @@ def _window(pos: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Nodes ``[N, m]`` that a part at a node reaches, padded by the node itself, and weights of taps ``[N, m, T]``."""
     nodes, dim = pos.shape
     points = pos.detach().cpu().double()
+    nearest = float(
+        np.median(cKDTree(points.numpy()).query(points.numpy(), k=min(2, nodes))[0].reshape(nodes, -1)[:, -1])
+    )
+    if nodes > 1 and not 0.1 <= nearest <= 10:
+        raise ValueError(
+            f"CGAE: the graph's coordinates must be in units of node spacing, as a prototype's window is, got a median "
+            f"distance of {nearest:.3g} to the nearest node; divide pos by it"
+        )
     pairs = cKDTree(points.numpy()).query_pairs((size + 1) / 2, p=np.inf, output_type="ndarray").astype(np.int64)
     own = np.arange(nodes)
     source = torch.from_numpy(np.concatenate([own, pairs[:, 0], pairs[:, 1]]))

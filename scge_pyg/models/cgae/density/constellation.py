@@ -93,7 +93,7 @@ class Constellation:
         self.num_components = whole_number(where, "num_components", num_components, 1)
         self.num_rounds = whole_number(where, "num_rounds", num_rounds, 1)
         self.step = None if step is None else positive_number(where, "step", step)
-        self.ordered, self.tree, self.seed = ordered, tree, seed
+        self.ordered, self.tree, self.seed = ordered, tree, whole_number(where, "seed", seed, 0, 2**63 - 1)
         self.coefficients: Coefficients | None = None
         self.weight = torch.zeros(0, dtype=torch.double)
         self.trees: tuple[SlotTree, ...] = ()

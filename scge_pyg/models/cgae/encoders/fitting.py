@@ -71,6 +71,7 @@ def fit_encoder(
     batch_size = whole_number("fit_encoder", "batch_size", batch_size, 1)
     draws = whole_number("fit_encoder", "draws", draws, 2)
     lr = positive_number("fit_encoder", "lr", lr)
+    seed = whole_number("fit_encoder", "seed", seed, 0, 2**63 - 1)
     start, model = time.perf_counter(), encoder.model
     pixels = model.read(x)
     if not len(pixels) or not bool(pixels.any()):

@@ -30,7 +30,8 @@ def most_alike(prototypes: Tensor) -> Tensor:
     Computed for all shifts by one correlation, :math:`O(K^2 C R^4)`; a prototype of zeros is like none.
 
     Args:
-        prototypes: ``[K, C, R, R]``, ``[K, C, R]`` or of any other number of axes up to three.
+        prototypes: ``[K, C, R, R]``, ``[K, C, R]`` or of any other number of axes up to three; those of a model without
+            channels are ``model.prototypes.unsqueeze(1)``.
 
     Example:
         >>> a = torch.eye(3)[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,12 @@ def fit_parts(
     r"""Learn prototypes in place by the gradient of the marginal likelihood, :math:`\partial \log p(o) =
     E_{p(z \mid o)}[\partial \log p(o, z)]`, one posterior sample an image and step.
 
-    Each image keeps its code: the first is found by pursuit, each later one ``sweeps`` Gibbs sweeps later.
-    Prototypes start as k-means of pieces of the images, and are kept apart: the energy is multiplied by 1 plus the sum
-    over pairs of what their cosine, after the best shift, is above 0.85. One that is hardly used, or the twin
-    (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is explained badly, and one
-    of which most uses lie in one and the same way on those of another takes it in, in the first 7 of 10 steps.
+    Parts are put on a background of 0. Each image keeps its code: the first is found by pursuit, each later one
+    ``sweeps`` Gibbs sweeps later. Prototypes start as k-means of pieces of the images, and are kept apart: the energy
+    is multiplied by 1 plus the sum over pairs of what their cosine, after the best shift, is above 0.85. One that is
+    hardly used, or the twin (:math:`\cos > 0.95`) of one used more, starts anew as a use of another prototype that is
+    explained badly, and one of which most uses lie in one and the same way on those of another takes it in, in the
+    first 7 of 10 steps.
 
     Args:
         model: The model.
@@ -98,15 +100,19 @@ def fit_parts(
         progress: Title of a progress bar. Default: no bar.
 
     Raises:
-        ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere, blank, or fewer images than
-            a batch.
+        ValueError: If ``x`` has another shape than the model, is NaN or infinite somewhere, blank, of values too small
+            or large for their type, fewer images than a batch, or fewer pieces than prototypes.
         ModuleNotFoundError: If all prototypes start from the images and scikit-learn is missing (extra ``demo``).
+
+    Warns:
+        UserWarning: If parts that were learned from the start explain less than the mean image.
 
     Cost: as ``sweeps`` sweeps of :meth:`CGAE.encode` an image and epoch; memory for the codes of all images.
     """
     epochs, sweeps = whole_number("CGAE.fit", "epochs", epochs, 1), whole_number("CGAE.fit", "sweeps", sweeps, 1)
     batch_size, lr = whole_number("CGAE.fit", "batch_size", batch_size, 1), positive_number("CGAE.fit", "lr", lr)
     temperature = checked_temperature("CGAE.fit", temperature)
+    seed = whole_number("CGAE.fit", "seed", seed, 0, 2**63 - 1)
     pixels = model.read(x)
     if len(pixels) < batch_size:
         raise ValueError(f"CGAE.fit: x must hold at least batch_size={batch_size} images, got {len(pixels)}")
@@ -114,6 +120,13 @@ def fit_parts(
     if total == 0:
         raise ValueError(
             "CGAE.fit: x must differ between images, got the same image throughout; there is nothing to learn"
+        )
+    size, limits = float(pixels.abs().max()), torch.finfo(pixels.dtype)
+    low, high = 10 * limits.tiny**0.5, 0.1 * limits.max**0.25
+    if not low <= size <= high:
+        raise ValueError(
+            f"CGAE.fit: x must have its largest value between {low:.2g} and {high:.2g}, got {size:.3g}: squares of "
+            f"pixels and of their sums leave {pixels.dtype}; divide x by its standard deviation first"
         )
     start = time.perf_counter()
     generator = torch.Generator(pixels.device).manual_seed(seed)
@@ -153,7 +166,7 @@ def fit_parts(
                 square = error.detach() / counted
                 model.noise.copy_(((1 - _AVERAGED) * model.noise**2 + _AVERAGED * square).sqrt().clamp_min(least))
                 if upkeep and number % every == every - 1 and number < _SETTLED * steps * epochs:
-                    new = recentre(model.decoder, gone.detach(), state, codes) | join(model.decoder, codes, state)
+                    new = recentre(model.decoder, gone.detach(), state, codes) | join(model, codes, state)
                     dead = revive_unused(model, gone.detach(), state, codes.kind, generator)
                     revived += int(dead.sum())
                     _forget(optimizer, new | dead)
@@ -166,6 +179,13 @@ def fit_parts(
             bar.set_postfix(error=f"{fit.errors[-1]:.3f}")
     model.noise.fill_(max((fit.errors[-1] / counted) ** 0.5, least))
     fit.seconds = time.perf_counter() - start
+    if restart and fit.explained[-1] < 0:
+        warnings.warn(
+            f"CGAE.fit: the parts explain less than the mean image does ({fit.explained[-1]:.2f} of the variance); "
+            f"they are put on a background of 0, so subtract yours from x, and pass 1 - x for dark on white",
+            UserWarning,
+            stacklevel=3,
+        )
     return fit
 
 

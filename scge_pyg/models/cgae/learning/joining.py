@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,10 @@ from scge_pyg.models.cgae.decoding.canvas import Canvas, GridCanvas
 from scge_pyg.models.cgae.decoding.decoders import Decoder
 from scge_pyg.models.cgae.decoding.occluding import OccludingDecoder
 from scge_pyg.models.cgae.learning.recentring import move_places
+from scge_pyg.models.cgae.learning.upkeep import DEAD
+
+if TYPE_CHECKING:
+    from scge_pyg.models.cgae.model import CGAE
 
 __all__ = ["join"]
 
@@ -21,23 +26,28 @@ _FITS = 0.9  # share of the energy of a whole that lies in its window
 
 
 class _Way(NamedTuple):
-    """One prototype, or another use of it, lies on another one: which on which, and how far off in pixels."""
+    """One prototype, or another use of it, lies on another one: which on which, how far off in pixels, how often."""
 
     kind: int
     other: int
     down: int
     right: int
+    uses: int
 
 
 @torch.no_grad()
-def join(decoder: Decoder, codes: State, *others: State) -> Tensor:
-    """Let prototypes take in what lies on most of their uses in one and the same way: another one, or another use of
+def join(model: CGAE, codes: State, *others: State) -> Tensor:
+    r"""Let prototypes take in what lies on most of their uses in one and the same way: another one, or another use of
     themselves. Uses that were taken in leave the codes.
 
-    Nothing is joined that does not fit into one window, nor where parts hide each other.
+    It must pay. Of n uses of a prototype m become one part in place of two, which saves the price each,
+    :math:`\log K P` if there is none; the other n - m lose at least :math:`\min(\|w\|^2, \|w'\|^2) / 2 \sigma^2`. They
+    count for nothing if they are so few that a prototype of their own would be unused, or if one is free to serve them:
+    an unused one, or the other if little is left to it. Nothing is joined that does not fit into one window, nor where
+    parts hide each other.
 
     Args:
-        decoder: Its prototypes are changed.
+        model: Its prototypes are changed.
         codes: Codes of images; places and prototypes are changed.
         others: Other codes, likewise.
 
@@ -46,10 +56,23 @@ def join(decoder: Decoder, codes: State, *others: State) -> Tensor:
 
     Cost: O(B H^2 log(B H)).
     """
-    joined = torch.zeros(decoder.num_prototypes, dtype=torch.bool, device=codes.kind.device)
+    decoder, number = model.decoder, model.num_prototypes
+    joined = torch.zeros(number, dtype=torch.bool, device=codes.kind.device)
+    if isinstance(decoder, OccludingDecoder):
+        return joined
+    uses = torch.bincount(codes.kind[codes.kind >= 0], minlength=number).tolist()
+    few = DEAD * sum(uses) / number
+    spare = sum(one < few for one in uses)
+    price = math.log(number * decoder.canvas.num_places) if model.price is None else model.price
+    energy = (decoder.weight.flatten(1).square().sum(1) / (2 * model.noise**2)).tolist()
     touched: set[int] = set()
-    for way in [] if isinstance(decoder, OccludingDecoder) else _firm_ways(decoder.canvas, codes, len(joined)):
-        if touched.isdisjoint((way.kind, way.other)) and _take_in(decoder, way, (codes, *others)):
+    for way in _firm_ways(decoder.canvas, codes, number):
+        alone, left = uses[way.kind] - way.uses, uses[way.other] - way.uses
+        loss = alone * min(energy[way.kind], energy[way.other]) - way.uses * price
+        pays = loss <= 0 or alone < few or (way.other != way.kind and left < few)
+        allowed = (pays or spare > 0) and touched.isdisjoint((way.kind, way.other))
+        if allowed and _take_in(decoder, way, (codes, *others)):
+            spare -= not pays
             touched |= {way.kind, way.other}
             joined[way.kind] = True
     return joined
@@ -64,7 +87,7 @@ def _firm_ways(canvas: Canvas, codes: State, number: int) -> list[_Way]:
     way, count = torch.unique(torch.unique(way, dim=0)[:, :4], dim=0, return_counts=True)
     share = count / torch.bincount(codes.kind[codes.kind >= 0], minlength=number)[way[:, 0]]
     order = share.argsort(descending=True, stable=True)[: int((share > _MOST).sum())]
-    return [_Way(*one) for one in way[order].tolist()]
+    return [_Way(*one) for one in torch.cat([way, count[:, None]], 1)[order].tolist()]
 
 
 def _take_in(decoder: Decoder, way: _Way, states: tuple[State, ...]) -> bool:
@@ -88,7 +111,7 @@ def _take_in(decoder: Decoder, way: _Way, states: tuple[State, ...]) -> bool:
         image, part, other, down, right = _overlaps(canvas, state)
         lies_so = (state.kind[image, part] == way.kind) & (state.kind[image, other] == way.other)
         lies_so &= (down == way.down) & (right == way.right)
-        if way == (way.kind, way.kind, 0, 0):
+        if way[:4] == (way.kind, way.kind, 0, 0):
             lies_so &= part < other
         gone = image[lies_so], other[lies_so]
         state.kind[gone], state.place[gone], state.b[gone] = -1, 0, 0

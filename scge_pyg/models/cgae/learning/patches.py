@@ -51,6 +51,11 @@ def clustered(canvas: Canvas, x: Tensor, count: int, linear: int, generator: tor
     kmeans = import_extra("sklearn.cluster", "demo", "CGAE.fit").KMeans
     chosen = torch.randperm(len(x), generator=generator, device=x.device)[: max(_MOST, count)]
     each = min(max(_EACH, -(-10 * count // len(chosen))), canvas.num_places)
+    if len(chosen) * each < count:
+        raise ValueError(
+            f"CGAE.fit: num_prototypes must be at most the number of pieces that x has, got {count} for {len(chosen)} "
+            f"images with {canvas.num_places} places each; pass more images or make fewer prototypes"
+        )
     pieces = patches(canvas, x[chosen], each, generator).flatten(1)
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=x.device))
     means = kmeans(count, n_init=1, max_iter=30, random_state=seed).fit(pieces.double().cpu().numpy())

@@ -15,9 +15,10 @@ from scge_pyg.models.cgae.learning.patches import pieces_at, window_energy
 if TYPE_CHECKING:
     from scge_pyg.models.cgae.model import CGAE
 
-__all__ = ["crowding", "opacity_of", "revive_unused"]
+__all__ = ["DEAD", "crowding", "opacity_of", "revive_unused"]
 
-_TWINS, _CLOSE, _DEAD = 0.95, 0.85, 0.1  # cosines of prototypes; share of an even usage
+DEAD = 0.1  # share of an even usage below which a prototype is unused
+_TWINS, _CLOSE = 0.95, 0.85  # cosines of prototypes
 
 
 def crowding(weight: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def revive_unused(model: CGAE, gone: Tensor, state: State, kind: Tensor, generat
     decoder, count = model.decoder, model.num_prototypes
     usage = torch.bincount(kind[kind >= 0], minlength=count).double()
     usage = usage / usage.sum().clamp_min(1)
-    lost = usage < _DEAD / count
+    lost = usage < DEAD / count
     alike = most_alike(decoder.weight) > _TWINS
     rank = usage.argsort(stable=True).argsort(stable=True)
     lost |= (alike & (rank[:, None] < rank[None, :])).any(1)
