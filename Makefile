@@ -8,13 +8,16 @@ PLAYWRIGHT := $(VENV)/playwright
 # threads that wait sleep: where they spin, two of them are ten times as slow as one beside another busy process
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo docs test lint bench test-browser test-scatter test-extras
+.PHONY: demo docs test test-zoo lint bench test-browser test-scatter test-extras
 
 demo: $(VENV)/.demo
 	$(BIN)/scge demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/zoo --ignore=scge_pyg/zoo
+
+test-zoo: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/zoo scge_pyg/zoo
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

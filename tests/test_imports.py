@@ -26,12 +26,14 @@ ALLOWED = {
     "importing": set(),
     "usage": set(),
     "tables": {"usage"},
+    "zoo": set(),
     "train": set(),
     "cli": set(),
 }
 EVERYTHING = set(ALLOWED)
 ALLOWED = {part: parts | {"importing"} for part, parts in ALLOWED.items()}
-ALLOWED["train"], ALLOWED["cli"] = EVERYTHING - {"cli"}, EVERYTHING
+ALLOWED["train"], ALLOWED["cli"] = EVERYTHING - {"cli", "zoo"}, EVERYTHING - {"zoo"}
+ALLOWED["zoo"] = EVERYTHING - {"train", "cli"}
 EXTRAS = (
     *("matplotlib", "sklearn", "PIL", "pyarrow", "faiss", "torch_scatter", "lightning", "torchmetrics", "umap"),
     *("plotly", "mne", "h5py", "anndata", "spikeinterface", "probeinterface"),

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Adjoint", "Entries", "pair_entries", "suits", "tap_entries"]
+from scge_pyg.nn.fixed.sparse_rows import sparse_rows
 
-with warnings.catch_warnings():  # torch says once that this layout is young
-    warnings.simplefilter("ignore")
-    torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), device="cpu", check_invariants=False)
+__all__ = ["Adjoint", "Entries", "pair_entries", "suits", "tap_entries"]
 
 
 class Entries(NamedTuple):
@@ -65,10 +62,7 @@ class Entries(NamedTuple):
 
     def products(self, left: Tensor, right: Tensor) -> Tensor:
         """Scalar products ``[E]`` of the rows of ``left [R, C]`` and ``right [width, C]`` that the entries join."""
-        size = (len(left), self.width)
-        pattern = torch.sparse_csr_tensor(
-            self.pointer, self.source, left.new_zeros(len(self.source)), size, check_invariants=False
-        )
+        pattern = sparse_rows(self.pointer, self.source, left.new_zeros(len(self.source)), self.width)
         return torch.sparse.sampled_addmm(pattern, left, right.t(), beta=0.0).values()
 
 
