@@ -28,8 +28,7 @@ def test_faces_become_a_table(script):
 
 
 def test_samples_and_codes_are_measured_with_each_density(script, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(60, 28, 28, generator=generator) * (torch.arange(28) > 20)
+    images = blots(60, 18)
     monkeypatch.setattr(script, "images", lambda data, train: images)
     monkeypatch.setattr(script, "_SAMPLES", 20)
     monkeypatch.setattr(script, "CGAE", small)
@@ -45,11 +44,21 @@ def test_samples_and_codes_are_measured_with_each_density(script, monkeypatch):
 
 
 def test_samples_are_drawn_in_a_picture(script, monkeypatch, tmp_path):
-    images = torch.rand(40, 28, 28, generator=torch.Generator().manual_seed(0))
+    images = blots(40, 4)
     monkeypatch.setattr(script, "images", lambda data, train: images)
     monkeypatch.setattr(script, "CGAE", small)
     script.picture("fashion", {"images": 40, "tested": 20, "epochs": 1}, tmp_path / "samples.png")
     assert (tmp_path / "samples.png").stat().st_size > 1000
+
+
+def blots(number, first):
+    """Two squares of 5 x 5 on a background of 0, in columns from ``first`` on."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.zeros(number, 28, 28)
+    for image in images:
+        for row, column in zip(torch.randint(23, (2,), generator=generator), (first, first + 5), strict=True):
+            image[row : row + 5, column : column + 5] = torch.rand(5, 5, generator=generator)
+    return images
 
 
 def small(shape):
