@@ -5,10 +5,28 @@ from typing import TYPE_CHECKING
 from scge_pyg.importing import lazily
 
 if TYPE_CHECKING:
+    from scge_pyg.zoo.operators.cluster_sampler import ClusterSampler
+    from scge_pyg.zoo.operators.dagnn_conv import DAGNNConv
     from scge_pyg.zoo.operators.gwnn_conv import GWNNConv
+    from scge_pyg.zoo.operators.layer_sampler import LayerSampler
+    from scge_pyg.zoo.operators.recurrent_aggregation import RecurrentAggregation
     from scge_pyg.zoo.operators.sgwt import SGWT
     from scge_pyg.zoo.operators.sgwt_conv import SGWTConv
+    from scge_pyg.zoo.operators.smoothness import graph_smoothness, node_smoothness, propagation_limit
+    from scge_pyg.zoo.operators.squeeze_excitation import SqueezeExcitation
 else:
     __getattr__, __dir__ = lazily(__name__)
 
-__all__ = ["SGWT", "GWNNConv", "SGWTConv"]
+__all__ = [
+    "SGWT",
+    "ClusterSampler",
+    "DAGNNConv",
+    "GWNNConv",
+    "LayerSampler",
+    "RecurrentAggregation",
+    "SGWTConv",
+    "SqueezeExcitation",
+    "graph_smoothness",
+    "node_smoothness",
+    "propagation_limit",
+]
