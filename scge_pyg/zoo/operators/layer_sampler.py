@@ -46,13 +46,13 @@ class LayerSampler(Tabled):
             \frac{\hat A_{v u_j}}{q_{u_j}} \mathbf{h}^{(\ell)}_{u_j} \mathbf{W}^{(\ell)}, \quad u_j \sim q, \qquad
         q_u \propto \lVert \hat A_{\cdot u} \rVert
 
-    It is unbiased for one layer without its nonlinearity, and consistent for several. The variance is :math:`\sum_u \lVert
-    \hat A_{\cdot u} \rVert^2 x_u^2 / q_u` but for what doesn't depend on q, so where nothing is known of x the least is at
-    the norm of the column. The paper and the note's (137) settle for its square, and
-    that is worth nothing: with :math:`x_u^2` alike everywhere it has the variance of uniform sampling, :math:`N \sum_u
-    \lVert \hat A_{\cdot u} \rVert^2`. What the norm saves hangs on how much columns differ: much with ``"rw"`` and hubs,
-    little with ``"sym"``, which evens columns out, nothing on a torus. A wanted node may meet none of the drawn ones, and
-    is estimated as 0 then; the mean is right all the same.
+    It is unbiased for one layer without its nonlinearity, and consistent for several. The variance is :math:`\sum_u
+    \lVert \hat A_{\cdot u} \rVert^2 x_u^2 / q_u` but for what doesn't depend on q, so where nothing is known of x the
+    least is at the norm of the column. The paper and the note's (137) settle for its square, and that is worth
+    nothing: with :math:`x_u^2` alike everywhere it has the variance of uniform sampling, :math:`N \sum_u \lVert \hat
+    A_{\cdot u} \rVert^2`. What the norm saves hangs on how much columns differ: much with ``"rw"`` and hubs, little
+    with ``"sym"``, which evens columns out, nothing on a torus. A wanted node may meet none of the drawn ones, and is
+    estimated as 0 then; the mean is right all the same.
 
     Args:
         graph: The graph; its edge weights count.
