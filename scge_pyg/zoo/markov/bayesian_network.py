@@ -32,9 +32,10 @@ class BayesianNetwork:
     Source: Koller, Friedman (2009); note 003, section 20.1.
 
     Example:
-        >>> rain = BayesianNetwork({0: ((), torch.tensor([0.8, 0.2])), 1: ((0,), torch.tensor([[0.9, 0.1], [0.3,
-        0.7]]))}) >>> rain.posterior(0, {1: 1}) tensor([0.3636, 0.6364])
-    """
+        >>> wet = torch.tensor([[0.9, 0.1], [0.3, 0.7]])
+        >>> rain = BayesianNetwork({0: ((), torch.tensor([0.8, 0.2])), 1: ((0,), wet)})
+        >>> rain.posterior(0, {1: 1})
+        tensor([0.3636, 0.6364])
 
     def __init__(self, tables: Mapping[int, tuple[Sequence[int], Tensor]]) -> None:
         self.graph = nx.DiGraph()
