@@ -36,6 +36,7 @@ class BayesianNetwork:
         >>> rain = BayesianNetwork({0: ((), torch.tensor([0.8, 0.2])), 1: ((0,), wet)})
         >>> rain.posterior(0, {1: 1})
         tensor([0.3636, 0.6364])
+    """
 
     def __init__(self, tables: Mapping[int, tuple[Sequence[int], Tensor]]) -> None:
         self.graph = nx.DiGraph()
