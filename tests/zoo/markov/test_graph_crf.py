@@ -119,9 +119,8 @@ def test_the_bound_of_em_rises_at_each_step():
 
 
 def test_what_is_known_is_kept_and_neighbours_hear_it():
-    crf = GraphCRF(3, GRID)
-    with torch.no_grad():
-        crf.coupling.fill_(1.5)
+    crf = GraphCRF(3, GRID).requires_grad_(False)
+    crf.coupling.fill_(1.5)
     known = torch.full((9,), -1)
     known[4] = 2
     for method in ("mean_field", "messages"):
