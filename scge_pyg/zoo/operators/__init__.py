@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from scge_pyg.zoo.operators.gwnn_conv import GWNNConv
     from scge_pyg.zoo.operators.layer_sampler import LayerSampler
     from scge_pyg.zoo.operators.recurrent_aggregation import RecurrentAggregation
+    from scge_pyg.zoo.operators.rs_conv import RSConv
     from scge_pyg.zoo.operators.sgwt import SGWT
     from scge_pyg.zoo.operators.sgwt_conv import SGWTConv
+    from scge_pyg.zoo.operators.simple_view import SimpleView, depth_images
     from scge_pyg.zoo.operators.smoothness import graph_smoothness, node_smoothness, propagation_limit
     from scge_pyg.zoo.operators.squeeze_excitation import SqueezeExcitation
 else:
@@ -23,9 +25,12 @@ __all__ = [
     "DAGNNConv",
     "GWNNConv",
     "LayerSampler",
+    "RSConv",
     "RecurrentAggregation",
     "SGWTConv",
+    "SimpleView",
     "SqueezeExcitation",
+    "depth_images",
     "graph_smoothness",
     "node_smoothness",
     "propagation_limit",
