@@ -7,6 +7,7 @@ from scge_pyg.importing import lazily
 if TYPE_CHECKING:
     from scge_pyg.zoo.operators.cluster_sampler import ClusterSampler
     from scge_pyg.zoo.operators.dagnn_conv import DAGNNConv
+    from scge_pyg.zoo.operators.dirac_operator import DiracOperator, potential_well
     from scge_pyg.zoo.operators.gwnn_conv import GWNNConv
     from scge_pyg.zoo.operators.layer_sampler import LayerSampler
     from scge_pyg.zoo.operators.recurrent_aggregation import RecurrentAggregation
@@ -23,6 +24,7 @@ __all__ = [
     "SGWT",
     "ClusterSampler",
     "DAGNNConv",
+    "DiracOperator",
     "GWNNConv",
     "LayerSampler",
     "RSConv",
@@ -33,5 +35,6 @@ __all__ = [
     "depth_images",
     "graph_smoothness",
     "node_smoothness",
+    "potential_well",
     "propagation_limit",
 ]

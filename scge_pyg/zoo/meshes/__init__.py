@@ -1,0 +1,12 @@
+"""Triangle meshes: shapes, refinement, and learned physics on them."""
+
+from typing import TYPE_CHECKING
+
+from scge_pyg.importing import lazily
+
+if TYPE_CHECKING:
+    from scge_pyg.zoo.meshes.triangle_mesh import TriangleMesh, icosphere, sheet
+else:
+    __getattr__, __dir__ = lazily(__name__)
+
+__all__ = ["TriangleMesh", "icosphere", "sheet"]
