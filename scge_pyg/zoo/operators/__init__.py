@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scge_pyg.zoo.operators.dirac_operator import DiracOperator, potential_well
     from scge_pyg.zoo.operators.gwnn_conv import GWNNConv
     from scge_pyg.zoo.operators.layer_sampler import LayerSampler
+    from scge_pyg.zoo.operators.mesh_graph_net import MeshGraphNet, edge_offsets, world_edges
     from scge_pyg.zoo.operators.recurrent_aggregation import RecurrentAggregation
     from scge_pyg.zoo.operators.rs_conv import RSConv
     from scge_pyg.zoo.operators.sgwt import SGWT
@@ -27,14 +28,17 @@ __all__ = [
     "DiracOperator",
     "GWNNConv",
     "LayerSampler",
+    "MeshGraphNet",
     "RSConv",
     "RecurrentAggregation",
     "SGWTConv",
     "SimpleView",
     "SqueezeExcitation",
     "depth_images",
+    "edge_offsets",
     "graph_smoothness",
     "node_smoothness",
     "potential_well",
     "propagation_limit",
+    "world_edges",
 ]
