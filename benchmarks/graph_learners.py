@@ -46,7 +46,17 @@ _SIZES = {
     "quick": {"train": 640, "epochs": 1, "steps": 60},
     "tune": {"train": 1500, "epochs": 4, "steps": 400},
 }
-RATES: dict[str, dict[str, float]] = {"images": {}, "eeg": {}, "depth": {}}
+RATES: dict[str, dict[str, float]] = {
+    "images": {
+        **dict.fromkeys(LEARNERS, 1e-2),
+        "GraphSAGE, LSTM": 3e-2,
+        "GAT, 4 heads": 3e-2,
+        "SGWT, 3 scales": 3e-3,
+        "GWNN": 3e-2,
+    },
+    "eeg": {},
+    "depth": {"GCN": 3e-2, "DAGNN": 1e-2},
+}
 PARTS = tuple(RATES)
 
 
