@@ -12,7 +12,8 @@ from typing import Any
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 NOT_LIBRARY = {"scge_pyg.cli", "scge_pyg.importing"}  # commands, and what no user calls
-INNER = ["scge_pyg.models.autoencoders"]  # public packages within another one
+ZOO = [f"scge_pyg.zoo.{name}" for name in ("embeddings", "generative", "markov", "meshes", "operators")]
+INNER = ["scge_pyg.models.autoencoders", *ZOO]  # public packages within another one
 NOTE = "*Run as this page was built, in the quick form of the script (`SCGE_QUICK=1`).*"
 # a tutorial saves its pictures where this says, and they are shown below it
 SAVE = """\
