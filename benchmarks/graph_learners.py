@@ -54,7 +54,13 @@ RATES: dict[str, dict[str, float]] = {
         "SGWT, 3 scales": 3e-3,
         "GWNN": 3e-2,
     },
-    "eeg": {},
+    "eeg": {
+        **dict.fromkeys(LEARNERS, 1e-2),
+        "GraphSAGE, mean": 3e-3,
+        "GraphSAGE, pool": 3e-2,
+        "ClusterGCN, diagonal": 3e-3,
+        "GWNN": 3e-2,
+    },
     "depth": {"GCN": 3e-2, "DAGNN": 1e-2},
 }
 PARTS = tuple(RATES)
