@@ -60,6 +60,7 @@ RATES: dict[str, dict[str, float]] = {
         "GraphSAGE, pool": 3e-2,
         "ClusterGCN, diagonal": 3e-3,
         "GWNN": 3e-2,
+        "GCN, squeeze and excitation": 3e-3,
     },
     "depth": {"GCN": 3e-2, "DAGNN": 1e-2},
 }
