@@ -152,6 +152,8 @@ class GMNN(torch.nn.Module):
         labelled = labelled.bool().expand(y.shape)
         rounds, steps = whole_number("GMNN.fit", "rounds", rounds, 0), whole_number("GMNN.fit", "steps", steps, 1)
         lr = positive_number("GMNN.fit", "lr", lr)
+        if not bool(torch.isfinite(x).all()):
+            raise ValueError("GMNN.fit: x must be finite, got NaN or infinity; fill it first")
         known = y[labelled]
         if len(y) != len(x) or not len(known) or not bool(((known >= 0) & (known < self.num_classes)).all()):
             raise ValueError(

@@ -12,7 +12,7 @@ from torch_geometric.utils import coalesce, remove_self_loops
 
 from scge_pyg.graph import SharedGraph
 
-__all__ = ["NORMALIZATIONS", "Laplacian", "laplacian_of"]
+__all__ = ["NORMALIZATIONS", "Laplacian", "laplacian_of", "undirected_edges"]
 
 NORMALIZATIONS = (None, "sym")
 _TOLERANCE, _MARGIN = 1e-3, 1.01  # of the largest eigenvalue
@@ -32,6 +32,27 @@ class Laplacian(NamedTuple):
     column: Tensor
     value: Tensor
     lambda_max: float
+
+
+def undirected_edges(graph: SharedGraph, where: str) -> tuple[Tensor, Tensor]:
+    """Edges ``[2, E]`` without self-loops, sorted, and float64 weights ``[E]``, on the CPU.
+
+    Raises:
+        ValueError: If the weights differ in the two directions of an edge.
+
+    Example:
+        >>> undirected_edges(SharedGraph.from_grid((2,)), "here")[1]
+        tensor([1., 1.], dtype=torch.float64)
+    """
+    edges, weight = remove_self_loops(graph.edge_index.cpu(), graph.edge_weight.detach().cpu().double())
+    edges, weight = coalesce(edges, weight, graph.num_nodes)
+    back, other = coalesce(edges.flip(0), weight, graph.num_nodes)
+    if not torch.equal(edges, back) or not torch.allclose(weight, other, rtol=1e-5, atol=0.0):
+        raise ValueError(
+            f"{where}: graph must have the same weight in both directions of each edge, as an undirected graph has; "
+            f"build one with SharedGraph.from_edge_index, or average the two weights"
+        )
+    return edges, (weight + other) / 2
 
 
 def laplacian_of(graph: SharedGraph, normalization: str | None = None, where: str = "laplacian_of") -> Laplacian:
@@ -65,19 +86,11 @@ def laplacian_of(graph: SharedGraph, normalization: str | None = None, where: st
     if normalization not in NORMALIZATIONS:
         raise ValueError(f"{where}: normalization must be None or 'sym', got {normalization!r}")
     nodes = graph.num_nodes
-    edges, weight = remove_self_loops(graph.edge_index.cpu(), graph.edge_weight.detach().cpu().double())
-    edges, weight = coalesce(edges, weight, nodes)
-    back, other = coalesce(edges.flip(0), weight, nodes)
-    if not torch.equal(edges, back) or not torch.allclose(weight, other, rtol=1e-5, atol=0.0):
-        raise ValueError(
-            f"{where}: graph must have the same weight in both directions of each edge, as an undirected graph has; "
-            f"build one with SharedGraph.from_edge_index, or average the two weights"
-        )
+    edges, weight = undirected_edges(graph, where)
     if not bool((weight > 0).any()):
         raise ValueError(
             f"{where}: graph must have edges with weights above 0, got {graph!r}; there is nothing to filter"
         )
-    weight = (weight + other) / 2
     source, target = edges
     degree = torch.zeros(nodes, dtype=torch.double).index_add(0, target, weight)
     diagonal = degree

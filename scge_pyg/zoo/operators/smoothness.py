@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch_geometric.utils import scatter
 
 from scge_pyg.graph import SharedGraph
 from scge_pyg.nn.layer.batching import as_batch, as_given
+from scge_pyg.zoo.operators.laplacian import undirected_edges
 
 __all__ = ["graph_smoothness", "node_smoothness", "propagation_limit"]
 
@@ -73,6 +76,9 @@ def propagation_limit(graph: SharedGraph, x: Tensor, normalization: str = "sym")
         x: Features ``[B, N, C]``, flat ``[B * N, C]`` or ``[N, C]``.
         normalization: ``"sym"`` or ``"rw"``.
 
+    Raises:
+        ValueError: If weights differ in the two directions of an edge.
+
     Cost: O(E + B N C).
 
     Source: Liu, Gao, Ji (2020), theorems 1 and 2; note 003, section 26.2.
@@ -84,11 +90,9 @@ def propagation_limit(graph: SharedGraph, x: Tensor, normalization: str = "sym")
     if normalization not in ("sym", "rw"):
         raise ValueError(f"propagation_limit: normalization must be 'sym' or 'rw', got {normalization!r}")
     batch = as_batch(x, graph.num_nodes, None, "propagation_limit")
-    source, target = graph.edge_index
-    joined = source != target
-    weight = graph.edge_weight.to(batch) * joined
-    degree = scatter(weight, target, 0, graph.num_nodes, "sum") + 1
-    part = _parts(graph.edge_index[:, graph.edge_weight > 0], graph.num_nodes)
+    edges, weight = undirected_edges(graph, "propagation_limit")
+    degree = scatter(weight.to(batch), edges[1].to(batch.device), 0, graph.num_nodes, "sum") + 1
+    part = _parts(edges[:, weight > 0], graph.num_nodes).to(batch.device)
     count = int(part.max()) + 1
     told, heard = (degree.sqrt(), degree.sqrt()) if normalization == "sym" else (degree, torch.ones_like(degree))
     total = scatter(told[:, None] * batch, part, 1, count, "sum")
@@ -98,10 +102,6 @@ def propagation_limit(graph: SharedGraph, x: Tensor, normalization: str = "sym")
 
 def _parts(edge_index: Tensor, num_nodes: int) -> Tensor:
     """Connected part of each node ``[N]``; a node without neighbours is one of its own."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    source, target = edge_index.cpu().numpy()
+    source, target = edge_index.numpy()
     matrix = coo_matrix(([1] * len(source), (source, target)), shape=(num_nodes, num_nodes))
-    label = torch.from_numpy(connected_components(matrix, directed=False)[1]).long()
-    return label.to(edge_index.device)
+    return torch.from_numpy(connected_components(matrix, directed=False)[1]).long()

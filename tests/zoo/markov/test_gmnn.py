@@ -77,6 +77,8 @@ def test_refused():
         model.fit(x, y, torch.zeros(144, dtype=torch.bool))
     with pytest.raises(ValueError, match="labels from 0 to 2"):
         model.fit(x, y + 1, labelled)
+    with pytest.raises(ValueError, match="x must be finite"):
+        model.fit(x / 0, y, labelled)
     with pytest.raises(ValueError, match="x must be"):
         model.fit(x[:, :2], y, labelled)
     with pytest.raises(TypeError, match="SharedGraph"):

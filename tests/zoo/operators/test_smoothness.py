@@ -46,3 +46,7 @@ def test_refused():
         node_smoothness(torch.tensor([[1.0], [float("nan")]]))
     with pytest.raises(ValueError, match="normalization must be 'sym' or 'rw'"):
         propagation_limit(SharedGraph.from_grid((3,)), torch.ones(3, 1), "none")
+    path = SharedGraph.from_grid((3,))
+    one_way = SharedGraph(path.pos, path.edge_index, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    with pytest.raises(ValueError, match="propagation_limit: graph must have the same weight in both directions"):
+        propagation_limit(one_way, torch.ones(3, 1))
